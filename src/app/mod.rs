@@ -1,0 +1,1 @@
+//! The state of the workbench. Imports all but `net`, `ui`, `cli`.

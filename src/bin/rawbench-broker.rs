@@ -1,0 +1,5 @@
+//! The `rawbench-broker` program: opens raw sockets for the window. Holds no logic of its own.
+
+fn main() -> std::process::ExitCode {
+    rawbench::net::broker_main()
+}

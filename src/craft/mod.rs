@@ -1,0 +1,1 @@
+//! The draft of a packet. Imports `wire`.

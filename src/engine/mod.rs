@@ -1,0 +1,1 @@
+//! The threads. Imports `net`, `pcap`, `craft`, `wire`.

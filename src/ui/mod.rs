@@ -1,0 +1,1 @@
+//! The window. Imports all but `net` and `cli`.

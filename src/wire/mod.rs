@@ -1,0 +1,1 @@
+//! Tables, bit access, checksums, dissection and notation. Imports nothing of ours.

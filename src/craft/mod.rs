@@ -1,1 +1,12 @@
-//! The draft of a packet. Imports `wire`.
+//! The draft of a packet: its bytes, its layers, and what the user pinned. Imports `wire`; no I/O.
+
+pub mod build;
+pub mod draft;
+pub mod edit;
+pub mod history;
+pub mod load;
+pub mod presets;
+pub mod print;
+pub mod report;
+
+pub use draft::{Draft, Override, Surroundings};

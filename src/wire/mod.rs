@@ -1,1 +1,16 @@
-//! Tables, bit access, checksums, dissection and notation. Imports nothing of ours.
+//! Tables, bit access, checksums, dissection and notation. Imports nothing of ours; no I/O.
+//!
+//! A packet is its bytes. A protocol is one `static` [`table::Header`] in [`protocols`]; [`dissect`] turns bytes into a
+//! list of [`view::Layer`]s, each a table with the bytes that it speaks of, and every view is read off that.
+
+pub mod bits;
+pub mod checksum;
+pub mod dissect;
+pub mod dump;
+pub mod items;
+pub mod notation;
+pub mod protocols;
+pub mod summary;
+pub mod table;
+pub mod value;
+pub mod view;

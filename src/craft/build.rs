@@ -1,0 +1,289 @@
+//! Drafts from notation.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::draft::{Draft, Override};
+use super::edit::MAX_FRAME;
+use crate::wire::bits;
+use crate::wire::notation::{self, Arg, Item, NotationError, Part, Payload, Spanned, Value};
+use crate::wire::protocols;
+use crate::wire::table::{self, Field, Header, ItemList};
+use crate::wire::value::{self, Refused};
+use crate::wire::view::{LayerView, Path};
+
+/// Where payloads come from that the notation only names.
+pub trait Sources {
+    /// That many random bytes.
+    fn random(&mut self, count: usize) -> Vec<u8>;
+    /// The content of a file.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words.
+    fn file(&mut self, path: &str) -> Result<Vec<u8>, String>;
+}
+
+type Built<T> = Result<T, NotationError>;
+
+impl Draft {
+    /// Builds the packet that a notation describes. Naming a computed field pins it.
+    ///
+    /// # Errors
+    /// The place and what is wrong there: grammar, an unknown name (with the nearest known), a value that does not fit.
+    pub fn from_notation(text: &str, sources: &mut dyn Sources) -> Built<Self> {
+        let mut draft = Self::default();
+        let mut payload = Vec::new();
+        let mut trailer = Vec::new();
+        let mut has_payload = false;
+        for part in notation::parse(text)? {
+            match part {
+                Part::Layer { name, .. } if has_payload => {
+                    return Err(NotationError::new(name.at, "a header cannot follow a payload"));
+                }
+                Part::Layer { name, args } => draft.build_layer(&name, &args)?,
+                Part::Payload(source) => {
+                    payload.extend(fetch(source, sources)?);
+                    has_payload = true;
+                }
+                Part::Trailer(source) => trailer.extend(fetch(source, sources)?),
+            }
+        }
+        let start = draft.bytes.len();
+        let size = start + payload.len() + trailer.len();
+        if size > MAX_FRAME {
+            let why = format!("the frame would have {size} bytes, more than {MAX_FRAME}");
+            return Err(NotationError::new(0..text.len(), why));
+        }
+        draft.payload = start..start + payload.len();
+        draft.bytes.extend(payload);
+        draft.bytes.extend(trailer);
+        draft.recompute();
+        Ok(draft)
+    }
+
+    fn build_layer(&mut self, name: &Spanned, args: &[Arg]) -> Built<()> {
+        let header = protocols::by_key(&name.text).ok_or_else(|| unknown_protocol(name))?;
+        let start = self.bytes.len();
+        let (layer, mut bytes) = Self::blank_layer(header, start);
+        for field in header.leaves().filter(|f| f.when.is_some()) {
+            let _ = bits::set(&mut bytes, field.bits, 0);
+        }
+        self.bytes.extend(&bytes);
+        self.layers.push(layer);
+        let index = self.layers.len() - 1;
+        let mut seen = HashSet::new();
+        if let Some(twice) = args.iter().find(|a| !seen.insert(a.key.text.as_str())) {
+            return Err(NotationError::new(
+                twice.key.at.clone(),
+                format!("{} is given twice", twice.key.text),
+            ));
+        }
+        let conditional = |a: &&Arg| header.field(&a.key.text).is_some_and(|(f, _)| f.when.is_some());
+        for arg in args.iter().filter(|a| !conditional(a)) {
+            self.build_arg(index, arg)?;
+        }
+        self.default_conditional_fields(index);
+        for arg in args.iter().filter(conditional) {
+            self.build_arg(index, arg)?;
+        }
+        let needed = header.ends.filter(|_| header.network).map(|(_, dst)| dst);
+        if let Some(dst) = needed.filter(|d| !args.iter().any(|a| d.scale_for(&a.key.text).is_some())) {
+            let why = format!("{} needs a destination: {}({}=…)", header.key, header.key, dst.key);
+            return Err(NotationError::new(name.at.clone(), why));
+        }
+        Ok(())
+    }
+
+    /// Defaults of the fields whose presence an earlier field decides, now that it is set.
+    fn default_conditional_fields(&mut self, index: usize) {
+        let header = self.layers[index].header;
+        let bytes = self.bytes[self.layers[index].header_range()].to_vec();
+        for field in header.leaves().filter(|f| f.when.is_some_and(|w| w.holds(&bytes))) {
+            self.put(index, field, field.default);
+        }
+    }
+
+    fn build_arg(&mut self, index: usize, arg: &Arg) -> Built<()> {
+        let header = self.layers[index].header;
+        let word = match (&arg.value, header.items) {
+            (Value::List(items, _), Some(list)) if arg.key.text == list.key => {
+                return self.build_options(index, list, items);
+            }
+            (Value::Word(word), Some(list)) if arg.key.text == list.key => {
+                let why = format!("{} takes a list in brackets, such as [{}]", list.key, list.items[0].key);
+                return Err(NotationError::new(word.at.clone(), why));
+            }
+            (Value::List(_, at), _) => {
+                return Err(match header.field(&arg.key.text) {
+                    Some(_) => NotationError::new(
+                        at.clone(),
+                        format!("{} takes one value, not a list", arg.key.text),
+                    ),
+                    None => unknown_field(header, &arg.key),
+                });
+            }
+            (Value::Word(word), _) => word,
+        };
+        let Some((field, scale)) = header.field(&arg.key.text) else {
+            return Err(unknown_field(header, &arg.key));
+        };
+        let view = LayerView { bytes: &self.bytes, layers: &self.layers, index };
+        let Some(found) = view.field(&arg.key.text) else {
+            let why = match field.when {
+                Some(when) => format!("{} is not there with this {}", field.label, when.field.label),
+                None => format!("{} is not there", field.label),
+            };
+            return Err(NotationError::new(arg.key.at.clone(), why));
+        };
+        let value = parse_word(header.fields, found.field, scale, word)?;
+        self.put(index, found.field, value);
+        if found.field.compute.is_some() {
+            self.overrides.insert(found.path, Override::Pinned);
+        }
+        // A group that holds a computed field does not occur in any table (an invariant test), so this is all.
+        debug_assert!(!matches!(found.path, Path { item: Some(_), .. }));
+        Ok(())
+    }
+
+    fn build_options(&mut self, index: usize, list: &'static ItemList, items: &[Item]) -> Built<()> {
+        let mut data = Vec::new();
+        for item in items {
+            data.extend(option_bytes(list, item)?);
+        }
+        data.resize(data.len().next_multiple_of(4), 0);
+        self.bytes.extend(&data);
+        self.layers[index].len += data.len();
+        Ok(())
+    }
+}
+
+fn fetch(source: Payload, sources: &mut dyn Sources) -> Built<Vec<u8>> {
+    match source {
+        Payload::Bytes(bytes) => Ok(bytes),
+        Payload::Random(count) => Ok(sources.random(count)),
+        Payload::File(path) => sources.file(&path.text).map_err(|why| NotationError::new(path.at, why)),
+    }
+}
+
+fn parse_word(fields: &[Field], field: &Field, scale: u32, word: &Spanned) -> Built<u128> {
+    let at = |e: Refused| NotationError::new(word.at.clone(), e.0);
+    if field.kind == table::Kind::Bytes {
+        return Err(at(Refused(format!("{} cannot be given here", field.label))));
+    }
+    let lettered = field.group && value::letters(fields, field, 0).is_some();
+    if lettered && value::number(&word.text).is_none() {
+        return value::parse_letters(fields, field, &word.text).map_err(at);
+    }
+    value::parse(field, scale, &word.text).map_err(at)
+}
+
+/// The bytes of one option from its notation: `mss(1460)`, `nop`, `opt(254, de ad)`, `hex(02)`.
+fn option_bytes(list: &'static ItemList, item: &Item) -> Built<Vec<u8>> {
+    let name = item.name.text.as_str();
+    if name == "hex" {
+        let word = joined(item);
+        return value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at, e.0));
+    }
+    if name == list.unknown.key {
+        return unknown_option(item);
+    }
+    let Some(table) = list.items.iter().find(|i| i.key.eq_ignore_ascii_case(name)) else {
+        let known = list.items.iter().map(|i| i.key).chain([list.unknown.key, "hex"]);
+        let hint = notation::nearest(name, known.clone())
+            .map(|n| format!("; did you mean {n}?"))
+            .unwrap_or_default();
+        let all: Vec<&str> = known.collect();
+        let why = format!("there is no option '{name}'{hint} (known: {})", all.join(", "));
+        return Err(NotationError::new(item.name.at.clone(), why));
+    };
+    let kind = table.kind.unwrap_or(0);
+    let mut bytes = if table.single { vec![kind] } else { vec![kind, 0] };
+    let fields: Vec<&Field> = table.value_fields().collect();
+    if table.repeat.is_empty() {
+        if item.args.len() != fields.len() {
+            let labels: Vec<&str> = fields.iter().map(|f| f.label).collect();
+            let right =
+                if labels.is_empty() { name.to_owned() } else { format!("{name}({})", labels.join(", ")) };
+            let why = format!("{name} takes {} value(s): {right}", fields.len());
+            return Err(NotationError::new(item.name.at.clone(), why));
+        }
+        bytes.resize(table.fixed_bytes(), 0);
+        for (field, word) in fields.iter().zip(&item.args) {
+            let stored = parse_word(table.fields, field, field.scale, word)?;
+            let _ = bits::set(&mut bytes, field.bits, stored);
+        }
+    } else {
+        for word in &item.args {
+            bytes.extend(repetition(table, word)?);
+        }
+    }
+    finish_length(bytes, table.single, &item.name.at)
+}
+
+fn finish_length(mut bytes: Vec<u8>, single: bool, at: &Range<usize>) -> Built<Vec<u8>> {
+    if !single {
+        bytes[1] = u8::try_from(bytes.len()).map_err(|_| {
+            NotationError::new(at.clone(), "an option has at most 255 bytes, kind and length included")
+        })?;
+    }
+    Ok(bytes)
+}
+
+/// One repetition: its values joined with `-`, such as the edges of a SACK block.
+fn repetition(table: &table::Item, word: &Spanned) -> Built<Vec<u8>> {
+    let parts: Vec<&str> = word.text.split('-').collect();
+    if parts.len() != table.repeat.len() {
+        let labels: Vec<&str> = table.repeat.iter().map(|f| f.label).collect();
+        let why =
+            format!("'{}' must be {} values joined with '-': {}", word.text, labels.len(), labels.join("-"));
+        return Err(NotationError::new(word.at.clone(), why));
+    }
+    let mut bytes = vec![0; table.repeat_bytes()];
+    for (field, part) in table.repeat.iter().zip(parts) {
+        let one = Spanned { text: part.trim().to_owned(), at: word.at.clone() };
+        let stored = parse_word(table.repeat, field, field.scale, &one)?;
+        let _ = bits::set(&mut bytes, field.bits, stored);
+    }
+    Ok(bytes)
+}
+
+fn unknown_option(item: &Item) -> Built<Vec<u8>> {
+    let Some((kind, data)) = item.args.split_first() else {
+        let why = "write the kind and its data: opt(254, de ad be ef)";
+        return Err(NotationError::new(item.name.at.clone(), why));
+    };
+    let number = value::number(&kind.text).and_then(|n| u8::try_from(n).ok());
+    let number = number.ok_or_else(|| {
+        NotationError::new(kind.at.clone(), format!("'{}' is no option kind: it must be 0 to 255", kind.text))
+    })?;
+    let mut bytes = vec![number, 0];
+    for word in data {
+        bytes.extend(value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at.clone(), e.0))?);
+    }
+    finish_length(bytes, false, &item.name.at)
+}
+
+fn joined(item: &Item) -> Spanned {
+    let text = item.args.iter().map(|a| a.text.as_str()).collect::<Vec<_>>().join(" ");
+    let end = item.args.last().map_or(item.name.at.end, |a| a.at.end);
+    Spanned { text, at: item.args.first().map_or(item.name.at.start, |a| a.at.start)..end }
+}
+
+fn unknown_protocol(name: &Spanned) -> NotationError {
+    let known = || protocols::ALL.iter().map(|h| h.key).chain(["hex", "zero", "random", "file", "trailer"]);
+    let hint =
+        notation::nearest(&name.text, known()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+    let all: Vec<&str> = protocols::ALL.iter().map(|h| h.key).collect();
+    let why = format!("there is no protocol '{}'{hint} (known: {})", name.text, all.join(", "));
+    NotationError::new(name.at.clone(), why)
+}
+
+fn unknown_field(header: &Header, key: &Spanned) -> NotationError {
+    let keys = header.fields.iter().flat_map(|f| f.aliases.iter().map(|a| a.0).chain([f.key]));
+    let keys: Vec<&str> = keys.chain(header.items.map(|l| l.key)).collect();
+    let hint = match notation::nearest(&key.text, keys.iter().copied()) {
+        Some(near) => format!("; did you mean {near}?"),
+        None => format!(" (known: {})", keys.join(", ")),
+    };
+    NotationError::new(key.at.clone(), format!("{} has no field '{}'{hint}", header.key, key.text))
+}

@@ -1,0 +1,261 @@
+//! Every edit of a draft.
+
+use super::draft::{Draft, Override};
+use crate::wire::bits;
+use crate::wire::items::{self, ItemSpan};
+use crate::wire::table::{Header, Item, Kind};
+use crate::wire::value::{self, Refused};
+use crate::wire::view::Path;
+
+/// Most bytes that a draft's frame may have: an IP packet of the largest size with its link header and a trailer.
+pub const MAX_FRAME: usize = 0x2_0000;
+
+impl Draft {
+    /// An empty packet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a field to a stored value; a computed field is pinned by that.
+    ///
+    /// # Errors
+    /// The packet has no such field, or the value does not fit its bits. Nothing is changed then.
+    pub fn set(&mut self, path: Path, stored: u128) -> Result<(), Refused> {
+        let found = self.locate(path).ok_or_else(|| Refused("the packet has no such field now".into()))?;
+        if !bits::set(&mut self.bytes, found.bits, stored) {
+            let range = value::range_text(found.field, found.field.scale);
+            return Err(Refused(format!("{stored} does not fit: {} must be {range}", found.field.label)));
+        }
+        if found.field.compute.is_some() && path.item.is_none() {
+            self.overrides.insert(path, Override::Pinned);
+        }
+        self.recompute();
+        Ok(())
+    }
+
+    /// Sets a field to what a person typed, in the unit `scale`.
+    ///
+    /// # Errors
+    /// As [`value::parse`]: the message names the range. Nothing is changed then.
+    pub fn set_text(&mut self, path: Path, scale: u32, text: &str) -> Result<(), Refused> {
+        let found = self.locate(path).ok_or_else(|| Refused("the packet has no such field now".into()))?;
+        if found.field.kind == Kind::Bytes {
+            let data = value::parse_hex(text)?;
+            return self.set_item_data(path, &data);
+        }
+        let stored = value::parse(found.field, scale, text)?;
+        self.set(path, stored)
+    }
+
+    /// Replaces the data of an option of free length; its length byte follows.
+    fn set_item_data(&mut self, path: Path, data: &[u8]) -> Result<(), Refused> {
+        let mut all = self.option_bytes(path.layer);
+        let one = path
+            .item
+            .and_then(|i| all.get_mut(i))
+            .ok_or_else(|| Refused("there is no such option now".into()))?;
+        if one.len() < 2 {
+            return Err(Refused("this option has no data".into()));
+        }
+        let len = u8::try_from(data.len() + 2)
+            .map_err(|_| Refused("an option has at most 253 bytes of data".into()))?;
+        *one = [&[one[0], len], data].concat();
+        self.set_options(path.layer, &all)
+    }
+
+    /// Keeps a computed field at the value that it has now.
+    pub fn pin(&mut self, path: Path) {
+        if self.locate(path).is_some_and(|f| f.field.compute.is_some()) {
+            self.overrides.insert(path, Override::Pinned);
+        }
+    }
+
+    /// Lets a field be computed again.
+    pub fn release(&mut self, path: Path) {
+        self.overrides.remove(&path);
+        self.recompute();
+    }
+
+    /// Makes a checksum wrong, and keeps it wrong through later edits.
+    pub fn make_wrong(&mut self, path: Path) {
+        self.overrides.insert(path, Override::Wrong);
+        self.recompute();
+    }
+
+    /// Puts a new header before layer `index` (at the end: `layers().len()`).
+    ///
+    /// # Errors
+    /// The frame would become larger than any packet.
+    pub fn insert_layer(&mut self, index: usize, header: &'static Header) -> Result<(), Refused> {
+        let index = index.min(self.layers.len());
+        let start = self.layers.get(index).map_or(self.payload.start, |l| l.start);
+        let (layer, bytes) = Self::blank_layer(header, start);
+        self.splice(start..start, &bytes)?;
+        self.layers.insert(index, layer);
+        for later in &mut self.layers[index + 1..] {
+            later.start += bytes.len();
+        }
+        self.payload = self.payload.start + bytes.len()..self.payload.end + bytes.len();
+        self.shift_overrides(|layer| Some(if layer >= index { layer + 1 } else { layer }));
+        self.recompute();
+        Ok(())
+    }
+
+    /// Takes layer `index` out.
+    pub fn remove_layer(&mut self, index: usize) {
+        if index >= self.layers.len() {
+            return;
+        }
+        let gone = self.layers.remove(index);
+        self.bytes.drain(gone.header_range());
+        for later in &mut self.layers[index..] {
+            later.start -= gone.len;
+        }
+        self.payload = self.payload.start - gone.len..self.payload.end - gone.len;
+        self.shift_overrides(|layer| match layer.cmp(&index) {
+            std::cmp::Ordering::Less => Some(layer),
+            std::cmp::Ordering::Equal => None,
+            std::cmp::Ordering::Greater => Some(layer - 1),
+        });
+        self.recompute();
+    }
+
+    fn shift_overrides(&mut self, to: impl Fn(usize) -> Option<usize>) {
+        let moved = std::mem::take(&mut self.overrides);
+        self.overrides = moved
+            .into_iter()
+            .filter_map(|(p, o)| to(p.layer).map(|layer| (Path { layer, ..p }, o)))
+            .collect();
+    }
+
+    /// Replaces the payload.
+    ///
+    /// # Errors
+    /// The frame would become larger than any packet.
+    pub fn set_payload(&mut self, data: &[u8]) -> Result<(), Refused> {
+        let range = self.payload.clone();
+        self.splice(range.clone(), data)?;
+        self.payload = range.start..range.start + data.len();
+        self.recompute();
+        Ok(())
+    }
+
+    /// Replaces the bytes past the network layer's length.
+    ///
+    /// # Errors
+    /// The frame would become larger than any packet.
+    pub fn set_trailer(&mut self, data: &[u8]) -> Result<(), Refused> {
+        let range = self.payload.end..self.bytes.len();
+        self.splice(range, data)
+    }
+
+    fn splice(&mut self, range: std::ops::Range<usize>, data: &[u8]) -> Result<(), Refused> {
+        let size = self.bytes.len() - range.len() + data.len();
+        if size > MAX_FRAME {
+            return Err(Refused(format!("the frame would have {size} bytes, more than {MAX_FRAME}")));
+        }
+        self.bytes.splice(range, data.iter().copied());
+        Ok(())
+    }
+
+    /// The options of a layer, without the padding that the draft adds by itself.
+    #[must_use]
+    pub fn options(&self, layer: usize) -> Vec<ItemSpan> {
+        let Some(found) = self.layers.get(layer) else { return Vec::new() };
+        let mut spans = self.view(layer).items();
+        let zero = |s: &ItemSpan| self.bytes[s.range.clone()].iter().all(|b| *b == 0);
+        let tail = spans.iter().rev().take_while(|s| zero(s)).count();
+        let end = found.start + found.len;
+        let from = spans.get(spans.len() - tail).map_or(end, |s| s.range.start);
+        let before = from - found.start;
+        if end - from == before.next_multiple_of(4) - before {
+            spans.truncate(spans.len() - tail);
+        }
+        spans
+    }
+
+    fn option_bytes(&self, layer: usize) -> Vec<Vec<u8>> {
+        self.options(layer).iter().map(|s| self.bytes[s.range.clone()].to_vec()).collect()
+    }
+
+    /// Replaces the options of a layer by these, padded with zero bytes to 32 bits.
+    ///
+    /// # Errors
+    /// The frame would become larger than any packet.
+    pub fn set_options(&mut self, layer: usize, options: &[Vec<u8>]) -> Result<(), Refused> {
+        let Some(found) = self.layers.get(layer) else { return Ok(()) };
+        let mut data = options.concat();
+        data.resize(data.len().next_multiple_of(4), 0);
+        let old = found.len - found.header.min_len().min(found.len);
+        let from = found.start + found.len - old;
+        self.splice(from..from + old, &data)?;
+        let shift = |at: usize| at + data.len() - old;
+        self.layers[layer].len = shift(self.layers[layer].len);
+        for later in &mut self.layers[layer + 1..] {
+            later.start = shift(later.start);
+        }
+        self.payload = shift(self.payload.start)..shift(self.payload.end);
+        self.recompute();
+        Ok(())
+    }
+
+    /// Adds an option before position `at`.
+    ///
+    /// # Errors
+    /// The frame would become larger than any packet.
+    pub fn insert_option(&mut self, layer: usize, at: usize, option: Vec<u8>) -> Result<(), Refused> {
+        let mut all = self.option_bytes(layer);
+        all.insert(at.min(all.len()), option);
+        self.set_options(layer, &all)
+    }
+
+    /// Takes an option out.
+    ///
+    /// # Errors
+    /// None that input can reach; as [`Draft::set_options`].
+    pub fn remove_option(&mut self, layer: usize, at: usize) -> Result<(), Refused> {
+        let mut all = self.option_bytes(layer);
+        if at < all.len() {
+            all.remove(at);
+        }
+        self.set_options(layer, &all)
+    }
+
+    /// Moves an option to another place in the list.
+    ///
+    /// # Errors
+    /// None that input can reach; as [`Draft::set_options`].
+    pub fn move_option(&mut self, layer: usize, from: usize, to: usize) -> Result<(), Refused> {
+        let mut all = self.option_bytes(layer);
+        if from < all.len() && to < all.len() {
+            let one = all.remove(from);
+            all.insert(to, one);
+        }
+        self.set_options(layer, &all)
+    }
+}
+
+/// The bytes of a new option with the defaults of its table; an option of free length gets no data, a list of
+/// repetitions one.
+#[must_use]
+pub fn new_option(item: &Item, kind: u8) -> Vec<u8> {
+    if item.single {
+        return vec![kind];
+    }
+    let len = if item.length > 0 { item.length } else { item.fixed_bytes().max(2) + item.repeat_bytes() };
+    let mut bytes = vec![0; len];
+    bytes[0] = kind;
+    bytes[1] = len as u8;
+    for field in item.value_fields().filter(|f| f.bits.width > 0) {
+        let fitted = bits::set(&mut bytes, field.bits, field.default);
+        debug_assert!(fitted, "{}: the default does not fit", field.key);
+    }
+    bytes
+}
+
+/// Whether a span is bytes that no option table describes.
+#[must_use]
+pub fn is_raw(span: &ItemSpan) -> bool {
+    std::ptr::eq(span.item, &raw const items::PADDING) || std::ptr::eq(span.item, &raw const items::MALFORMED)
+}

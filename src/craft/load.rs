@@ -1,0 +1,67 @@
+//! Drafts from bytes: a captured packet becomes editable and keeps each byte.
+
+use super::draft::{Draft, Override};
+use crate::wire::checksum;
+use crate::wire::dissect::dissect;
+use crate::wire::table::{Compute, Coverage};
+use crate::wire::view::Path;
+
+impl Draft {
+    /// Loads a packet of this link type.
+    ///
+    /// Computed fields whose stored value is the computed one stay computed, the others come in pinned. A transport
+    /// checksum that was `left_to_card` comes in computed. Bytes past the IP length are the trailer.
+    #[must_use]
+    pub fn from_bytes(link_type: u32, bytes: &[u8], left_to_card: bool) -> Self {
+        let found = dissect(link_type, bytes);
+        let mut layers = Vec::new();
+        for mut layer in found.layers {
+            if layer.len < layer.header.min_len() {
+                break;
+            }
+            let options = layer.len - layer.header.min_len();
+            let whole = options.is_multiple_of(4);
+            layer.len -= options % 4;
+            layer.quoted = false;
+            layers.push(layer);
+            if !whole {
+                break;
+            }
+        }
+        let end = layers.iter().find(|l| l.header.extent.is_some()).map_or(bytes.len(), |l| l.end);
+        let start = layers.last().map_or(0, |l| l.start + l.len);
+        let end = end.max(start);
+        let mut draft = Self { bytes: bytes.to_vec(), layers, payload: start..end, ..Self::default() };
+        for layer in &mut draft.layers {
+            layer.end = end;
+            layer.declared = end - layer.start;
+        }
+        draft.pin_what_differs(left_to_card);
+        draft.recompute();
+        draft
+    }
+
+    fn pin_what_differs(&mut self, left_to_card: bool) {
+        for index in (0..self.layers.len()).rev() {
+            for (field_index, field) in self.layers[index].header.fields.iter().enumerate() {
+                let path = Path::header(index, field_index);
+                let Some(stored) = self.locate(path).and_then(|f| f.stored(&self.bytes)) else { continue };
+                let same = match field.compute {
+                    None => true,
+                    Some(Compute::RouteSource | Compute::InterfaceAddress | Compute::NeighbourAddress) => {
+                        false
+                    }
+                    Some(Compute::Checksum { coverage, .. }) => {
+                        let left = left_to_card && coverage == Coverage::PseudoHeader;
+                        left || checksum::compute(&self.bytes, &self.layers, index).map(u128::from)
+                            == Some(stored)
+                    }
+                    Some(_) => self.computed(index, field) == Some(stored),
+                };
+                if !same {
+                    self.overrides.insert(path, Override::Pinned);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Notation from drafts. What is printed reads back to the same bytes.
+
+use super::draft::Draft;
+use super::edit::is_raw;
+use crate::wire::bits;
+use crate::wire::items::ItemSpan;
+use crate::wire::notation;
+use crate::wire::table::{Field, Kind};
+use crate::wire::value;
+use crate::wire::view::{LayerView, Located};
+
+/// How much is written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Only what is not computed and not a default.
+    Short,
+    /// Everything, computed fields too.
+    Full,
+}
+
+impl Draft {
+    /// The packet as notation.
+    #[must_use]
+    pub fn notation(&self, detail: Detail) -> String {
+        let mut parts: Vec<String> = (0..self.layers.len()).map(|i| self.layer_notation(i, detail)).collect();
+        if !self.payload().is_empty() || parts.is_empty() {
+            parts.push(notation::payload_text(self.payload()));
+        }
+        if !self.trailer().is_empty() {
+            parts.push(format!("trailer({})", value::hex_pairs(self.trailer()).to_lowercase()));
+        }
+        parts.join("/")
+    }
+
+    fn layer_notation(&self, index: usize, detail: Detail) -> String {
+        let view = self.view(index);
+        let header = view.layer().header;
+        let mut args = Vec::new();
+        let mut done = 0;
+        for found in view.header_fields() {
+            let local = found.field.bits;
+            if local.start < done {
+                continue;
+            }
+            let stored = found.stored(&self.bytes).unwrap_or(0);
+            let letters =
+                if found.field.group { value::letters(header.fields, found.field, stored) } else { None };
+            if found.field.group && letters.is_none() {
+                continue;
+            }
+            done = local.end();
+            if detail == Detail::Full || self.is_said(&view, &found, stored) {
+                let text = letters.map(|l| if l.is_empty() { "none".into() } else { l });
+                let text = text.unwrap_or_else(|| field_text(found.field, stored));
+                args.push(format!("{}={text}", found.field.notation_key()));
+            }
+        }
+        let options: Vec<String> =
+            self.options(index).iter().map(|i| option_notation(i, &self.bytes)).collect();
+        if let (Some(list), false) = (header.items, options.is_empty()) {
+            args.push(format!("{}=[{}]", list.key, options.join(", ")));
+        }
+        if args.is_empty() { header.key.to_owned() } else { format!("{}({})", header.key, args.join(", ")) }
+    }
+
+    /// Whether the short form has to name the field.
+    fn is_said(&self, view: &LayerView<'_>, found: &Located, stored: u128) -> bool {
+        let header = view.layer().header;
+        let destination = header.network && header.ends.is_some_and(|(_, dst)| dst.key == found.field.key);
+        if found.field.compute.is_some() {
+            return self.override_of(found.path).is_some();
+        }
+        let default = if found.field.group {
+            bits::get(&header.blank(), found.field.bits).unwrap_or(0)
+        } else {
+            found.field.default
+        };
+        destination || stored != default
+    }
+}
+
+/// A value as it is written in notation: in the unit of the field's first alias.
+fn field_text(field: &Field, stored: u128) -> String {
+    let scale = field.aliases.first().map_or(field.scale, |a| a.1);
+    match field.kind {
+        Kind::Number | Kind::Flag => (stored * u128::from(scale)).to_string(),
+        _ => value::stored_text(field, stored),
+    }
+}
+
+fn option_notation(span: &ItemSpan, bytes: &[u8]) -> String {
+    let raw = bytes.get(span.range.clone()).unwrap_or_default();
+    if is_raw(span) {
+        return format!("hex({})", value::hex_pairs(raw).to_lowercase());
+    }
+    let item = span.item;
+    if item.kind.is_none() {
+        let data = value::hex_pairs(raw.get(2..).unwrap_or_default()).to_lowercase();
+        let separator = if data.is_empty() { "" } else { ", " };
+        return format!("{}({}{separator}{data})", item.key, raw.first().copied().unwrap_or(0));
+    }
+    let mut args: Vec<String> = Vec::new();
+    let base = span.range.start * 8;
+    for (nth, index, field, at) in span.fields() {
+        let Some(stored) = bits::get(bytes, at) else { continue };
+        match (nth, args.last_mut()) {
+            (None, _) if at.start < base + 16 => {}
+            (Some(_), Some(last)) if index > 0 => *last += &format!("-{}", field_text(field, stored)),
+            _ => args.push(field_text(field, stored)),
+        }
+    }
+    if args.is_empty() { item.key.to_owned() } else { format!("{}({})", item.key, args.join(", ")) }
+}

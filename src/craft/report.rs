@@ -1,0 +1,125 @@
+//! What a draft has to say about itself: warnings, what the kernel will overwrite, what a receiver would read.
+
+use super::draft::{Draft, Override};
+use crate::wire::checksum;
+use crate::wire::dissect::{self, Dissection};
+use crate::wire::table::RawSocket;
+use crate::wire::view::Path;
+
+/// Something that may be a mistake; it never forbids a send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// The layer that it speaks of.
+    pub layer: usize,
+    /// What and why.
+    pub text: String,
+}
+
+/// What the kernel does to a field of a packet that goes through a raw IP socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overwrite {
+    /// The field.
+    pub path: Path,
+    /// `ip.checksum`.
+    pub key: String,
+    /// In words.
+    pub text: String,
+    /// The field holds something other than what the kernel will write there.
+    pub changes: bool,
+}
+
+impl Draft {
+    /// All warnings, outermost layer first.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        let mut all = Vec::new();
+        for (layer, found) in self.layers.iter().enumerate() {
+            let view = self.view(layer);
+            all.extend(
+                found.header.warnings.iter().filter_map(|w| w(&view)).map(|text| Warning { layer, text }),
+            );
+            all.extend(self.checksum_warning(layer).map(|text| Warning { layer, text }));
+        }
+        let size = self.bytes.len() - self.layers.first().filter(|l| !l.header.network).map_or(0, |l| l.len);
+        if size > 0xffff {
+            all.push(Warning {
+                layer: 0,
+                text: format!("{size} bytes are more than an IP packet can have (65535)"),
+            });
+        }
+        all
+    }
+
+    fn checksum_warning(&self, layer: usize) -> Option<String> {
+        let (field_index, field, _, zero_is_none) = checksum::field(self.layers[layer].header)?;
+        let path = Path::header(layer, field_index);
+        let stored = self.locate(path)?.stored(&self.bytes)?;
+        let computed = checksum::compute(&self.bytes, &self.layers, layer)?;
+        let name = format!("{} {}", self.layers[layer].header.short, field.label.to_lowercase());
+        match self.override_of(path)? {
+            Override::Wrong => Some(format!("{name} is wrong on purpose: right would be 0x{computed:04x}")),
+            Override::Pinned if zero_is_none && stored == 0 => Some(format!("{name} 0: none is sent")),
+            Override::Pinned if u128::from(computed) != stored => {
+                Some(format!("{name} is pinned to 0x{stored:04x}, right would be 0x{computed:04x}"))
+            }
+            Override::Pinned => None,
+        }
+    }
+
+    /// What a raw IP socket will write over, field by field.
+    #[must_use]
+    pub fn overwrites(&self) -> Vec<Overwrite> {
+        let Some(layer) = self.network_layer() else { return Vec::new() };
+        let header = self.layers[layer].header;
+        let view = self.view(layer);
+        let found = view.header_fields().filter(|f| self.raw_socket(f.path) != RawSocket::Kept);
+        found
+            .map(|f| {
+                let what = self.raw_socket(f.path);
+                let pinned = self.override_of(f.path).is_some();
+                let text = match what {
+                    RawSocket::FilledWhenZero => format!("{} is 0: the kernel fills it in", f.field.label),
+                    _ if pinned => {
+                        format!("{} is pinned, but the kernel writes the right value over it", f.field.label)
+                    }
+                    _ => format!("{} is written by the kernel", f.field.label),
+                };
+                let changes = what == RawSocket::FilledWhenZero || pinned;
+                Overwrite { path: f.path, key: format!("{}.{}", header.key, f.field.key), text, changes }
+            })
+            .collect()
+    }
+
+    /// What a receiver reads in these bytes. Differs from the draft's own layers when a pinned length or type says
+    /// otherwise.
+    #[must_use]
+    pub fn as_received(&self) -> Dissection {
+        dissect::dissect_from(self.layers.first().map(|l| l.header), &self.bytes)
+    }
+
+    /// How the receiver's reading differs from the form, in words; `None` when it does not.
+    #[must_use]
+    pub fn reading_differs(&self) -> Option<String> {
+        let found = self.as_received();
+        let same = found.layers.len() == self.layers.len()
+            && found
+                .layers
+                .iter()
+                .zip(&self.layers)
+                .all(|(a, b)| a.header.key == b.header.key && a.len == b.len)
+            && found.payload == self.payload;
+        if same && found.stop.is_none() {
+            return None;
+        }
+        let mut names: Vec<String> =
+            found.layers.iter().map(|l| format!("{} {} bytes", l.header.short, l.len)).collect();
+        if !found.payload.is_empty() {
+            names.push(format!("payload {} bytes", found.payload.len()));
+        }
+        if !found.trailer.is_empty() {
+            names.push(format!("{} bytes past the end", found.trailer.len()));
+        }
+        let stop = found.stop.map(|s| format!(" ({})", s.why)).unwrap_or_default();
+        Some(format!("a receiver reads: {}{stop}", names.join(", ")))
+    }
+}

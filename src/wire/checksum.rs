@@ -1,0 +1,254 @@
+//! The Internet checksum, RFC 1071, with its work shown: pseudo header, covered words, sum, folds, complement.
+
+use std::ops::Range;
+
+use super::bits::{self, BitRange};
+use super::table::{Compute, Coverage, Field, Header, Space};
+use super::view::{Layer, LayerView, Path};
+
+/// The sum of the 16-bit words of `bytes`, an odd last byte padded with zero on the right; not folded.
+#[must_use]
+pub fn sum(bytes: &[u8]) -> u64 {
+    let mut chunks = bytes.chunks_exact(2);
+    let mut total: u64 = chunks.by_ref().map(|c| u64::from(u16::from_be_bytes([c[0], c[1]]))).sum();
+    if let [last] = chunks.remainder() {
+        total += u64::from(*last) << 8;
+    }
+    total
+}
+
+/// Folds a sum to 16 bits with end-around carry.
+#[must_use]
+pub fn fold(mut total: u64) -> u16 {
+    while total > 0xffff {
+        total = (total & 0xffff) + (total >> 16);
+    }
+    total as u16
+}
+
+/// One word of the pseudo header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PseudoWord {
+    /// What it is part of.
+    pub label: &'static str,
+    /// Its value.
+    pub word: u16,
+}
+
+/// How a checksum came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// The checksum field.
+    pub path: Path,
+    /// Its bits in the packet.
+    pub bits: BitRange,
+    /// The words of the pseudo header, if it has one.
+    pub pseudo: Vec<PseudoWord>,
+    /// The covered bytes of the packet; the checksum field counts as zero.
+    pub covered: Range<usize>,
+    /// The covered words, the last padded with a zero byte when the length is odd.
+    pub words: Vec<u16>,
+    /// The sum of all words.
+    pub sum: u64,
+    /// The sum after each fold, the last one within 16 bits; empty when it needs none.
+    pub folds: Vec<u64>,
+    /// The complement of the folded sum.
+    pub complement: u16,
+    /// What belongs into the field: the complement, or all ones where zero means "none".
+    pub computed: u16,
+    /// What stands in the field.
+    pub stored: u16,
+    /// A stored zero means that there is none.
+    pub zero_is_none: bool,
+}
+
+/// What a checksum of a captured packet is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Stored and computed agree.
+    Good,
+    /// They do not.
+    Bad {
+        /// What it should be.
+        computed: u16,
+    },
+    /// The kernel had not computed it yet when the packet was captured: the network card does it.
+    LeftToCard,
+    /// The sender computed none (UDP over IPv4).
+    Absent,
+    /// It covers bytes that are not here.
+    NotCovered(&'static str),
+}
+
+impl Verdict {
+    /// A few words for a view.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Good => "good".into(),
+            Self::Bad { computed } => format!("bad, should be 0x{computed:04x}"),
+            Self::LeftToCard => "left to the card".into(),
+            Self::Absent => "none (zero)".into(),
+            Self::NotCovered(why) => format!("not covered: {why}"),
+        }
+    }
+}
+
+/// The checksum field of a header.
+#[must_use]
+pub fn field(header: &'static Header) -> Option<(usize, &'static Field, Coverage, bool)> {
+    header.fields.iter().enumerate().find_map(|(i, f)| match f.compute {
+        Some(Compute::Checksum { coverage, zero_is_none }) => Some((i, f, coverage, zero_is_none)),
+        _ => None,
+    })
+}
+
+/// The nearest network layer below layer `index`.
+fn network_below<'a>(view: &LayerView<'a>) -> Option<LayerView<'a>> {
+    (0..view.index).rev().map(|index| LayerView { index, ..*view }).find(|v| v.layer().header.network)
+}
+
+/// The pseudo header of `layer`, whose message has `len` bytes: RFC 9293 section 3.1 over IPv4 (32-bit addresses),
+/// RFC 8200 section 8.1 over IPv6.
+fn pseudo_header(view: &LayerView<'_>, len: usize) -> Vec<PseudoWord> {
+    let Some(network) = network_below(view) else { return Vec::new() };
+    let Some((src, dst)) = network.layer().header.ends else { return Vec::new() };
+    let header = network.header_bytes();
+    let mut words = Vec::new();
+    let mut push = |label, value: u128, width: usize| {
+        words.extend((0..width / 16).rev().map(|i| PseudoWord { label, word: (value >> (16 * i)) as u16 }));
+    };
+    push("source address", bits::get(header, src.bits).unwrap_or(0), src.bits.width);
+    push("destination address", bits::get(header, dst.bits).unwrap_or(0), dst.bits.width);
+    let protocol = u128::from(view.layer().header.number_in(Space::IpProtocol).unwrap_or(0));
+    if src.bits.width == 32 {
+        push("zero, protocol", protocol, 16);
+        push("length", len as u128, 16);
+    } else {
+        push("length", len as u128, 32);
+        push("zero, next header", protocol, 32);
+    }
+    words
+}
+
+/// The work for the checksum of layer `index`; `None` when its table has no checksum or the field is cut off.
+#[must_use]
+pub fn work(bytes: &[u8], layers: &[Layer], index: usize) -> Option<Work> {
+    let view = LayerView { bytes, layers, index };
+    let layer = layers.get(index)?;
+    let (field_index, field, coverage, zero_is_none) = field(layer.header)?;
+    if field.bits.end() > layer.len * 8 {
+        return None;
+    }
+    let bits = BitRange { start: layer.start * 8 + field.bits.start, width: field.bits.width };
+    let stored = bits::get(bytes, bits)? as u16;
+    let covered = match coverage {
+        Coverage::Header => layer.header_range(),
+        Coverage::Message | Coverage::PseudoHeader => layer.start..layer.end,
+    };
+    let pseudo = match coverage {
+        Coverage::PseudoHeader => pseudo_header(&view, covered.len()),
+        _ => Vec::new(),
+    };
+    let mut data = bytes.get(covered.clone())?.to_vec();
+    let at = field.bits.start / 8;
+    data[at..at + 2].fill(0);
+    let words: Vec<u16> =
+        data.chunks(2).map(|c| u16::from_be_bytes([c[0], c.get(1).copied().unwrap_or(0)])).collect();
+    let total = pseudo.iter().map(|p| u64::from(p.word)).chain(words.iter().map(|w| u64::from(*w))).sum();
+    let mut folds = Vec::new();
+    let mut folded: u64 = total;
+    while folded > 0xffff {
+        folded = (folded & 0xffff) + (folded >> 16);
+        folds.push(folded);
+    }
+    let complement = !(folded as u16);
+    let computed = if zero_is_none && complement == 0 { 0xffff } else { complement };
+    let path = Path::header(index, field_index);
+    Some(Work {
+        path,
+        bits,
+        pseudo,
+        covered,
+        words,
+        sum: total,
+        folds,
+        complement,
+        computed,
+        stored,
+        zero_is_none,
+    })
+}
+
+/// What belongs into the checksum field of layer `index`, without the work shown.
+#[must_use]
+pub fn compute(bytes: &[u8], layers: &[Layer], index: usize) -> Option<u16> {
+    let layer = layers.get(index)?;
+    let (_, field, coverage, zero_is_none) = field(layer.header)?;
+    let covered = match coverage {
+        Coverage::Header => layer.header_range(),
+        Coverage::Message | Coverage::PseudoHeader => layer.start..layer.end,
+    };
+    let data = bytes.get(covered.clone())?;
+    let stored = bits::get(data, field.bits)?;
+    let mut total = sum(data);
+    if coverage == Coverage::PseudoHeader {
+        let view = LayerView { bytes, layers, index };
+        total += pseudo_header(&view, covered.len()).iter().map(|p| u64::from(p.word)).sum::<u64>();
+    }
+    // The field stands on a 16-bit boundary in every table (an invariant test): take its word out again.
+    let complement = !fold(total - stored as u64);
+    Some(if zero_is_none && complement == 0 { 0xffff } else { complement })
+}
+
+/// The verdict on the checksum of layer `index`. `left_to_card`: the capture says that the kernel had not computed the
+/// transport checksum yet.
+#[must_use]
+pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool) -> Option<Verdict> {
+    let view = LayerView { bytes, layers, index };
+    let layer = layers.get(index)?;
+    let (_, field, coverage, zero_is_none) = field(layer.header)?;
+    let stored = bits::get(view.header_bytes(), field.bits)? as u16;
+    if coverage != Coverage::Header {
+        if layer.quoted {
+            return Some(Verdict::NotCovered("quoted packet"));
+        }
+        let network = network_below(&view);
+        if network.is_some_and(|n| n.is_set("frag_offset") || n.is_set("flags.mf")) {
+            return Some(Verdict::NotCovered("fragment"));
+        }
+        if layer.declared > layer.end - layer.start {
+            return Some(Verdict::NotCovered("the capture cut the packet short"));
+        }
+        if coverage == Coverage::PseudoHeader && network.is_none() {
+            return Some(Verdict::NotCovered("no network layer"));
+        }
+        if zero_is_none && stored == 0 {
+            return Some(Verdict::Absent);
+        }
+    }
+    let computed = compute(bytes, layers, index)?;
+    if computed == stored {
+        return Some(Verdict::Good);
+    }
+    // 0x0000 and 0xffff are the same number in one's complement arithmetic.
+    if coverage != Coverage::Header && left_to_card {
+        return Some(Verdict::LeftToCard);
+    }
+    Some(Verdict::Bad { computed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_long_and_all_ones() {
+        // RFC 1071 section 3's own example.
+        assert_eq!(fold(sum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7])), 0xddf2);
+        assert_eq!(sum(&[0x12]), 0x1200);
+        assert_eq!(fold(sum(&[0xff; 70_001])), 0xff00);
+        assert_eq!(fold(0xffff), 0xffff);
+        assert_eq!(fold(0x1_ffff), 1);
+    }
+}

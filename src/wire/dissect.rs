@@ -1,0 +1,203 @@
+//! Dissection: from bytes to layers. It never fails: it gives the layers that it could read and where and why it
+//! stopped. Depth and cost are bounded.
+
+use std::ops::Range;
+
+use super::bits;
+use super::protocols;
+use super::table::{Header, Length, Next, Space, To};
+use super::view::{Layer, LayerView};
+
+/// Layers beyond this are shown as payload.
+pub const MAX_LAYERS: usize = 32;
+
+/// Where and why dissection stopped before the bytes ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// Offset in the packet.
+    pub at: usize,
+    /// Which length, said by which field, was wrong or short by how many bytes.
+    pub why: String,
+}
+
+/// The layers of a packet.
+#[derive(Clone, Debug, Default)]
+pub struct Dissection {
+    /// From the outermost on; headers follow each other without a gap.
+    pub layers: Vec<Layer>,
+    /// What the innermost layer carries and no table describes.
+    pub payload: Range<usize>,
+    /// Bytes past the length that the layers say (Ethernet padding, for one).
+    pub trailer: Range<usize>,
+    /// Why the layers end early, if they do.
+    pub stop: Option<Stop>,
+}
+
+impl Dissection {
+    /// A look at layer `index` of the packet that was dissected.
+    #[must_use]
+    pub fn view<'a>(&'a self, bytes: &'a [u8], index: usize) -> LayerView<'a> {
+        LayerView { bytes, layers: &self.layers, index }
+    }
+}
+
+/// The header that a packet of this link type begins with.
+#[must_use]
+pub fn first_header(link_type: u32, bytes: &[u8]) -> Option<&'static Header> {
+    const RAW: [u32; 3] = [101, 12, 14];
+    if RAW.contains(&link_type) {
+        return by_version(bytes);
+    }
+    protocols::by_number(Space::LinkType, u128::from(link_type))
+}
+
+fn by_version(bytes: &[u8]) -> Option<&'static Header> {
+    protocols::by_number(Space::IpVersion, u128::from(bytes.first()? >> 4))
+}
+
+fn follow(next: &[Next], header: &[u8], payload: &[u8]) -> Option<(&'static Header, bool)> {
+    let rule = next.iter().find(|n| n.when.is_none_or(|w| w.holds(header)))?;
+    let found = match rule.to {
+        To::Selected { by, space } => protocols::by_number(space, bits::get(header, by.bits)?),
+        To::Version => by_version(payload),
+    };
+    found.map(|h| (h, rule.quoted))
+}
+
+/// Reads the layers of a packet of this link type (tcpdump.org/linktypes).
+#[must_use]
+pub fn dissect(link_type: u32, bytes: &[u8]) -> Dissection {
+    dissect_from(first_header(link_type, bytes), bytes)
+}
+
+/// Reads the layers of a packet that begins with `first`.
+#[must_use]
+pub fn dissect_from(first: Option<&'static Header>, bytes: &[u8]) -> Dissection {
+    let mut walk = Walk {
+        bytes,
+        at: 0,
+        end: bytes.len(),
+        declared_end: bytes.len(),
+        quoted: false,
+        found: Dissection::default(),
+    };
+    let mut next = first;
+    while let Some(header) = next {
+        if walk.at == walk.end || walk.found.layers.len() == MAX_LAYERS {
+            break;
+        }
+        next = walk.layer(header);
+    }
+    let mut found = walk.found;
+    found.payload = walk.at.min(walk.end)..walk.end;
+    found.trailer = walk.end..bytes.len();
+    found
+}
+
+struct Walk<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    end: usize,
+    declared_end: usize,
+    quoted: bool,
+    found: Dissection,
+}
+
+impl Walk<'_> {
+    /// Takes one layer and says which header follows.
+    fn layer(&mut self, header: &'static Header) -> Option<&'static Header> {
+        let available = self.end - self.at;
+        let bytes = &self.bytes[self.at..self.end];
+        let min = header.min_len();
+        if available < min {
+            let why = format!("{}: the header needs {min} bytes, {available} are left", header.name);
+            return self.stop(header, available, why);
+        }
+        let mut len = min;
+        let mut problem = None;
+        if let Length::Said { by, .. } = header.length {
+            let said = bits::get(bytes, by.bits).unwrap_or(0) as usize * by.scale as usize;
+            if said < min {
+                problem =
+                    Some(format!("{}: {} says {said} bytes, the header needs {min}", header.name, by.label));
+            } else if said > available {
+                let short = said - available;
+                problem = Some(format!(
+                    "{}: {} says {said} bytes, {short} more than are left",
+                    header.name, by.label
+                ));
+                len = available;
+            } else {
+                len = said;
+            }
+        }
+        if let Some(why) = problem {
+            return self.stop(header, len, why);
+        }
+        self.extent(header, bytes, len);
+        self.push(header, len);
+        let header_bytes = &bytes[..len];
+        self.at += len;
+        let (next, quoted) = follow(header.next, header_bytes, &self.bytes[self.at..self.end.max(self.at)])?;
+        self.quoted |= quoted;
+        Some(next)
+    }
+
+    /// Narrows the bytes to the length that the header says.
+    fn extent(&mut self, header: &'static Header, bytes: &[u8], len: usize) {
+        let Some(extent) = header.extent else { return };
+        let said =
+            bits::get(bytes, extent.by.bits).unwrap_or(0) as usize * extent.by.scale as usize + extent.beyond;
+        // Offload super-packets carry a length of 0: the rest belongs to them.
+        if said == 0 {
+            return;
+        }
+        if said < len {
+            let why =
+                format!("{}: {} says {said} bytes, the header alone has {len}", header.name, extent.by.label);
+            self.note(why);
+            return;
+        }
+        let declared = self.at + said;
+        if declared <= self.declared_end || self.quoted {
+            self.declared_end = declared;
+        } else {
+            let short = declared - self.declared_end;
+            let why = format!(
+                "{}: {} says {said} bytes, {short} more than there are",
+                header.name, extent.by.label
+            );
+            self.declared_end = declared;
+            self.note(why);
+        }
+        self.end = self.end.min(declared);
+    }
+
+    fn note(&mut self, why: String) {
+        if self.found.stop.is_none() {
+            self.found.stop = Some(Stop { at: self.at, why });
+        }
+    }
+
+    fn push(&mut self, header: &'static Header, len: usize) {
+        let declared = self.declared_end.max(self.end) - self.at;
+        self.found.layers.push(Layer {
+            header,
+            start: self.at,
+            len,
+            end: self.end,
+            declared,
+            quoted: self.quoted,
+        });
+    }
+
+    fn stop(&mut self, header: &'static Header, len: usize, why: String) -> Option<&'static Header> {
+        // A quotation is cut short by design (RFC 792: the header and 8 bytes).
+        if !self.quoted {
+            self.note(why);
+        }
+        self.push(header, len);
+        self.at += len;
+        None
+    }
+}

@@ -1,0 +1,171 @@
+//! Option lists: walking them, whatever bytes they are.
+//!
+//! The walk is total: an option of an unknown kind is kept raw, a length that cannot be is a located problem, and
+//! every byte of the list belongs to exactly one span.
+
+use std::ops::Range;
+
+use super::bits::BitRange;
+use super::table::{Field, Item, ItemList, Kind};
+use super::{bits, value};
+
+/// What follows the end of the list.
+pub static PADDING: Item = Item {
+    kind: None,
+    key: "padding",
+    name: "Padding",
+    terse: "",
+    reference: "",
+    single: true,
+    ends: false,
+    length: 0,
+    fields: &[Field::bytes("options.padding", "Padding", 0, 0)],
+    repeat: &[],
+};
+
+/// What cannot be read as an option.
+pub static MALFORMED: Item = Item {
+    kind: None,
+    key: "hex",
+    name: "Malformed option",
+    terse: "malformed",
+    reference: "",
+    single: true,
+    ends: false,
+    length: 0,
+    fields: &[Field::bytes("options.malformed", "Malformed Option", 0, 0)],
+    repeat: &[],
+};
+
+/// One option of a packet.
+#[derive(Clone, Debug)]
+pub struct ItemSpan {
+    /// Its table.
+    pub item: &'static Item,
+    /// Its bytes in the packet.
+    pub range: Range<usize>,
+    /// Why it could not be read as its kind says.
+    pub problem: Option<String>,
+}
+
+impl ItemSpan {
+    /// The fields: repetition, index in the table, table entry, bits in the packet. Only those wholly inside.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(Option<usize>, usize, &'static Field, BitRange)> {
+        let (start, end) = (self.range.start * 8, self.range.end * 8);
+        let mut found = Vec::new();
+        for (index, field) in self.item.fields.iter().enumerate() {
+            let from = start + field.bits.start;
+            let width = if field.bits.width == 0 { end.saturating_sub(from) } else { field.bits.width };
+            if width > 0 && from + width <= end {
+                found.push((None, index, field, BitRange { start: from, width }));
+            }
+        }
+        let step = self.item.repeat_bytes();
+        if step > 0 {
+            let mut at = self.range.start + self.item.fixed_bytes();
+            let mut nth = 0;
+            while at + step <= self.range.end {
+                for (index, field) in self.item.repeat.iter().enumerate() {
+                    let bits = BitRange { start: at * 8 + field.bits.start, width: field.bits.width };
+                    found.push((Some(nth), index, field, bits));
+                }
+                at += step;
+                nth += 1;
+            }
+        }
+        found
+    }
+}
+
+impl ItemSpan {
+    /// The option in a few letters for a list row, as tcpdump and packetdrill write it: `mss 1460`.
+    #[must_use]
+    pub fn terse_text(&self, packet: &[u8]) -> String {
+        let mut text = self.item.terse.to_owned();
+        let start = self.range.start * 8;
+        if self.item.kind.is_none() && !self.item.single {
+            text = format!("{text}-{}", packet.get(self.range.start).copied().unwrap_or(0));
+        }
+        for (nth, index, field, bits) in self.fields() {
+            if nth.is_none() && bits.start < start + 16 && !self.item.single {
+                continue;
+            }
+            if self.item.single {
+                continue;
+            }
+            let separator = if nth.is_some() && index > 0 { ":" } else { " " };
+            text = match (field.kind, bits::get(packet, bits)) {
+                (Kind::Bytes, _) => text + " " + &value::text(field, packet, bits),
+                (_, Some(stored)) => text + separator + &value::stored_text(field, stored),
+                _ => text,
+            };
+        }
+        text
+    }
+}
+
+/// Whether `len` is a length that this item's table can describe to the last byte.
+fn fits(item: &Item, len: usize) -> bool {
+    if item.length != 0 {
+        return len == item.length;
+    }
+    let step = item.repeat_bytes();
+    if step > 0 {
+        return len >= item.fixed_bytes() && (len - item.fixed_bytes()).is_multiple_of(step);
+    }
+    true
+}
+
+/// Splits the bytes of an option list; `offset` is where they stand in the packet.
+#[must_use]
+pub fn walk(list: &'static ItemList, bytes: &[u8], offset: usize) -> Vec<ItemSpan> {
+    let mut spans = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let rest = offset + at..offset + bytes.len();
+        let kind = bytes[at];
+        let item = list.items.iter().find(|i| i.kind == Some(kind)).unwrap_or(list.unknown);
+        if item.single {
+            spans.push(ItemSpan { item, range: rest.start..rest.start + 1, problem: None });
+            at += 1;
+            if item.ends && at < bytes.len() {
+                spans.push(ItemSpan { item: &PADDING, range: offset + at..rest.end, problem: None });
+                break;
+            }
+            continue;
+        }
+        let left = bytes.len() - at;
+        let len = bytes.get(at + 1).map(|&l| usize::from(l));
+        match len {
+            Some(len) if len >= 2 && len <= left => {
+                let range = rest.start..rest.start + len;
+                if fits(item, len) {
+                    spans.push(ItemSpan { item, range, problem: None });
+                } else {
+                    let problem =
+                        format!("{}: the length byte says {len}, which this option cannot have", item.name);
+                    spans.push(ItemSpan { item: list.unknown, range, problem: Some(problem) });
+                }
+                at += len;
+            }
+            _ => {
+                let problem = match len {
+                    None => format!("option kind {kind} has no length byte: the options end after it"),
+                    Some(len) if len < 2 => {
+                        format!(
+                            "option kind {kind}: the length byte says {len}, below the 2 bytes of kind and length"
+                        )
+                    }
+                    Some(len) => format!(
+                        "option kind {kind}: the length byte says {len}, {} bytes more than the options have left",
+                        len - left
+                    ),
+                };
+                spans.push(ItemSpan { item: &MALFORMED, range: rest, problem: Some(problem) });
+                break;
+            }
+        }
+    }
+    spans
+}

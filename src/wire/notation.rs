@@ -1,0 +1,420 @@
+//! The packet notation: its grammar, without any knowledge of protocols.
+//!
+//! ```text
+//! packet  = part *( "/" part )
+//! part    = layer | payload | "trailer(" payload ")"
+//! layer   = NAME [ "(" [ KEY "=" value *( "," KEY "=" value ) ] ")" ]
+//! value   = WORD | "[" [ item *( "," item ) ] "]"
+//! item    = WORD [ "(" WORD *( "," WORD ) ")" ]
+//! payload = TEXT | "hex(" pairs ")" | "zero(" N ")" | "random(" N ")" | "file(" PATH ")"
+//! ```
+
+use std::ops::Range;
+
+use super::value;
+
+/// Most bytes of one payload part: no packet can carry more.
+pub const MAX_PAYLOAD: usize = 0xffff;
+
+/// Text with the place where it stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spanned {
+    /// The text.
+    pub text: String,
+    /// Its bytes in the source.
+    pub at: Range<usize>,
+}
+
+/// A part of a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A header with named fields.
+    Layer {
+        /// The protocol.
+        name: Spanned,
+        /// Its fields.
+        args: Vec<Arg>,
+    },
+    /// Bytes behind the headers.
+    Payload(Payload),
+    /// Bytes past the length that the network layer says.
+    Trailer(Payload),
+}
+
+/// `key=value`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arg {
+    /// The field.
+    pub key: Spanned,
+    /// Its value.
+    pub value: Value,
+}
+
+/// The value of a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number, an address, flag letters.
+    Word(Spanned),
+    /// A list of options, in brackets; the span is that of the brackets.
+    List(Vec<Item>, Range<usize>),
+}
+
+/// An option in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Its name.
+    pub name: Spanned,
+    /// Its values.
+    pub args: Vec<Spanned>,
+}
+
+/// Where payload bytes come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Given bytes.
+    Bytes(Vec<u8>),
+    /// That many random bytes.
+    Random(usize),
+    /// The content of a file.
+    File(Spanned),
+}
+
+/// What is wrong in a notation, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct NotationError {
+    /// The bytes of the source that are meant.
+    pub at: Range<usize>,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl NotationError {
+    /// An error at a place.
+    #[must_use]
+    pub fn new(at: Range<usize>, message: impl Into<String>) -> Self {
+        Self { at, message: message.into() }
+    }
+
+    /// The message under the source line, with a caret at the place.
+    #[must_use]
+    pub fn render(&self, source: &str) -> String {
+        let start = self.at.start.min(source.len());
+        let line_start = source.get(..start).and_then(|s| s.rfind('\n')).map_or(0, |i| i + 1);
+        let line = source.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let before = source.get(line_start..start).map_or(0, |s| s.chars().count());
+        let width = source.get(self.at.clone()).map_or(1, |s| s.chars().count()).max(1);
+        let width = width.min(line.chars().count().saturating_sub(before).max(1));
+        format!("{line}\n{}{}\n{}", " ".repeat(before), "^".repeat(width), self.message)
+    }
+}
+
+/// The known name that looks most like `word`, when one is near.
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    known
+        .map(|k| (strsim::damerau_levenshtein(&word, &k.to_lowercase()), k))
+        .filter(|(distance, k)| *distance <= 1 + word.len().min(k.len()) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, k)| k)
+}
+
+/// Reads a notation.
+///
+/// # Errors
+/// The place and what is wrong with the grammar; names and values are judged by whoever builds the packet.
+pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
+    let mut reader = Reader { source, at: 0 };
+    let mut parts = Vec::new();
+    loop {
+        reader.space();
+        parts.push(reader.part()?);
+        reader.space();
+        if reader.at == source.len() {
+            return Ok(parts);
+        }
+        reader.expect('/', "'/' between the parts of the packet")?;
+    }
+}
+
+struct Reader<'a> {
+    source: &'a str,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn rest(&self) -> &str {
+        self.source.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn space(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start().len();
+    }
+
+    fn error<T>(&self, message: impl Into<String>) -> Result<T, NotationError> {
+        let width = self.peek().map_or(0, char::len_utf8);
+        Err(NotationError::new(self.at..self.at + width, message))
+    }
+
+    fn expect(&mut self, wanted: char, words: &str) -> Result<(), NotationError> {
+        self.space();
+        match self.peek() {
+            Some(c) if c == wanted => {
+                self.at += c.len_utf8();
+                Ok(())
+            }
+            Some(c) => self.error(format!("here must stand {words}, not '{c}'")),
+            None => self.error(format!("the notation ends here, but {words} must follow")),
+        }
+    }
+
+    fn accept(&mut self, wanted: char) -> bool {
+        self.space();
+        let found = self.peek() == Some(wanted);
+        if found {
+            self.at += wanted.len_utf8();
+        }
+        found
+    }
+
+    fn name(&mut self, what: &str) -> Result<Spanned, NotationError> {
+        self.space();
+        let start = self.at;
+        let len = self
+            .rest()
+            .find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '-')))
+            .unwrap_or(self.rest().len());
+        if len == 0 {
+            return match self.peek() {
+                Some(c) => self.error(format!("here must stand {what}, not '{c}'")),
+                None => self.error(format!("the notation ends here, but {what} must follow")),
+            };
+        }
+        self.at += len;
+        Ok(Spanned { text: self.source[start..self.at].to_owned(), at: start..self.at })
+    }
+
+    /// A value up to the next separator, parentheses inside it included.
+    fn word(&mut self, what: &str) -> Result<Spanned, NotationError> {
+        self.space();
+        let start = self.at;
+        let mut depth = 0usize;
+        let mut end = self.source.len();
+        for (i, c) in self.rest().char_indices() {
+            match c {
+                '(' => depth += 1,
+                ')' if depth > 0 => depth -= 1,
+                ')' | ',' | ']' if depth == 0 => {
+                    end = start + i;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let text = self.source[start..end].trim_end();
+        if text.is_empty() {
+            return self.error(format!("here must stand {what}"));
+        }
+        self.at = start + text.len();
+        Ok(Spanned { text: text.to_owned(), at: start..self.at })
+    }
+
+    fn part(&mut self) -> Result<Part, NotationError> {
+        if self.peek() == Some('"') {
+            return Ok(Part::Payload(Payload::Bytes(self.text()?)));
+        }
+        let name = self.name("a protocol such as eth, ip, tcp, or a payload such as \"text\" or hex(…)")?;
+        self.space();
+        let open = self.peek() == Some('(');
+        match name.text.as_str() {
+            "hex" | "zero" | "random" | "file" if open => Ok(Part::Payload(self.payload(&name)?)),
+            "trailer" => {
+                self.expect('(', "'(' and the bytes of the trailer")?;
+                self.space();
+                let bytes = self.trailer_bytes()?;
+                self.expect(')', "')' after the trailer")?;
+                Ok(Part::Trailer(bytes))
+            }
+            _ => {
+                let args = if open { self.args()? } else { Vec::new() };
+                Ok(Part::Layer { name, args })
+            }
+        }
+    }
+
+    fn trailer_bytes(&mut self) -> Result<Payload, NotationError> {
+        if self.peek() == Some('"') {
+            return Ok(Payload::Bytes(self.text()?));
+        }
+        let before = self.at;
+        let is_call = ["hex", "zero", "random", "file"]
+            .iter()
+            .any(|k| self.rest().strip_prefix(k).is_some_and(|r| r.trim_start().starts_with('(')));
+        if is_call {
+            let name = self.name("a payload")?;
+            return self.payload(&name);
+        }
+        self.at = before;
+        let word = self.word("hex pairs")?;
+        Ok(Payload::Bytes(hex(&word)?))
+    }
+
+    fn payload(&mut self, name: &Spanned) -> Result<Payload, NotationError> {
+        self.expect('(', "'('")?;
+        if name.text == "hex" && self.accept(')') {
+            return Ok(Payload::Bytes(Vec::new()));
+        }
+        let word = if name.text == "file" && {
+            self.space();
+            self.peek() == Some('"')
+        } {
+            let start = self.at;
+            let text = String::from_utf8_lossy(&self.text()?).into_owned();
+            Spanned { text, at: start..self.at }
+        } else {
+            self.word("the bytes of the payload")?
+        };
+        self.expect(')', &format!("')' to close {}(", name.text))?;
+        match name.text.as_str() {
+            "hex" => Ok(Payload::Bytes(hex(&word)?)),
+            "zero" => Ok(Payload::Bytes(vec![0; count(&word)?])),
+            "random" => Ok(Payload::Random(count(&word)?)),
+            _ => Ok(Payload::File(word)),
+        }
+    }
+
+    fn args(&mut self) -> Result<Vec<Arg>, NotationError> {
+        self.expect('(', "'('")?;
+        let mut args = Vec::new();
+        if self.accept(')') {
+            return Ok(args);
+        }
+        loop {
+            let key = self.name("a field name")?;
+            self.expect('=', "'=' and a value")?;
+            self.space();
+            let value = if self.peek() == Some('[') {
+                let start = self.at;
+                let items = self.items()?;
+                Value::List(items, start..self.at)
+            } else {
+                Value::Word(self.word("a value")?)
+            };
+            args.push(Arg { key, value });
+            if self.accept(')') {
+                return Ok(args);
+            }
+            self.expect(',', "',' or ')'")?;
+        }
+    }
+
+    fn items(&mut self) -> Result<Vec<Item>, NotationError> {
+        self.expect('[', "'['")?;
+        let mut items = Vec::new();
+        if self.accept(']') {
+            return Ok(items);
+        }
+        loop {
+            let name = self.name("an option such as mss(1460) or nop")?;
+            let mut args = Vec::new();
+            if self.accept('(') && !self.accept(')') {
+                loop {
+                    args.push(self.word("a value")?);
+                    if self.accept(')') {
+                        break;
+                    }
+                    self.expect(',', "',' or ')'")?;
+                }
+            }
+            items.push(Item { name, args });
+            if self.accept(']') {
+                return Ok(items);
+            }
+            self.expect(',', "',' or ']'")?;
+        }
+    }
+
+    fn text(&mut self) -> Result<Vec<u8>, NotationError> {
+        let start = self.at;
+        self.at += 1;
+        let mut out = Vec::new();
+        while let Some(c) = self.peek() {
+            let at = self.at;
+            self.at += c.len_utf8();
+            match c {
+                '"' => return Ok(out),
+                '\\' => out.push(self.escape(at)?),
+                _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        Err(NotationError::new(start..self.source.len(), "the text has no closing '\"'"))
+    }
+
+    fn escape(&mut self, at: usize) -> Result<u8, NotationError> {
+        let c = self.peek();
+        self.at += c.map_or(0, char::len_utf8);
+        match c {
+            Some('r') => Ok(b'\r'),
+            Some('n') => Ok(b'\n'),
+            Some('t') => Ok(b'\t'),
+            Some('\\') => Ok(b'\\'),
+            Some('"') => Ok(b'"'),
+            Some('x') => {
+                let digits = self.rest().get(..2).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()));
+                let byte = digits.and_then(|d| u8::from_str_radix(d, 16).ok());
+                let Some(byte) = byte else {
+                    return Err(NotationError::new(at..self.at, "\\x needs two hex digits, such as \\x00"));
+                };
+                self.at += 2;
+                Ok(byte)
+            }
+            _ => Err(NotationError::new(at..self.at, "the escapes are \\r \\n \\t \\\\ \\\" and \\xNN")),
+        }
+    }
+}
+
+fn hex(word: &Spanned) -> Result<Vec<u8>, NotationError> {
+    value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at.clone(), e.0))
+}
+
+fn count(word: &Spanned) -> Result<usize, NotationError> {
+    let number =
+        value::number(&word.text).and_then(|n| usize::try_from(n).ok()).filter(|&n| n <= MAX_PAYLOAD);
+    number.ok_or_else(|| {
+        NotationError::new(
+            word.at.clone(),
+            format!("'{}' must be a number of bytes, 0 to {MAX_PAYLOAD}", word.text),
+        )
+    })
+}
+
+/// Bytes as a payload part: text when they are mostly printable, else `hex(…)`.
+#[must_use]
+pub fn payload_text(bytes: &[u8]) -> String {
+    let plain = |b: &u8| (0x20..0x7f).contains(b) || matches!(b, b'\r' | b'\n' | b'\t');
+    if bytes.is_empty() || bytes.iter().filter(|b| plain(b)).count() * 10 < bytes.len() * 9 {
+        if bytes.len() > 8 && bytes.iter().all(|&b| b == 0) {
+            return format!("zero({})", bytes.len());
+        }
+        return format!("hex({})", value::hex_pairs(bytes).to_lowercase());
+    }
+    let mut text = String::from("\"");
+    for &byte in bytes {
+        match byte {
+            b'\r' => text += "\\r",
+            b'\n' => text += "\\n",
+            b'\t' => text += "\\t",
+            b'\\' => text += "\\\\",
+            b'"' => text += "\\\"",
+            b if plain(&b) => text.push(b as char),
+            b => text += &format!("\\x{b:02x}"),
+        }
+    }
+    text + "\""
+}

@@ -1,0 +1,138 @@
+//! ICMP, RFC 792; next-hop MTU RFC 1191, length of the quoted packet RFC 4884.
+
+use crate::wire::table::{Compute, Coverage, Field, Header, Length, Next, Space, To, When};
+use crate::wire::view::LayerView;
+
+const TYPE: Field = Field::number("type", "Type", 0, 8)
+    .names(&[
+        (0, "Echo reply"),
+        (3, "Destination unreachable"),
+        (4, "Source quench"),
+        (5, "Redirect"),
+        (8, "Echo request"),
+        (9, "Router advertisement"),
+        (10, "Router solicitation"),
+        (11, "Time exceeded"),
+        (12, "Parameter problem"),
+        (13, "Timestamp request"),
+        (14, "Timestamp reply"),
+    ])
+    .default(8);
+
+/// The codes of destination unreachable, RFC 792 and RFC 1812 section 5.2.7.1.
+static UNREACHABLE: &[&str] = &[
+    "network unreachable",
+    "host unreachable",
+    "protocol unreachable",
+    "port unreachable",
+    "fragmentation needed",
+    "source route failed",
+    "destination network unknown",
+    "destination host unknown",
+    "source host isolated",
+    "network administratively prohibited",
+    "host administratively prohibited",
+    "network unreachable for this type of service",
+    "host unreachable for this type of service",
+    "communication administratively prohibited",
+    "host precedence violation",
+    "precedence cutoff in effect",
+];
+
+const fn of(is: &'static [u64]) -> When {
+    When { field: &TYPE, is, not: false }
+}
+
+const ECHO: When = of(&[0, 8, 13, 14]);
+const UNREACH: When = of(&[3]);
+const EXCEEDED: When = of(&[11]);
+const PARAMETER: When = of(&[12]);
+const REDIRECT: When = of(&[5]);
+const OTHER: When = When { field: &TYPE, is: &[0, 3, 5, 8, 11, 12, 13, 14], not: true };
+/// The types whose payload is the beginning of the packet that caused them.
+const QUOTES: When = of(&[3, 4, 5, 11, 12]);
+
+/// ICMP.
+pub static HEADER: Header = Header {
+    key: "icmp",
+    name: "Internet Control Message Protocol",
+    short: "ICMP",
+    reference: "RFC 792",
+    fields: &[
+        TYPE,
+        Field::number("code", "Code", 8, 8),
+        Field::hex("checksum", "Checksum", 16, 16)
+            .computed(Compute::Checksum { coverage: Coverage::Message, zero_is_none: false }),
+        Field::number("ident", "Identifier", 32, 16).alias(&[("id", 1)]).default(1).when(ECHO),
+        Field::number("seq", "Sequence Number", 48, 16).default(1).when(ECHO),
+        Field::hex("unused", "Unused", 32, 8).when(UNREACH),
+        Field::number("length", "Length of Quoted Packet", 40, 8)
+            .scale(4)
+            .when(UNREACH)
+            .reference("RFC 4884"),
+        Field::number("mtu", "Next-Hop MTU", 48, 16).when(UNREACH).reference("RFC 1191"),
+        Field::hex("unused", "Unused", 32, 8).when(EXCEEDED),
+        Field::number("length", "Length of Quoted Packet", 40, 8)
+            .scale(4)
+            .when(EXCEEDED)
+            .reference("RFC 4884"),
+        Field::hex("unused2", "Unused", 48, 16).when(EXCEEDED),
+        Field::number("pointer", "Pointer", 32, 8).when(PARAMETER),
+        Field::number("length", "Length of Quoted Packet", 40, 8)
+            .scale(4)
+            .when(PARAMETER)
+            .reference("RFC 4884"),
+        Field::hex("unused2", "Unused", 48, 16).when(PARAMETER),
+        Field::ipv4("redir_gw", "Gateway Address", 32).when(REDIRECT),
+        Field::hex("rest", "Rest of Header", 32, 32).when(OTHER),
+    ],
+    length: Length::Fixed(8),
+    extent: None,
+    found_by: &[(Space::IpProtocol, 1)],
+    next: &[Next { when: Some(QUOTES), to: To::Version, quoted: true }],
+    items: None,
+    ends: None,
+    network: false,
+    row_bits: 32,
+    info,
+    warnings: &[],
+};
+
+fn info(view: &LayerView<'_>) -> String {
+    let kind = view.value_name("type");
+    let code = view.number("code").unwrap_or(0);
+    match view.number("type") {
+        Some(0 | 8) => {
+            format!("{kind} id {} seq {} length {}", view.text("ident"), view.text("seq"), view.payload_len())
+        }
+        Some(3) => {
+            let why = usize::try_from(code)
+                .ok()
+                .and_then(|c| UNREACHABLE.get(c))
+                .copied()
+                .unwrap_or("unknown code");
+            let mtu = if code == 4 { format!(", MTU {}", view.text("mtu")) } else { String::new() };
+            format!("{kind}: {why}{mtu}{}", quoted(view))
+        }
+        Some(11) => {
+            let why = if code == 0 { "in transit" } else { "in reassembly" };
+            format!("{kind} {why}{}", quoted(view))
+        }
+        Some(_) => format!("{kind} code {code}{}", quoted(view)),
+        None => "cut short".into(),
+    }
+}
+
+/// What the quoted packet was, for the list row.
+fn quoted(view: &LayerView<'_>) -> String {
+    let mut text = String::new();
+    for index in view.index + 1..view.layers.len() {
+        let layer = LayerView { index, ..*view };
+        if let Some((src, dst)) = layer.layer().header.ends {
+            text = format!(", quotes {} → {}", layer.text(src.key), layer.text(dst.key));
+        } else {
+            text += &format!(" {} {}", layer.layer().header.short, (layer.layer().header.info)(&layer));
+        }
+    }
+    text
+}

@@ -1,0 +1,25 @@
+//! The protocols, a file each. Adding one is adding its file and its line in [`ALL`].
+
+mod ethernet;
+mod icmp;
+mod ipv4;
+mod tcp;
+mod tcp_options;
+mod udp;
+
+use super::table::{Header, Space};
+
+/// Every protocol.
+pub static ALL: &[&Header] = &[&ethernet::HEADER, &ipv4::HEADER, &icmp::HEADER, &tcp::HEADER, &udp::HEADER];
+
+/// The protocol with this key.
+#[must_use]
+pub fn by_key(key: &str) -> Option<&'static Header> {
+    ALL.iter().copied().find(|h| h.key == key)
+}
+
+/// The protocol that has this number in `space`.
+#[must_use]
+pub fn by_number(space: Space, number: u128) -> Option<&'static Header> {
+    ALL.iter().copied().find(|h| h.found_by.iter().any(|&(s, n)| s == space && u128::from(n) == number))
+}

@@ -1,0 +1,58 @@
+//! A packet as a row of a list.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::dissect::{Dissection, dissect};
+use super::table::Kind;
+use super::value;
+use super::view::LayerView;
+
+/// The columns of a list row that come from the packet's bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// Source address.
+    pub source: String,
+    /// Destination address.
+    pub destination: String,
+    /// Short name of the innermost layer.
+    pub protocol: &'static str,
+    /// What it says.
+    pub info: String,
+}
+
+/// The row of a packet of this link type.
+#[must_use]
+pub fn row(link_type: u32, bytes: &[u8]) -> Row {
+    row_of(bytes, &dissect(link_type, bytes))
+}
+
+/// The row of a dissected packet. Quoted layers speak through the message that quotes them.
+#[must_use]
+pub fn row_of(bytes: &[u8], found: &Dissection) -> Row {
+    let mut row = Row { protocol: "data", ..Row::default() };
+    for (index, layer) in found.layers.iter().enumerate().filter(|(_, l)| !l.quoted) {
+        let view = found.view(bytes, index);
+        if let Some((src, dst)) = layer.header.ends {
+            row.source = address(&view, src.key);
+            row.destination = address(&view, dst.key);
+        }
+        row.protocol = layer.header.short;
+        row.info = (layer.header.info)(&view);
+    }
+    if found.layers.is_empty() {
+        row.info = format!("{} bytes of a link type without a table", bytes.len());
+    } else if let Some(stop) = &found.stop {
+        row.info = format!("{} [{}]", row.info, stop.why);
+    }
+    row
+}
+
+fn address(view: &LayerView<'_>, key: &str) -> String {
+    let Some(field) = view.field(key) else { return String::new() };
+    let Some(stored) = field.stored(view.bytes) else { return String::new() };
+    match field.field.kind {
+        Kind::Ipv4 => Ipv4Addr::from(stored as u32).to_string(),
+        Kind::Ipv6 => Ipv6Addr::from(stored).to_string(),
+        _ => value::stored_text(field.field, stored),
+    }
+}

@@ -1,0 +1,238 @@
+//! Values as text: what Wireshark prints for a field, and what a person may type into it.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::bits::{self, BitRange};
+use super::table::{Field, Kind};
+
+/// Upper-case hex pairs with a space between, as in the source post: `AA 47 00 50`.
+#[must_use]
+pub fn hex_pairs(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len() * 3);
+    for (i, byte) in bytes.iter().enumerate() {
+        let _ = write!(text, "{}{byte:02X}", if i == 0 { "" } else { " " });
+    }
+    text
+}
+
+/// Lower-case hex digits without a separator, as tshark prints bytes.
+#[must_use]
+pub fn hex_plain(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Six hex pairs with colons.
+#[must_use]
+pub fn mac(value: u128) -> String {
+    let b = value.to_be_bytes();
+    format!("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", b[10], b[11], b[12], b[13], b[14], b[15])
+}
+
+/// A stored value of `field` in the field's unit, as Wireshark prints it.
+#[must_use]
+pub fn stored_text(field: &Field, stored: u128) -> String {
+    match field.kind {
+        Kind::Number => (stored * u128::from(field.scale)).to_string(),
+        Kind::Flag => (stored * u128::from(field.scale)).to_string(),
+        Kind::Hex => format!("0x{stored:0w$x}", w = hex_digits(field)),
+        Kind::Ipv4 => Ipv4Addr::from(stored as u32).to_string(),
+        Kind::Ipv6 => Ipv6Addr::from(stored).to_string(),
+        Kind::Mac => mac(stored),
+        Kind::Bytes => format!("{stored:x}"),
+    }
+}
+
+/// Digits of a hexadecimal field: Wireshark pads to the integer type that holds it.
+fn hex_digits(field: &Field) -> usize {
+    match field.bits.width {
+        0..=8 => 2,
+        9..=16 => 4,
+        17..=24 => 6,
+        25..=32 => 8,
+        w => w.div_ceil(4),
+    }
+}
+
+/// The value of `field` at `bits` as Wireshark prints it for its key.
+#[must_use]
+pub fn text(field: &Field, bytes: &[u8], bits: BitRange) -> String {
+    if field.kind == Kind::Bytes {
+        return hex_plain(bytes.get(bits.bytes()).unwrap_or_default());
+    }
+    bits::get(bytes, bits).map(|v| stored_text(field, v)).unwrap_or_default()
+}
+
+/// The name of the value where the table has one, else its text.
+#[must_use]
+pub fn named(field: &Field, bytes: &[u8], bits: BitRange) -> String {
+    let name = bits::get(bytes, bits).and_then(|v| name_of(field, v));
+    name.map_or_else(|| text(field, bytes, bits), str::to_owned)
+}
+
+/// The table's name for a stored value.
+#[must_use]
+pub fn name_of(field: &Field, stored: u128) -> Option<&'static str> {
+    field.names.iter().find(|(n, _)| u128::from(*n) == stored).map(|(_, name)| *name)
+}
+
+/// The letters of the set flags of a group, the lowest bit first, in tcpdump's manner (`S.`). `None` when the group
+/// has no letters or a bit without a letter is set.
+#[must_use]
+pub fn letters(fields: &[Field], group: &Field, stored: u128) -> Option<String> {
+    let mut text = String::new();
+    let mut covered = 0u128;
+    for leaf in lettered(fields, group) {
+        let mask = 1u128 << (group.bits.end() - leaf.bits.end());
+        if stored & mask != 0 {
+            text.push(leaf.letter);
+        }
+        covered |= mask;
+    }
+    (covered != 0 && stored & !covered == 0).then_some(text)
+}
+
+fn lettered<'a>(fields: &'a [Field], group: &'a Field) -> impl Iterator<Item = &'a Field> {
+    let inside = move |f: &&Field| {
+        f.letter != '\0' && f.bits.start >= group.bits.start && f.bits.end() <= group.bits.end()
+    };
+    fields.iter().rev().filter(inside)
+}
+
+/// A value that was refused, in words for the person who typed it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// What a person may type into `field`, for messages: `0 to 65535`.
+#[must_use]
+pub fn range_text(field: &Field, scale: u32) -> String {
+    match field.kind {
+        Kind::Ipv4 => "an IPv4 address such as 10.77.0.2".into(),
+        Kind::Ipv6 => "an IPv6 address such as fd77::2".into(),
+        Kind::Mac => "a MAC address such as 02:00:00:00:00:01".into(),
+        Kind::Bytes => "hex pairs such as de ad be ef".into(),
+        _ if scale > 1 => {
+            format!("0 to {} in steps of {scale}", bits::max_value(field.bits.width) * u128::from(scale))
+        }
+        Kind::Hex => {
+            let max = bits::max_value(field.bits.width);
+            format!("0 to {max} (0x{max:x})")
+        }
+        _ => format!("0 to {}", bits::max_value(field.bits.width)),
+    }
+}
+
+/// A number as people write it: decimal, `0x…`, `0b…`, `_` allowed. `None` when it is none.
+#[must_use]
+pub fn number(text: &str) -> Option<u128> {
+    let clean = text.trim().replace('_', "");
+    let lower = clean.to_ascii_lowercase();
+    if let Some(hex) = lower.strip_prefix("0x") {
+        (!hex.starts_with('+')).then(|| u128::from_str_radix(hex, 16).ok())?
+    } else if let Some(binary) = lower.strip_prefix("0b") {
+        (!binary.starts_with('+')).then(|| u128::from_str_radix(binary, 2).ok())?
+    } else if lower.bytes().all(|b| b.is_ascii_digit()) {
+        lower.parse().ok()
+    } else {
+        None
+    }
+}
+
+/// Bytes written as hex digits; spaces, colons, dashes and dots between pairs are passed over.
+///
+/// # Errors
+/// Says which character is no hex digit, or that a pair is incomplete.
+pub fn parse_hex(text: &str) -> Result<Vec<u8>, Refused> {
+    let mut out = Vec::with_capacity(text.len() / 2);
+    for word in text.split(|c: char| c.is_whitespace() || matches!(c, ':' | '-' | '.' | ',')) {
+        let word = word.strip_prefix("0x").unwrap_or(word);
+        if let Some(bad) = word.chars().find(|c| !c.is_ascii_hexdigit()) {
+            return Err(Refused(format!(
+                "'{bad}' is no hex digit: write bytes as pairs, such as de ad be ef"
+            )));
+        }
+        if !word.len().is_multiple_of(2) {
+            return Err(Refused(format!("'{word}' has an odd number of hex digits: a byte is two of them")));
+        }
+        out.extend((0..word.len()).step_by(2).filter_map(|i| u8::from_str_radix(&word[i..i + 2], 16).ok()));
+    }
+    Ok(out)
+}
+
+fn parse_mac(text: &str) -> Option<u128> {
+    let parts: Vec<&str> = text.split([':', '-']).collect();
+    if parts.len() != 6 {
+        return None;
+    }
+    parts.iter().try_fold(0u128, |sum, part| {
+        let ok = (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_hexdigit());
+        ok.then(|| u128::from_str_radix(part, 16).ok()).flatten().map(|b| (sum << 8) | b)
+    })
+}
+
+/// Reads what a person typed into `field` in the unit `scale`; gives the value to store. Nothing is ever truncated.
+///
+/// # Errors
+/// The text is no value of this kind, does not fit the field's bits, or is no multiple of its unit; the message names
+/// the range that it must have.
+pub fn parse(field: &Field, scale: u32, text: &str) -> Result<u128, Refused> {
+    let text = text.trim();
+    let range = || range_text(field, scale);
+    let refuse = |why: &str| Refused(format!("{why}: {} must be {}", field.label, range()));
+    let found = match field.kind {
+        Kind::Ipv4 => text.parse::<Ipv4Addr>().ok().map(|a| u128::from(u32::from(a))),
+        Kind::Ipv6 => text.parse::<Ipv6Addr>().ok().map(u128::from),
+        Kind::Mac => parse_mac(text),
+        _ => None,
+    };
+    if let Some(value) = found {
+        return Ok(value);
+    }
+    if matches!(field.kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mac | Kind::Bytes) {
+        return Err(refuse(&format!("'{text}' is none")));
+    }
+    let by_name =
+        || field.names.iter().find(|(_, n)| n.eq_ignore_ascii_case(text)).map(|(v, _)| u128::from(*v));
+    let Some(value) = number(text) else {
+        if let Some(value) = by_name() {
+            return Ok(value);
+        }
+        let shown =
+            if text.is_empty() { "nothing is typed".into() } else { format!("'{text}' is no number") };
+        return Err(refuse(&shown));
+    };
+    let scale = u128::from(scale);
+    if value % scale != 0 {
+        return Err(refuse(&format!("{text} is no multiple of {scale}")));
+    }
+    if value / scale > bits::max_value(field.bits.width) {
+        return Err(refuse(&format!("{text} does not fit {} bits", field.bits.width)));
+    }
+    Ok(value / scale)
+}
+
+/// Reads tcpdump's flag letters (`S.`, `FPU`; `none` or nothing for no flag) for a group.
+///
+/// # Errors
+/// Names the letter that stands for no flag and lists those that do.
+pub fn parse_letters(fields: &[Field], group: &Field, text: &str) -> Result<u128, Refused> {
+    if text == "none" {
+        return Ok(0);
+    }
+    let known: Vec<&Field> = lettered(fields, group).collect();
+    text.chars().try_fold(0u128, |sum, letter| {
+        let letter = if letter == 'A' { '.' } else { letter };
+        let leaf = known.iter().find(|f| f.letter == letter).ok_or_else(|| {
+            let list: Vec<String> =
+                known.iter().map(|f| format!("{} {}", f.letter, f.short_label())).collect();
+            Refused(format!("'{letter}' is no flag: {} takes {}", group.label, list.join(", ")))
+        })?;
+        Ok(sum | 1u128 << (group.bits.end() - leaf.bits.end()))
+    })
+}

@@ -1,0 +1,226 @@
+//! The draft: golden bytes, edits, and notation that reads back to the same bytes.
+
+use hex_literal::hex;
+use proptest::prelude::*;
+use rawbench::craft::build::Sources;
+use rawbench::craft::print::Detail;
+use rawbench::craft::{Draft, Override, presets};
+use rawbench::wire::value::hex_pairs;
+
+struct Nothing;
+
+impl Sources for Nothing {
+    fn random(&mut self, count: usize) -> Vec<u8> {
+        vec![0x5a; count]
+    }
+    fn file(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        Err(format!("no file {path} in a test"))
+    }
+}
+
+fn build(text: &str) -> Draft {
+    Draft::from_notation(text, &mut Nothing).unwrap_or_else(|e| panic!("{}", e.render(text)))
+}
+
+fn error(text: &str) -> String {
+    Draft::from_notation(text, &mut Nothing).map(|d| hex_pairs(d.bytes())).unwrap_err().render(text)
+}
+
+#[test]
+fn the_header_of_the_source_post() {
+    let draft = build(
+        "ip(src=127.0.0.1, dst=127.0.0.1)/tcp(srcport=0xaa47, dstport=80, seq=1, flags=S, window=0xaaaa)",
+    );
+    let expected = hex!(
+        "45 00 00 28 00 00 00 00 40 06 7c ce 7f 00 00 01 7f 00 00 01"
+        "aa 47 00 50 00 00 00 01 00 00 00 00 50 02 aa aa 5c 9d 00 00"
+    );
+    assert_eq!(hex_pairs(draft.bytes()), hex_pairs(&expected));
+}
+
+#[test]
+fn options_pad_to_words_and_move_the_offset() {
+    let draft = build("ip(dst=10.77.0.2)/tcp(flags=S, options=[mss(1460), sackOK, nop, wscale(7)])");
+    let tcp = &draft.bytes()[20..];
+    assert_eq!(tcp[12] >> 4, 8);
+    assert_eq!(tcp[20..], hex!("02 04 05 b4 04 02 01 03 03 07 00 00"));
+    let sack = build("ip(dst=10.77.0.2)/tcp(options=[sack(1-2, 3-4), ts(5, 6), opt(254, de ad be)])");
+    assert_eq!(
+        sack.bytes()[40..],
+        hex!("05 12 00000001 00000002 00000003 00000004 08 0a 00000005 00000006 fe 05 de ad be 00 00 00")
+            [..36]
+    );
+}
+
+#[test]
+fn pinned_lengths_keep_the_form() {
+    let draft = build("ip(dst=10.77.0.2)/tcp(data_offset=15, flags=S)/\"abc\"");
+    assert_eq!(draft.layers()[1].len, 20);
+    assert_eq!(draft.bytes()[32] >> 4, 15);
+    assert!(draft.reading_differs().unwrap().contains("Data Offset"));
+    assert!(draft.warnings().iter().any(|w| w.text.contains("past the end of the segment")));
+}
+
+#[test]
+fn udp_zero_goes_out_as_ones() {
+    // The payload is chosen so that the sum is all ones and the complement zero.
+    let mut draft = build("ip(src=0.0.0.0, dst=0.0.0.0)/udp(srcport=0, dstport=0)/hex(00 00)");
+    draft.set_payload(&hex!("ff da")).unwrap();
+    assert_eq!(draft.bytes()[26..28], hex!("ff ff"), "{}", hex_pairs(draft.bytes()));
+}
+
+#[test]
+fn wrong_on_purpose_stays_wrong() {
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(flags=S)");
+    let sum = draft.find("tcp", "checksum").unwrap();
+    draft.make_wrong(sum);
+    for port in [1, 2, 0xffff] {
+        draft.set(draft.find("tcp", "srcport").unwrap(), port).unwrap();
+        let right = rawbench::wire::checksum::compute(draft.bytes(), draft.layers(), 1).unwrap();
+        assert_ne!(draft.locate(sum).unwrap().stored(draft.bytes()), Some(u128::from(right)));
+    }
+    draft.release(sum);
+    assert_eq!(draft.override_of(sum), None);
+    assert!(draft.warnings().iter().all(|w| !w.text.contains("wrong")));
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_refused_and_nothing_changes() {
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(flags=S)");
+    let before = draft.clone();
+    let port = draft.find("tcp", "dstport").unwrap();
+    for text in ["65536", "-1", "", "http server", "0x10000", "1e3"] {
+        let why = draft.set_text(port, 1, text).unwrap_err().0;
+        assert!(why.contains("0 to 65535"), "{why}");
+        assert!(draft == before);
+    }
+    let offset = draft.find("tcp", "hdr_len").unwrap();
+    assert!(draft.set_text(offset, 4, "22").unwrap_err().0.contains("multiple of 4"));
+    assert!(draft.set_text(offset, 1, "16").unwrap_err().0.contains("0 to 15"));
+}
+
+#[test]
+fn layers_come_and_go() {
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(flags=S, checksum=0)/\"x\"");
+    let before = draft.clone();
+    let eth = rawbench::wire::protocols::by_key("eth").unwrap();
+    draft.insert_layer(0, eth).unwrap();
+    assert_eq!(draft.bytes()[12..14], hex!("08 00"));
+    let sum = draft.find("tcp", "checksum").unwrap();
+    assert_eq!(draft.override_of(sum), Some(Override::Pinned));
+    draft.remove_layer(0);
+    assert!(draft == before);
+}
+
+#[test]
+fn option_edits() {
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(flags=S, options=[mss(1460)])");
+    draft.insert_option(1, 0, vec![1]).unwrap();
+    assert_eq!(draft.bytes()[40..], hex!("01 02 04 05 b4 00 00 00"));
+    assert_eq!(draft.options(1).len(), 2);
+    draft.move_option(1, 0, 1).unwrap();
+    assert_eq!(draft.bytes()[40..], hex!("02 04 05 b4 01 00 00 00"));
+    draft.remove_option(1, 0).unwrap();
+    assert_eq!(draft.bytes()[40..], hex!("01 00 00 00"));
+    draft.remove_option(1, 0).unwrap();
+    assert_eq!(draft.bytes().len(), 40);
+    for _ in 0..11 {
+        draft.insert_option(1, 0, vec![2, 4, 5, 0xb4]).unwrap();
+    }
+    assert!(draft.warnings().iter().any(|w| w.text.contains("44 bytes")));
+}
+
+#[test]
+fn errors_show_the_place_and_the_nearest_name() {
+    let text = error("ip(dst=10.77.0.2)/tcp(dstprt=80)");
+    assert!(
+        text.contains("\n                      ^^^^^^\n") && text.contains("did you mean dstport?"),
+        "{text}"
+    );
+    assert!(error("tpc").contains("did you mean tcp?"));
+    assert!(error("ip(dst=10.77.0.2)/tcp(dstport=70000)").contains("0 to 65535"));
+    assert!(error("ip/tcp").contains("needs a destination"));
+    assert!(error("ip(dst=1.2.3)/tcp").contains("IPv4 address"));
+    assert!(error("ip(dst=1.2.3.4)/tcp(flags=X)").contains("no flag"));
+    assert!(error("ip(dst=1.2.3.4)/tcp(options=[ms(4)])").contains("did you mean mss?"));
+    assert!(error("ip(dst=1.2.3.4)/tcp(seq=1, seq=2)").contains("given twice"));
+    assert!(error("ip(dst=1.2.3.4)/\"abc").contains("closing"));
+    assert!(error("ip(dst=1.2.3.4)/hex(abc)").contains("odd number"));
+    assert!(error("").contains("must follow"));
+    assert!(error("ip(dst=1.2.3.4)/icmp(type=3, id=1)").contains("not there"));
+}
+
+#[test]
+fn every_preset_builds_and_reads_back() {
+    for preset in presets::ALL {
+        let draft = build(&preset.to("10.77.0.2"));
+        for detail in [Detail::Short, Detail::Full] {
+            let text = draft.notation(detail);
+            assert_eq!(build(&text).bytes(), draft.bytes(), "{text}");
+        }
+    }
+}
+
+fn plausible() -> impl Strategy<Value = Vec<u8>> {
+    let head = prop_oneof![
+        Just(hex!("02000000000102000000000208004500003c00004000400600000a4d00010a4d0002").to_vec()),
+        Just(hex!("02000000000102000000000208004600002c00004000401100000a4d00010a4d000201010100").to_vec()),
+        Just(hex!("02000000000102000000000208004500005400004000400100000a4d00010a4d0002").to_vec()),
+        Just(hex!("0200000000010200000000020800450000540000400040010000" "0a4d00010a4d00020301000000000000" "4500003c0000400040060000" "0a4d00020a4d0001").to_vec()),
+        Just(Vec::new()),
+    ];
+    (head, proptest::collection::vec(any::<u8>(), 0..90)).prop_map(|(mut h, t)| {
+        h.extend(t);
+        h
+    })
+}
+
+proptest! {
+    #[test]
+    fn loaded_bytes_are_kept(bytes in plausible()) {
+        let draft = Draft::from_bytes(1, &bytes, false);
+        prop_assert_eq!(draft.bytes(), &bytes[..]);
+    }
+
+    #[test]
+    fn what_is_printed_reads_back(bytes in plausible()) {
+        let draft = Draft::from_bytes(1, &bytes, false);
+        for detail in [Detail::Short, Detail::Full] {
+            let text = draft.notation(detail);
+            let again = Draft::from_notation(&text, &mut Nothing);
+            prop_assert!(again.is_ok(), "{}", again.unwrap_err().render(&text));
+            let again = again.unwrap();
+            prop_assert_eq!(again.bytes(), draft.bytes(), "{}", text);
+        }
+    }
+
+    #[test]
+    fn no_notation_panics(text in "[a-z(=,/)\"\\[\\]0-9. \\\\x]{0,40}") {
+        let _ = Draft::from_notation(&text, &mut Nothing).map_err(|e| e.render(&text));
+    }
+
+    #[test]
+    fn near_notation_never_panics(at in 0usize..120, with in "[\\PC]{0,3}") {
+        let mut text = String::from("eth/ip(dst=10.77.0.2, ttl=64)/tcp(seq=1, flags=S, options=[mss(1460), sack(1-2), opt(9, aa)])/\"GET\\r\\n\"/trailer(00)");
+        let at = at.min(text.len());
+        text.replace_range(at..(at + 2).min(text.len()), &with);
+        let _ = Draft::from_notation(&text, &mut Nothing).map_err(|e| e.render(&text));
+    }
+
+    #[test]
+    fn an_edit_never_leaves_a_stale_checksum(payload in proptest::collection::vec(any::<u8>(), 0..600), port: u16, udp: bool) {
+        let mut draft = build(if udp { "eth/ip(dst=10.77.0.2)/udp" } else { "eth/ip(dst=10.77.0.2)/tcp(flags=S)" });
+        draft.set_payload(&payload).unwrap();
+        draft.set(draft.find(if udp { "udp" } else { "tcp" }, "srcport").unwrap(), u128::from(port)).unwrap();
+        let sliced = etherparse::SlicedPacket::from_ethernet(draft.bytes()).unwrap();
+        let Some(etherparse::NetSlice::Ipv4(ip)) = &sliced.net else { panic!("no ip") };
+        prop_assert_eq!(ip.header().to_header().calc_header_checksum(), ip.header().header_checksum());
+        match sliced.transport.as_ref().unwrap() {
+            etherparse::TransportSlice::Tcp(t) => prop_assert_eq!(
+                t.to_header().calc_checksum_ipv4(&ip.header().to_header(), t.payload()).unwrap(), t.checksum()),
+            etherparse::TransportSlice::Udp(u) => prop_assert_eq!(
+                u.to_header().calc_checksum_ipv4(&ip.header().to_header(), u.payload()).unwrap(), u.checksum()),
+            _ => prop_assert!(false),
+        }
+    }
+}

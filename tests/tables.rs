@@ -1,0 +1,175 @@
+//! Invariants over the whole registry: a new protocol is tested by being there.
+
+use proptest::prelude::*;
+use rawbench::wire::bits::{self, BitRange};
+use rawbench::wire::checksum;
+use rawbench::wire::dissect::dissect;
+use rawbench::wire::protocols;
+use rawbench::wire::table::{Field, Header, Item, Kind};
+
+/// The fields that are there in `header`.
+fn active<'a>(table: &'a Header, header: &'a [u8]) -> impl Iterator<Item = &'static Field> + 'a {
+    table.fields.iter().filter(|f| f.when.is_none_or(|w| w.holds(header)))
+}
+
+/// Headers with every value of every field that decides about others.
+fn variants(table: &Header) -> Vec<Vec<u8>> {
+    let mut all = vec![table.blank()];
+    for field in table.leaves().filter_map(|f| f.when).map(|w| w.field) {
+        for value in 0..=bits::max_value(field.bits.width.min(8)) {
+            let mut header = table.blank();
+            assert!(bits::set(&mut header, field.bits, value));
+            all.push(header);
+        }
+    }
+    all
+}
+
+#[test]
+fn leaves_tile_each_header() {
+    for table in protocols::ALL {
+        for header in variants(table) {
+            let mut at = 0;
+            for leaf in active(table, &header).filter(|f| !f.group) {
+                assert_eq!(leaf.bits.start, at, "{}.{}: a gap or an overlap", table.key, leaf.key);
+                at = leaf.bits.end();
+            }
+            assert_eq!(at, table.min_len() * 8, "{}: the leaves do not reach the end", table.key);
+        }
+    }
+}
+
+#[test]
+fn groups_are_unions_of_leaves() {
+    for table in protocols::ALL {
+        for group in table.fields.iter().filter(|f| f.group) {
+            let inside: Vec<&Field> = table
+                .leaves()
+                .filter(|f| f.bits.start >= group.bits.start && f.bits.end() <= group.bits.end())
+                .collect();
+            assert_eq!(inside.iter().map(|f| f.bits.width).sum::<usize>(), group.bits.width, "{}", group.key);
+            assert!(inside.iter().all(|f| f.compute.is_none()), "{}: computed leaf in a group", group.key);
+        }
+    }
+}
+
+#[test]
+fn keys_are_unique_and_defaults_fit() {
+    for table in protocols::ALL {
+        for header in variants(table) {
+            let mut names: Vec<&str> = Vec::new();
+            for field in active(table, &header) {
+                names.push(field.key);
+                names.extend(field.aliases.iter().map(|a| a.0));
+                assert!(field.default <= bits::max_value(field.bits.width), "{}.{}", table.key, field.key);
+                assert!(!field.label.is_empty());
+                assert!(field.kind != Kind::Flag || field.bits.width == 1, "{}.{}", table.key, field.key);
+            }
+            let before = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), before, "{}: a key occurs twice", table.key);
+        }
+    }
+    let mut keys: Vec<&str> = protocols::ALL.iter().map(|h| h.key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), protocols::ALL.len());
+}
+
+#[test]
+fn checksums_stand_on_words() {
+    for table in protocols::ALL {
+        if let Some((_, field, ..)) = checksum::field(table) {
+            assert_eq!((field.bits.start % 16, field.bits.width), (0, 16), "{}", table.key);
+        }
+    }
+}
+
+#[test]
+fn option_tables_tile_too() {
+    let lists = protocols::ALL.iter().filter_map(|h| h.items);
+    for item in lists.flat_map(|l| l.items.iter().chain([l.unknown])) {
+        item_tiles(item);
+    }
+}
+
+fn item_tiles(item: &Item) {
+    let mut at = 0;
+    for field in item.fields {
+        assert_eq!(field.bits.start, at, "{}.{}", item.key, field.key);
+        at = field.bits.end();
+    }
+    if item.length > 0 {
+        assert_eq!(at, item.length * 8, "{}", item.key);
+    }
+    let mut at = 0;
+    for field in item.repeat {
+        assert_eq!(field.bits.start, at, "{}.{}", item.key, field.key);
+        at = field.bits.end();
+    }
+    assert_eq!(at % 8, 0);
+}
+
+proptest! {
+    #[test]
+    fn any_fitting_value_round_trips_and_disturbs_no_other_bit(seed: u128, fill: u8, which: usize) {
+        let table = protocols::ALL[which % protocols::ALL.len()];
+        for field in table.fields.iter().filter(|f| f.bits.width <= 128) {
+            let mut header = vec![fill; table.min_len()];
+            let before = header.clone();
+            let value = seed & bits::max_value(field.bits.width);
+            prop_assert!(bits::set(&mut header, field.bits, value));
+            prop_assert_eq!(bits::get(&header, field.bits), Some(value));
+            for bit in (0..header.len() * 8).filter(|b| *b < field.bits.start || *b >= field.bits.end()) {
+                let one = BitRange { start: bit, width: 1 };
+                prop_assert_eq!(bits::get(&header, one), bits::get(&before, one));
+            }
+            if field.bits.width < 128 {
+                prop_assert!(!bits::set(&mut header, field.bits, bits::max_value(field.bits.width) + 1));
+            }
+        }
+    }
+
+    #[test]
+    fn no_input_panics_and_every_byte_has_a_place(
+        link in prop_oneof![Just(1u32), Just(101), Just(228), any::<u32>()],
+        bytes in proptest::collection::vec(any::<u8>(), 0..200), shape in 0usize..4,
+    ) {
+        let mut bytes = bytes;
+        // Random bytes rarely get past the first header: give some of them a plausible beginning.
+        let start: &[u8] = match shape {
+            1 => &[0x45, 0, 0, 60, 0, 0, 0, 0, 64, 6],
+            2 => &[0x46, 0, 0, 70, 0, 0, 0, 0, 64, 1],
+            3 => &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0x4f, 0, 0, 80, 0, 0, 0, 0, 64, 17],
+            _ => &[],
+        };
+        let n = start.len().min(bytes.len());
+        bytes[..n].copy_from_slice(&start[..n]);
+        let link = match shape { 1 | 2 => 101, 3 => 1, _ => link };
+        let found = dissect(link, &bytes);
+        let mut at = 0;
+        for (i, layer) in found.layers.iter().enumerate() {
+            prop_assert_eq!(layer.start, at);
+            at += layer.len;
+            prop_assert!(layer.end <= bytes.len());
+            let view = found.view(&bytes, i);
+            for field in view.fields() {
+                prop_assert!(field.bits.end() <= bytes.len() * 8);
+                let _ = field.text(&bytes);
+            }
+            let items = view.items();
+            let covered: usize = items.iter().map(|s| s.range.len()).sum();
+            prop_assert_eq!(covered, view.items_range().len());
+            let _ = checksum::verdict(&bytes, &found.layers, i, false);
+            let _ = (layer.header.info)(&view);
+            for warning in layer.header.warnings {
+                let _ = warning(&view);
+            }
+        }
+        prop_assert_eq!(found.payload.start, at.min(found.payload.end));
+        prop_assert_eq!(found.payload.end, found.trailer.start);
+        prop_assert_eq!(found.trailer.end, bytes.len());
+        let _ = rawbench::wire::summary::row(link, &bytes);
+    }
+}

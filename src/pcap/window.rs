@@ -37,11 +37,10 @@ impl Window {
 
     fn fill(&mut self, file: &File, offset: u64, want: usize) -> io::Result<()> {
         let last = self.start..=self.start + (self.filled + SEQUENTIAL) as u64;
-        let ahead = if last.contains(&offset) { SEQUENTIAL } else { RANDOM };
+        let ahead = if self.filled > 0 && last.contains(&offset) { SEQUENTIAL } else { RANDOM };
         let size = want.max(ahead);
         if self.buffer.len() < size || self.buffer.len() > size.max(SEQUENTIAL) {
-            self.buffer.resize(size, 0);
-            self.buffer.shrink_to_fit();
+            self.buffer = vec![0; size];
         }
         (self.start, self.filled) = (offset, 0);
         while self.filled < size {

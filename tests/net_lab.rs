@@ -58,7 +58,10 @@ fn an_open_port_answers_a_syn_and_a_closed_one_resets_it() {
             for packet in &seen {
                 assert_ne!(packet.checksum, Checksum::NotComputed, "port {port} of {server}");
                 assert_eq!(packet.original, packet.bytes.len());
-                assert!(packet.time_ns >= before && packet.time_ns <= now_ns(), "the kernel's time is a sane one");
+                assert!(
+                    packet.time_ns >= before && packet.time_ns <= now_ns(),
+                    "the kernel's time is a sane one"
+                );
             }
             assert!(seen[1].time_ns > seen[0].time_ns);
         }
@@ -96,12 +99,15 @@ fn echo_answers_over_udp_and_icmp() {
         send(&door, &ping(you, server, 0x1234), server);
         let (icmp, reply, unreachable) = if you.is_ipv4() { (1, 0, 3) } else { (58, 129, 1) };
         let echoed = |s: &Seen| {
-            s.transport().is_some_and(|(p, b)| p == 17 && word(b, 0) == 7 && word(b, 2) == 43000 && b[8..13] == *b"hello")
+            s.transport().is_some_and(|(p, b)| {
+                p == 17 && word(b, 0) == 7 && word(b, 2) == 43000 && b[8..13] == *b"hello"
+            })
         };
         let replied =
             |s: &Seen| s.transport().is_some_and(|(p, b)| p == icmp && b[0] == reply && word(b, 4) == 0x1234);
         let refused = |s: &Seen| s.transport().is_some_and(|(p, b)| p == icmp && b[0] == unreachable);
-        let all = |seen: &[Seen]| seen.iter().any(echoed) && seen.iter().any(replied) && seen.iter().any(refused);
+        let all =
+            |seen: &[Seen]| seen.iter().any(echoed) && seen.iter().any(replied) && seen.iter().any(refused);
         let seen = collect(|batch, time| socket.receive(batch, time), SECOND, all);
         assert!(all(&seen), "{seen:?}");
         let echo = seen.iter().find(|s| echoed(s)).unwrap();
@@ -161,9 +167,11 @@ fn a_frame_goes_out_at_the_link_layer() {
     assert!(seen.iter().any(replied), "{seen:?}");
     let tagged: Vec<u8> = [&frame[..12], &[0x81, 0, 0x60, 5], &frame[12..]].concat();
     socket.send(&tagged, index).unwrap();
-    let seen = collect(|batch, time| socket.receive(batch, time), SECOND, |seen| {
-        seen.iter().any(|s| s.bytes == tagged)
-    });
+    let seen = collect(
+        |batch, time| socket.receive(batch, time),
+        SECOND,
+        |seen| seen.iter().any(|s| s.bytes == tagged),
+    );
     assert!(seen.iter().any(|s| s.bytes == tagged), "the VLAN tag is where it was: {seen:?}");
 }
 
@@ -178,7 +186,10 @@ fn routes_and_addresses_are_those_of_the_lab() {
     assert_eq!(addresses, [(YOU, 24), (YOU6, 64)]);
     for (you, server) in [(YOU, SERVER), (YOU6, SERVER6)] {
         let route = net::route(&door, server).unwrap();
-        assert_eq!((route.source, route.interface, route.gateway, route.local), (you, lab0.index, None, false));
+        assert_eq!(
+            (route.source, route.interface, route.gateway, route.local),
+            (you, lab0.index, None, false)
+        );
         assert!(net::route(&door, you).unwrap().local);
     }
     let error = net::route(&door, "192.0.2.77".parse().unwrap()).unwrap_err();
@@ -230,8 +241,7 @@ fn a_guard_keeps_the_kernel_from_resetting() {
         let _guard = door.tcp_guard(port).unwrap();
         let socket = capture(&door);
         send(&door, &syn(YOU, SERVER, port, 80, 1), SERVER);
-        let seen =
-            collect(|batch, time| socket.receive(batch, time), Duration::from_millis(300), |_| false);
+        let seen = collect(|batch, time| socket.receive(batch, time), Duration::from_millis(300), |_| false);
         let flags: Vec<u8> = seen.iter().filter_map(Seen::tcp).map(|(_, _, flags)| flags).collect();
         assert_eq!(flags, [0x02, 0x12], "SYN, SYN-ACK and no RST");
     }

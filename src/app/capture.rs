@@ -162,7 +162,8 @@ impl CaptureState {
                 (file.index().get(index)?, row)
             }
         };
-        let relative_ns = i64::try_from(i128::from(entry.timestamp_ns) - i128::from(first)).unwrap_or(i64::MAX);
+        let relative_ns =
+            i64::try_from(i128::from(entry.timestamp_ns) - i128::from(first)).unwrap_or(i64::MAX);
         let row = Arc::new(ListRow { number: index + 1, relative_ns, entry, row });
         if self.rows.len() >= CACHE {
             self.rows.clear();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::craft::print::Detail;
+use crate::engine::Via;
 use crate::wire::table::Header;
 use crate::wire::view::Path;
 
@@ -97,7 +98,7 @@ pub enum Command {
     /// Send the draft.
     Send,
     /// Choose how it is sent.
-    SendVia(SendVia),
+    SendVia(Via),
     /// Choose where to work and what to listen to, by its index in the source list.
     Source(usize),
     /// Ask for the source list again.
@@ -136,16 +137,6 @@ pub enum Command {
     Answer(Choice),
     /// Close the window, unless something is unsaved.
     Quit,
-}
-
-/// How the draft is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum SendVia {
-    /// Through a raw IP socket: the kernel routes and adds the link header.
-    #[default]
-    Ip,
-    /// As a whole frame on the interface with this index.
-    Link(u32),
 }
 
 /// Colours.

@@ -6,9 +6,12 @@
 mod builder;
 mod capture;
 mod command;
+mod edits;
 mod workbench;
 
 pub use builder::{Builder, Refusal};
-pub use capture::{CaptureState, ListRow, Origin};
-pub use command::{Choice, Command, Question, SendVia, Theme, Then};
-pub use workbench::{Notice, Request, Severity, Workbench};
+pub use capture::{CaptureState, ListRow, Origin, Selected};
+pub use command::{Choice, Command, Question, Theme, Then};
+pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
+
+pub use crate::engine::Via;

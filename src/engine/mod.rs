@@ -6,16 +6,13 @@
 //! so that the recorder never waits for the viewer.
 
 mod control;
-mod exchange;
-mod job;
 mod recorder;
 mod sources;
 mod transmitter;
 
 pub use control::{Engine, Event, Order, Waker};
-pub use exchange::{Answer, AnswerKind, Probe};
-pub use job::{Job, JobEvent, JobResult};
-pub use recorder::{Counters, End, Recorder, Recording, Sink, Tap, TapError};
+pub use recorder::{Counters, End, Recorder, Recording, Sink, Stop, Tap};
 pub use sources::{Access, Failure, Listen, Neighbourhood, Source, Via};
 
 pub use crate::net::{Interface, Place};
+pub use transmitter::{Frame, Transmitter, frame_of};

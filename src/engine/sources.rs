@@ -54,13 +54,8 @@ impl From<crate::pcap::Error> for Failure {
 /// What a capture listens to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// One interface, at the link layer.
-    Interface {
-        /// Its index.
-        index: u32,
-        /// Its name.
-        name: String,
-    },
+    /// The interface of this name, at the link layer.
+    Interface(String),
     /// All interfaces, at the link layer.
     Any,
     /// What comes in for these IP protocols, at the IP layer (raw(7)): no link header, reassembled.
@@ -81,17 +76,13 @@ pub struct Source {
 }
 
 /// How a frame goes out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Via {
     /// A raw IP socket: everything before the IP header stays behind, the kernel routes.
+    #[default]
     Ip,
-    /// As it is on this interface.
-    Link {
-        /// Its index.
-        index: u32,
-        /// Its name.
-        name: String,
-    },
+    /// As it is on the interface of this name.
+    Link(String),
 }
 
 /// What the system knows about the way to a destination.
@@ -150,7 +141,13 @@ impl Access {
         found
     }
 
-    fn explore(&self, place: &Place, to: IpAddr, link: bool, found: &mut Neighbourhood) -> Result<(), Failure> {
+    fn explore(
+        &self,
+        place: &Place,
+        to: IpAddr,
+        link: bool,
+        found: &mut Neighbourhood,
+    ) -> Result<(), Failure> {
         let door = self.reading_door(place)?;
         let route = net::route(&door, to)?;
         found.source = Some(route.source);
@@ -168,12 +165,36 @@ impl Access {
         self.0.way().is_some()
     }
 
+    /// The interface of this name.
+    ///
+    /// # Errors
+    /// Names those that there are when it is none of them.
+    pub fn interface(&self, place: &Place, name: &str) -> Result<Interface, Failure> {
+        let all = self.interfaces(place)?;
+        let names: Vec<String> = all.iter().map(|i| i.name.clone()).collect();
+        all.into_iter().find(|i| i.name == name).ok_or_else(|| {
+            Failure::new(format!("there is no interface {name} on {place}: it has {}", names.join(", ")))
+        })
+    }
+
+    /// The one entry by which the lab stands in the source list before it is made.
+    #[must_use]
+    pub fn lab_source() -> Source {
+        Source {
+            place: Place::Lab,
+            listen: Listen::Interface(net::YOU_INTERFACE.into()),
+            label: format!("lab: {}", net::YOU_INTERFACE),
+            detail: format!("a private network, no privilege needed; server {}", net::SERVER_V4),
+        }
+    }
+
     /// The source list of a place: each interface, all of them, and the IP layer.
     ///
     /// # Errors
     /// The system's reason.
     pub fn sources(&self, place: &Place) -> Result<Vec<Source>, Failure> {
-        let mut all: Vec<Source> = self.interfaces(place)?.iter().map(|i| interface_source(place, i)).collect();
+        let mut all: Vec<Source> =
+            self.interfaces(place)?.iter().map(|i| interface_source(place, i)).collect();
         let prefix = if *place == Place::Lab { "lab: " } else { "" };
         all.push(Source {
             place: place.clone(),
@@ -197,7 +218,7 @@ fn interface_source(place: &Place, interface: &Interface) -> Source {
     let state = if interface.running { "" } else { " (down)" };
     Source {
         place: place.clone(),
-        listen: Listen::Interface { index: interface.index, name: interface.name.clone() },
+        listen: Listen::Interface(interface.name.clone()),
         label: if *place == Place::Lab { format!("lab: {}", interface.name) } else { interface.name.clone() },
         detail: format!("{}{state}", addresses.join(", ")),
     }

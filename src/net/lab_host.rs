@@ -184,7 +184,8 @@ fn set_up(netlink: &mut Netlink, switch: BorrowedFd, name: &str, addresses: [IpA
 }
 
 fn is_missing(error: &io::Error) -> bool {
-    let missing = [libc::EAFNOSUPPORT, libc::EOPNOTSUPP, libc::EACCES, libc::EPERM, libc::ENODEV, libc::EINVAL];
+    let missing =
+        [libc::EAFNOSUPPORT, libc::EOPNOTSUPP, libc::EACCES, libc::EPERM, libc::ENODEV, libc::EINVAL];
     error.raw_os_error().is_some_and(|errno| missing.contains(&errno))
 }
 

@@ -202,7 +202,8 @@ impl Sections {
             return Ok(Err(self.no_interface(interface)));
         };
         let flags = EntryFlags::new(Direction::from_epb_flags(flags), ChecksumState::from_epb_flags(flags))
-            .with(EntryFlags::OPTIONS, length > 0)
+            // An obsolete block has a drop count in its header, to be read with the options.
+            .with(EntryFlags::OPTIONS, length > 0 || block.kind == OBSOLETE_PACKET)
             .with(EntryFlags::COMMENT, comment)
             .with(EntryFlags::BIG_ENDIAN, order == Order::Big);
         Ok(Ok(IndexEntry {

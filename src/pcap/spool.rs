@@ -155,6 +155,9 @@ impl Spool {
     /// Shows what stands in the file. After a failed write, cuts off the part of a block that was written.
     fn publish<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         let written = self.writer.bytes_written();
+        if written == self.whole && result.is_ok() {
+            return result;
+        }
         let count = self.pending.partition_point(|(end, _)| *end <= written);
         for (end, entry) in self.pending.drain(..count) {
             self.whole = end;

@@ -52,7 +52,11 @@ impl Spool {
             whole: 0,
         };
         spool.pending.push((spool.writer.bytes(), None));
-        spool.flush()?;
+        if let Err(error) = spool.flush() {
+            // There is nothing in it, and the failure is reported.
+            let _ = std::fs::remove_file(spool.path());
+            return Err(error);
+        }
         Ok(spool)
     }
 

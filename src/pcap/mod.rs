@@ -1,1 +1,40 @@
 //! Capture files. Imports `wire`.
+//!
+//! - [`CaptureFile`] opens pcap and pcapng, indexes them by plain reads, and gives packets.
+//! - [`Writer`] writes pcapng and pcap with nanoseconds; [`save_as`] saves packets of a capture safely.
+//! - [`Spool`] is what a recorder appends to; its [`Spool::capture_file`] is what a viewer reads meanwhile.
+//! - [`Index`] and [`SharedIndex`] list the packets; a viewer takes snapshots and never holds up the recorder.
+//!
+//! No file is trusted: bad content never panics, never loops, and no length in a file decides alone how much memory
+//! is taken.
+//!
+//! Sources: draft-ietf-opsawg-pcapng, draft-ietf-opsawg-pcap, pcap-savefile(5), pcap-linktype(7).
+
+mod capture;
+mod encode;
+mod error;
+mod fields;
+mod index;
+mod indexer;
+mod save;
+mod scan;
+mod sections;
+mod sniff;
+mod spool;
+mod stream;
+mod types;
+mod window;
+mod writer;
+
+pub use capture::{CaptureFile, PacketReader};
+pub use error::Error;
+pub use index::{Index, IndexEntry, SharedIndex};
+pub use indexer::{Indexer, Problem, Progress, Report};
+pub use save::{Saved, Selection, save_as};
+pub use spool::Spool;
+pub use stream::open_stream;
+pub use types::{
+    ChecksumState, DEFAULT_SNAP_LENGTH, Direction, Format, InterfaceInfo, InterfaceStatistics, LinkType,
+    MAX_PACKET_LENGTH, PacketRecord,
+};
+pub use writer::Writer;

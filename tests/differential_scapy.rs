@@ -91,7 +91,9 @@ fn ip(dice: &mut Dice, twin: &mut Twin, pin_length: bool) {
     fields.maybe(dice, "ttl", "ttl", 255);
     if dice.one_in(4) {
         let words = dice.number(0x1fff);
-        fields.ours.push(format!("frag_offset={}", words * 8));
+        let ours =
+            if dice.one_in(2) { format!("frag={}", words * 8) } else { format!("frag_offset={words}") };
+        fields.ours.push(ours);
         fields.scapys.push(format!("frag={words}"));
     }
     if dice.one_in(6) {
@@ -219,13 +221,15 @@ fn icmp(dice: &mut Dice, twin: &mut Twin) {
     let mut fields = Fields::default();
     let kind = dice.pick(&[0u64, 3, 5, 8, 11, 12]);
     fields.both("type", "type", kind);
-    fields.both("code", "code", dice.number(255));
+    let code = if kind == 3 && dice.one_in(2) { 4 } else { dice.number(255) };
+    fields.both("code", "code", code);
     match kind {
         0 | 8 => {
             fields.both("ident", "id", dice.number(0xffff));
             fields.both("seq", "seq", dice.number(0xffff));
         }
-        3 => fields.both("mtu", "nexthopmtu", dice.number(0xffff)),
+        3 if code == 4 => fields.both("mtu", "nexthopmtu", dice.number(0xffff)),
+        3 => fields.both("unused16", "nexthopmtu", dice.number(0xffff)),
         5 => {
             let gateway = address(dice);
             fields.text("redir_gw", "gw", &gateway);
@@ -234,9 +238,7 @@ fn icmp(dice: &mut Dice, twin: &mut Twin) {
         _ => {}
     }
     if matches!(kind, 3 | 11 | 12) {
-        let words = dice.number(255);
-        fields.ours.push(format!("length={}", words * 4));
-        fields.scapys.push(format!("length={words}"));
+        fields.both("length", "length", dice.number(255));
     }
     fields.maybe(dice, "checksum", "chksum", 0xffff);
     twin.layer("icmp", "ICMP", &fields);

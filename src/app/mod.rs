@@ -1,1 +1,17 @@
-//! The state of the workbench. Imports all but `net`, `ui`, `cli`.
+//! The state of the workbench and the commands that change it. Imports all but `net`, `ui`, `cli`. No egui, no threads.
+//!
+//! The window draws [`Workbench`] and hands back [`Command`]s; [`Workbench::apply`] is the only way to change it from
+//! outside, and [`Workbench::drain`] takes in what the engine's threads report.
+
+mod builder;
+mod capture;
+mod command;
+mod edits;
+mod workbench;
+
+pub use builder::{Builder, Refusal};
+pub use capture::{CaptureState, ListRow, Origin, Selected};
+pub use command::{Choice, Command, Question, Theme, Then};
+pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
+
+pub use crate::engine::Via;

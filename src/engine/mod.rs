@@ -1,1 +1,18 @@
-//! The threads. Imports `net`, `pcap`, `craft`, `wire`.
+//! The threads: control, recorder, transmitter, and the matching of answers. Speaks in orders and events; no egui.
+//! Imports `net`, `pcap`, `craft`, `wire`.
+//!
+//! An [`Engine`] takes [`Order`]s and gives [`Event`]s through bounded channels; a waker tells the viewer that there is
+//! something to fetch. Captured packets do not go through a channel: they stand in the spool, and its index is shared,
+//! so that the recorder never waits for the viewer.
+
+mod control;
+mod recorder;
+mod sources;
+mod transmitter;
+
+pub use control::{Engine, Event, Order, Waker};
+pub use recorder::{Counters, End, Recorder, Recording, Sink, Stop, Tap};
+pub use sources::{Access, Failure, Listen, Neighbourhood, Source, Via};
+
+pub use crate::net::{Interface, Place};
+pub use transmitter::{Frame, Transmitter, frame_of};

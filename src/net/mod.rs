@@ -1,6 +1,109 @@
-//! Every system call. Imports nothing of ours.
+//! Every system call: packet sockets, raw IP sockets, interfaces, routes, broker and lab. Imports nothing of ours.
+//!
+//! A privilege here is a socket, not a process. [`startup`] splits off the companion and puts down everything
+//! else; a [`Door`] then hands out sockets for a [`Place`]: this machine, the lab, or a network namespace.
+//! A socket belongs for ever to the network namespace in which it was made, so the namespace is chosen by the
+//! door, and whoever holds the socket need not enter it.
+//!
+//! Linux only for now.
 
-/// Runs the broker and gives its exit status.
-pub fn broker_main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+mod batch;
+mod broker;
+mod companion;
+mod doctor;
+mod door;
+mod error;
+mod guard;
+mod interfaces;
+mod lab;
+mod lab_host;
+mod lab_server;
+mod netlink;
+mod packet;
+mod process;
+mod raw;
+mod startup;
+mod sys;
+
+pub use batch::{BATCH, Batch, Checksum, Direction, Packet, SNAP_LENGTH, Stopper};
+pub use doctor::{Finding, privilege_report};
+pub use door::{Door, DoorKind, Place};
+pub use error::{Error, NoPrivilege, SendError, Way};
+pub use interfaces::{Address, Interface, Route, interfaces, neighbour, route};
+pub use lab::{
+    LabError, SERVER_INTERFACE, SERVER_V4, SERVER_V6, SILENT_PORT, Stage, YOU_INTERFACE, YOU_V4, YOU_V6,
+};
+pub use packet::{PacketSocket, Statistics};
+pub use raw::{RawIpSocket, SentAt};
+pub use startup::{Startup, startup};
+
+use std::ffi::OsString;
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+
+/// The only argument with which `rawbench-broker` becomes the host of a lab.
+pub const LAB_HOST: &str = "--lab-host";
+/// The hidden subcommand of `rawbench` that is the broker.
+pub const HIDDEN_BROKER: &str = "@broker";
+/// The hidden subcommand of `rawbench` that is the host of a lab.
+pub const HIDDEN_LAB: &str = "@lab-host";
+
+/// Runs `rawbench-broker`: the broker, or with [`LAB_HOST`] the host of a lab.
+///
+/// Its standard input is a Unix socket of type `SOCK_SEQPACKET` on which it answers until the peer closes.
+/// Exit status 2: called wrongly, for example from a shell; 71: the system refused what it needs.
+pub fn broker_main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match arguments.as_slice() {
+        [] => serve_input(false),
+        [only] if only == LAB_HOST => serve_input(true),
+        _ => called_wrongly(),
+    }
+}
+
+/// Runs the hidden subcommands of `rawbench`, by which a build with one binary (`cargo run`) has the broker too.
+/// Takes the arguments without the program's name; gives `None` if they are no hidden subcommand. To be called
+/// first in `main`.
+pub fn hidden_main(arguments: &[OsString]) -> Option<ExitCode> {
+    match arguments {
+        [only] if only == HIDDEN_BROKER => Some(serve_input(false)),
+        [only] if only == HIDDEN_LAB => Some(serve_input(true)),
+        _ => None,
+    }
+}
+
+fn called_wrongly() -> ExitCode {
+    let text =
+        "rawbench-broker opens raw sockets for rawbench, which starts it: it is not for use by hand.\n";
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+    ExitCode::from(2)
+}
+
+fn serve_input(lab: bool) -> ExitCode {
+    const REFUSED: u8 = 71;
+    let input = std::io::stdin();
+    let socket = input.as_fd();
+    if !sys::socket_kind(socket).is_ok_and(|kind| kind == (libc::AF_UNIX, libc::SOCK_SEQPACKET)) {
+        return called_wrongly();
+    }
+    if process::detach(socket).is_err() {
+        return ExitCode::from(REFUSED);
+    }
+    if lab {
+        process::set_name(c"rawbench-lab");
+        if process::ids().1 != 0 {
+            // Whatever a file capability gave is not for the lab, which has its own user namespace.
+            let _ = process::set_capabilities(0, 0);
+        }
+        return ExitCode::from(u8::try_from(lab_host::run(socket)).unwrap_or(1));
+    }
+    process::set_name(c"rawbench-broker");
+    let held = process::capabilities().map(|sets| sets.permitted).unwrap_or(0);
+    let kept = held & (process::CAP_NET_RAW | process::CAP_SYS_ADMIN);
+    process::lower_bounding_set(kept);
+    if process::set_capabilities(kept, kept).is_err() || process::forbid_new_privileges().is_err() {
+        return ExitCode::from(REFUSED);
+    }
+    broker::serve(socket, &mut broker::Opener::new(kept & process::CAP_SYS_ADMIN != 0));
+    ExitCode::SUCCESS
 }

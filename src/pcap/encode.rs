@@ -125,20 +125,26 @@ const fn low_16(value: u32) -> u16 {
     (value & 0xFFFF) as u16
 }
 
-/// The options of a packet: its comment and its flags word, each only where there is something to say.
-pub(super) fn packet_options(record: &PacketRecord<'_>) -> Vec<u8> {
-    let mut out = Vec::new();
+/// What follows a packet's bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum PacketOptions<'a> {
+    /// The record's comment and its flags word, each only where there is something to say.
+    OfRecord,
+    /// These bytes: whole options in little-endian order with their end, or none.
+    Ready(&'a [u8]),
+}
+
+fn packet_options(out: &mut Vec<u8>, record: &PacketRecord<'_>) {
     if let Some(comment) = record.comment {
-        text_option(&mut out, OPT_COMMENT, comment);
+        text_option(out, OPT_COMMENT, comment);
     }
     let flags = epb_flags(record.direction, record.checksum);
     if flags != 0 {
-        option(&mut out, EPB_FLAGS, &flags.to_le_bytes());
+        option(out, EPB_FLAGS, &flags.to_le_bytes());
     }
-    if !out.is_empty() {
-        end_of_options(&mut out);
+    if record.comment.is_some() || flags != 0 {
+        end_of_options(out);
     }
-    out
 }
 
 /// Appends one option read elsewhere, as it is.
@@ -146,8 +152,8 @@ pub(super) fn copied_option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
     option(out, code, value);
 }
 
-/// An enhanced packet block with these options (whole, little-endian, with their end, or empty).
-pub(super) fn enhanced_packet(out: &mut Vec<u8>, record: &PacketRecord<'_>, options: &[u8]) {
+/// An enhanced packet block.
+pub(super) fn enhanced_packet(out: &mut Vec<u8>, record: &PacketRecord<'_>, options: PacketOptions<'_>) {
     block(out, ENHANCED_PACKET, |out| {
         out.extend(record.interface.to_le_bytes());
         out.extend(timestamp(record.timestamp_ns));
@@ -155,7 +161,10 @@ pub(super) fn enhanced_packet(out: &mut Vec<u8>, record: &PacketRecord<'_>, opti
         out.extend(record.original_length.to_le_bytes());
         out.extend(record.data);
         pad(out, record.data.len());
-        out.extend(options);
+        match options {
+            PacketOptions::OfRecord => packet_options(out, record),
+            PacketOptions::Ready(bytes) => out.extend(bytes),
+        }
     });
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::capture::{CaptureFile, RawPacket};
-use super::encode;
+use super::encode::{self, PacketOptions};
 use super::error::Error;
 use super::fields::{Order, options};
 use super::stream::create_new;
@@ -127,10 +127,10 @@ fn write(
         let raw = reader.raw(&entry)?;
         let mut record = raw.record(&entry);
         record.interface = numbers.get(usize::from(entry.interface)).copied().unwrap_or(u32::MAX);
-        if format == Format::PcapNg && !raw.options.is_empty() {
-            writer.write_with_options(&record, &little_endian_options(&raw))?;
-        } else {
+        if raw.options.is_empty() && raw.dropped.is_none() {
             writer.write_packet(&record)?;
+        } else {
+            writer.write_with_options(&record, PacketOptions::Ready(&little_endian_options(&raw)))?;
         }
         packets += 1;
     }

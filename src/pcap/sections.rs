@@ -23,7 +23,7 @@ pub(super) const MAX_OPTIONS: u64 = 1024 * 1024;
 struct SectionInterface {
     /// Its position among the interfaces of the whole file.
     number: u16,
-    link_snap_length: u32,
+    snap_length: u32,
     clock: Clock,
 }
 
@@ -154,7 +154,7 @@ impl Sections {
                 IF_DESCRIPTION => info.description = Some(text(value)),
                 // The first byte of a filter says what it is; 0 is text.
                 IF_FILTER => info.filter = value.strip_prefix(&[0]).map(text),
-                IF_TSRESOL => value.first().iter().for_each(|r| clock.set_resolution(**r)),
+                IF_TSRESOL => clock.set_resolution(value.first().copied().unwrap_or(6)),
                 IF_TSOFFSET => clock.set_offset(order.u64(value, 0).unwrap_or(0).cast_signed()),
                 _ => {}
             }
@@ -162,7 +162,7 @@ impl Sections {
         let Some(number) = self.all.push(info) else {
             return Err(Fault::Broken(format!("it describes more than {} interfaces", u16::MAX)));
         };
-        self.interfaces.push(SectionInterface { number, link_snap_length: snap_length, clock });
+        self.interfaces.push(SectionInterface { number, snap_length, clock });
         self.check_end(source, block).map(Ok)
     }
 
@@ -202,7 +202,8 @@ impl Sections {
             return Ok(Err(self.no_interface(interface)));
         };
         let flags = EntryFlags::new(Direction::from_epb_flags(flags), ChecksumState::from_epb_flags(flags))
-            .with(EntryFlags::OPTIONS, length > 0)
+            // An obsolete block has a drop count in its header, to be read with the options.
+            .with(EntryFlags::OPTIONS, length > 0 || block.kind == OBSOLETE_PACKET)
             .with(EntryFlags::COMMENT, comment)
             .with(EntryFlags::BIG_ENDIAN, order == Order::Big);
         Ok(Ok(IndexEntry {
@@ -231,7 +232,7 @@ impl Sections {
         let Some(known) = self.interfaces.first() else {
             return Ok(Err(self.no_interface(0)));
         };
-        let limit = if known.link_snap_length == 0 { u32::MAX } else { known.link_snap_length };
+        let limit = if known.snap_length == 0 { u32::MAX } else { known.snap_length };
         let captured = original.min(limit);
         if u64::from(captured) > block.total - 16 || captured > MAX_PACKET_LENGTH {
             let room = block.total - 16;

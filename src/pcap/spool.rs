@@ -52,7 +52,11 @@ impl Spool {
             whole: 0,
         };
         spool.pending.push((spool.writer.bytes(), None));
-        spool.flush()?;
+        if let Err(error) = spool.flush() {
+            // There is nothing in it, and the failure is reported.
+            let _ = std::fs::remove_file(spool.path());
+            return Err(error);
+        }
         Ok(spool)
     }
 
@@ -155,6 +159,9 @@ impl Spool {
     /// Shows what stands in the file. After a failed write, cuts off the part of a block that was written.
     fn publish<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         let written = self.writer.bytes_written();
+        if written == self.whole && result.is_ok() {
+            return result;
+        }
         let count = self.pending.partition_point(|(end, _)| *end <= written);
         for (end, entry) in self.pending.drain(..count) {
             self.whole = end;

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::encode;
+use super::encode::{self, PacketOptions};
 use super::error::Error;
 use super::types::{Format, InterfaceInfo, InterfaceStatistics, LinkType, MAX_PACKET_LENGTH, PacketRecord};
 
@@ -87,17 +87,14 @@ impl<W: Write> Writer<W> {
     /// [`Error::UnknownInterface`], [`Error::PacketTooLong`], [`Error::TimeOutOfRange`] (pcap only): the packet is
     /// not written and the writer goes on. [`Error::Io`]: the writer stops.
     pub fn write_packet(&mut self, record: &PacketRecord<'_>) -> Result<u64, Error> {
-        match self.format {
-            Format::PcapNg => self.write_with_options(record, &encode::packet_options(record)),
-            Format::Pcap => self.write_with_options(record, &[]),
-        }
+        self.write_with_options(record, PacketOptions::OfRecord)
     }
 
-    /// Writes a packet with ready options (little-endian, whole) instead of the record's own.
+    /// Writes a packet, in pcapng with these options.
     pub(super) fn write_with_options(
         &mut self,
         record: &PacketRecord<'_>,
-        options: &[u8],
+        options: PacketOptions<'_>,
     ) -> Result<u64, Error> {
         self.check()?;
         let (interface, known) = (record.interface, self.interfaces);

@@ -1,0 +1,117 @@
+//! The builder's state: a draft, its history, and texts that were refused.
+
+use std::collections::BTreeMap;
+
+use crate::craft::history::History;
+use crate::craft::{Draft, Surroundings};
+use crate::wire::value::Refused;
+use crate::wire::view::Path;
+
+/// A text that stands in a field and cannot be its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was typed.
+    pub text: String,
+    /// Why it is refused, with the range that it must have.
+    pub why: String,
+}
+
+/// The draft and what belongs to editing it.
+#[derive(Clone, Debug, Default)]
+pub struct Builder {
+    draft: Draft,
+    history: History,
+    refused: BTreeMap<Path, Refusal>,
+}
+
+impl Builder {
+    /// A builder that begins with a draft.
+    #[must_use]
+    pub fn new(draft: Draft) -> Self {
+        Self { draft, ..Self::default() }
+    }
+
+    /// The packet.
+    #[must_use]
+    pub fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
+    /// What stands refused in a field.
+    #[must_use]
+    pub fn refusal(&self, path: Path) -> Option<&Refusal> {
+        self.refused.get(&path)
+    }
+
+    /// The first refused field: while there is one, nothing is sent.
+    #[must_use]
+    pub fn first_refused(&self) -> Option<(Path, &Refusal)> {
+        self.refused.iter().next().map(|(p, r)| (*p, r))
+    }
+
+    /// Whether there is something to undo, and to redo.
+    #[must_use]
+    pub fn can(&self) -> (bool, bool) {
+        self.history.can()
+    }
+
+    /// Keeps a text that was refused, so that Send finds it.
+    pub fn refuse(&mut self, path: Path, text: String, why: String) {
+        self.refused.insert(path, Refusal { text, why });
+    }
+
+    /// Nothing refused stands in the field.
+    pub fn unrefuse(&mut self, path: Path) {
+        self.refused.remove(&path);
+    }
+
+    /// Edits the draft as one undo step; edits with the same `mark` in a row are one step. A refused edit changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// Those of the edit.
+    pub fn edit(
+        &mut self,
+        mark: Option<u64>,
+        change: impl FnOnce(&mut Draft) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        let before = self.draft.clone();
+        if let Err(refused) = change(&mut self.draft) {
+            self.draft = before;
+            return Err(refused);
+        }
+        if self.draft != before {
+            self.history.remember(&before, mark);
+        }
+        Ok(())
+    }
+
+    /// The draft's fields are others now: refused texts belong to nothing any more.
+    pub fn forget_refusals(&mut self) {
+        self.refused.clear();
+    }
+
+    /// The next edit is a step of its own.
+    pub fn end_edit(&mut self) {
+        self.history.close_step();
+    }
+
+    /// Takes back the last edit.
+    pub fn undo(&mut self) {
+        self.refused.clear();
+        self.history.undo(&mut self.draft);
+    }
+
+    /// Does it again.
+    pub fn redo(&mut self) {
+        self.refused.clear();
+        self.history.redo(&mut self.draft);
+    }
+
+    /// Takes in what the system knows; no undo step.
+    pub fn surround(&mut self, surroundings: Surroundings) {
+        if self.draft.surroundings() != surroundings {
+            self.draft.surround(surroundings);
+        }
+    }
+}

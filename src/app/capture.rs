@@ -1,0 +1,198 @@
+//! The capture panel's state: a capture file that may still grow, and the rows of it that are in sight.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::engine::Counters;
+use crate::pcap::{CaptureFile, ChecksumState, Direction, IndexEntry};
+use crate::wire::summary::{self, Row};
+
+/// Rows that are kept dissected.
+const CACHE: usize = 4096;
+
+/// Where the packets come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing yet.
+    #[default]
+    Empty,
+    /// A capture of this session: the source's label.
+    Live(String),
+    /// A file.
+    File(PathBuf),
+}
+
+/// A row of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListRow {
+    /// Position, from 1.
+    pub number: usize,
+    /// Time since the first packet, in nanoseconds.
+    pub relative_ns: i64,
+    /// What the file knows of the packet.
+    pub entry: IndexEntry,
+    /// What its bytes say.
+    pub row: Row,
+}
+
+/// A packet of the capture with its bytes.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// Position, from 0.
+    pub index: usize,
+    /// Its link type.
+    pub link_type: u32,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What the file knows of it.
+    pub entry: IndexEntry,
+}
+
+/// The capture panel.
+#[derive(Debug, Default)]
+pub struct CaptureState {
+    /// The packets.
+    pub(super) file: Option<CaptureFile>,
+    /// Where they come from.
+    pub(super) origin: Origin,
+    /// What the recorder counts, while and after it runs.
+    pub(super) counters: Option<Arc<Counters>>,
+    /// A capture is being started, or runs.
+    pub(super) starting: bool,
+    pub(super) running: bool,
+    /// A file is being read.
+    pub(super) loading: bool,
+    /// Packets that stand in a file of the user's.
+    pub(super) saved: usize,
+    /// The newest row is kept in sight.
+    pub(super) follow: bool,
+    pub(super) selected: Option<Selected>,
+    rows: HashMap<usize, Arc<ListRow>>,
+    first_ns: Option<u64>,
+}
+
+impl CaptureState {
+    pub(super) fn new(file: Option<CaptureFile>, origin: Origin) -> Self {
+        Self { file, origin, follow: true, ..Self::default() }
+    }
+
+    /// How many packets there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.file.as_ref().map_or(0, CaptureFile::len)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where the packets come from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// A capture runs.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// A capture runs or is about to.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.running || self.starting
+    }
+
+    /// A file is being read.
+    #[must_use]
+    pub fn is_loading(&self) -> bool {
+        self.loading
+    }
+
+    /// What was received, written and lost.
+    #[must_use]
+    pub fn counters(&self) -> Option<&Counters> {
+        self.counters.as_deref()
+    }
+
+    /// Packets that would be lost with the capture.
+    #[must_use]
+    pub fn unsaved(&self) -> usize {
+        match self.origin {
+            Origin::Live(_) => self.len().saturating_sub(self.saved),
+            _ => 0,
+        }
+    }
+
+    /// The newest row is kept in sight.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        self.follow
+    }
+
+    /// The selected packet.
+    #[must_use]
+    pub fn selected(&self) -> Option<&Selected> {
+        self.selected.as_ref()
+    }
+
+    /// The link type of a packet.
+    #[must_use]
+    pub fn link_type(&self, entry: &IndexEntry) -> u32 {
+        let interfaces = self.file.as_ref().map(CaptureFile::interfaces);
+        interfaces.and_then(|i| i.get(usize::from(entry.interface)).map(|i| i.link_type.0)).unwrap_or(1)
+    }
+
+    /// The row at `index`, dissected when it first comes into sight.
+    pub fn row(&mut self, index: usize) -> Option<Arc<ListRow>> {
+        if let Some(row) = self.rows.get(&index) {
+            return Some(Arc::clone(row));
+        }
+        let file = self.file.as_ref()?;
+        let first = *self.first_ns.get_or_insert(file.index().get(0)?.timestamp_ns);
+        let mut bytes = Vec::new();
+        let (entry, row) = match file.read_packet(index, &mut bytes) {
+            Ok(entry) => (entry, summary::row(self.link_type(&entry), &bytes)),
+            Err(error) => {
+                let row = Row { protocol: "?", info: error.to_string(), ..Row::default() };
+                (file.index().get(index)?, row)
+            }
+        };
+        let relative_ns =
+            i64::try_from(i128::from(entry.timestamp_ns) - i128::from(first)).unwrap_or(i64::MAX);
+        let row = Arc::new(ListRow { number: index + 1, relative_ns, entry, row });
+        if self.rows.len() >= CACHE {
+            self.rows.clear();
+        }
+        self.rows.insert(index, Arc::clone(&row));
+        Some(row)
+    }
+
+    /// Selects a packet and reads its bytes; the error is for the person.
+    pub(super) fn select(&mut self, index: Option<usize>) -> Result<(), String> {
+        self.selected = None;
+        let (Some(index), Some(file)) = (index, self.file.as_ref()) else { return Ok(()) };
+        let mut bytes = Vec::new();
+        let entry = file.read_packet(index, &mut bytes).map_err(|e| e.to_string())?;
+        self.selected = Some(Selected { index, link_type: self.link_type(&entry), bytes, entry });
+        Ok(())
+    }
+}
+
+impl Selected {
+    /// The kernel had not computed its transport checksum when it was captured.
+    #[must_use]
+    pub fn left_to_card(&self) -> bool {
+        self.entry.checksum() == ChecksumState::NotComputed
+    }
+
+    /// This host sent it.
+    #[must_use]
+    pub fn is_outgoing(&self) -> bool {
+        self.entry.direction() == Direction::Outbound
+    }
+}

@@ -1,0 +1,190 @@
+//! Everything that a person can do, as data: the window, the palette and the tests say it in these words.
+
+use std::path::PathBuf;
+
+use crate::craft::print::Detail;
+use crate::engine::Via;
+use crate::wire::table::Header;
+use crate::wire::view::Path;
+
+/// One thing to do.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Set a field of the draft to what was typed, in the unit `scale`.
+    SetField {
+        /// Which field.
+        path: Path,
+        /// The unit of the name under which it was shown.
+        scale: u32,
+        /// What was typed.
+        text: String,
+    },
+    /// What was typed for a field cannot be its value; the field keeps its last one.
+    Refuse {
+        /// Which field.
+        path: Path,
+        /// What was typed.
+        text: String,
+        /// Why not, with the range that it must have.
+        why: String,
+    },
+    /// Nothing refused stands in the field any more.
+    Unrefuse(Path),
+    /// Set a field to a stored value.
+    SetStored {
+        /// Which field.
+        path: Path,
+        /// The stored value.
+        value: u128,
+    },
+    /// Turn a flag over.
+    Toggle(Path),
+    /// Keep a computed field at its value.
+    Pin(Path),
+    /// Compute a field again.
+    Release(Path),
+    /// Make a checksum wrong on purpose.
+    MakeWrong(Path),
+    /// Put a header before layer `at`.
+    InsertLayer {
+        /// Where.
+        at: usize,
+        /// Which.
+        header: &'static Header,
+    },
+    /// Take a layer out.
+    RemoveLayer(usize),
+    /// Add an option to a layer's list.
+    InsertOption {
+        /// Whose list.
+        layer: usize,
+        /// Before which option.
+        at: usize,
+        /// Its bytes.
+        bytes: Vec<u8>,
+    },
+    /// Take an option out.
+    RemoveOption {
+        /// Whose list.
+        layer: usize,
+        /// Which option.
+        at: usize,
+    },
+    /// Move an option.
+    MoveOption {
+        /// Whose list.
+        layer: usize,
+        /// Which option.
+        from: usize,
+        /// To which place.
+        to: usize,
+    },
+    /// Replace the payload.
+    SetPayload(Vec<u8>),
+    /// Replace the trailer.
+    SetTrailer(Vec<u8>),
+    /// The next edit is an undo step of its own.
+    EndEdit,
+    /// Take back the last edit.
+    Undo,
+    /// Do it again.
+    Redo,
+    /// Begin with a preset, by its index.
+    Preset(usize),
+    /// Begin with the packet that a notation describes.
+    LoadNotation(String),
+    /// Load a captured packet into the builder as it is.
+    EditCopy(usize),
+    /// Send the draft.
+    Send,
+    /// Choose how it is sent.
+    SendVia(Via),
+    /// Choose where to work and what to listen to, by its index in the source list.
+    Source(usize),
+    /// Ask for the source list again.
+    RefreshSources,
+    /// Start capturing.
+    StartCapture,
+    /// Stop capturing.
+    StopCapture,
+    /// Select a packet of the list.
+    Select(Option<usize>),
+    /// Keep the newest packet in sight.
+    Follow(bool),
+    /// Open a capture file: ask for its name.
+    Open,
+    /// Open this capture file.
+    OpenPath(PathBuf),
+    /// Save the capture: ask for its name.
+    Save,
+    /// Save the capture under this name.
+    SavePath(PathBuf),
+    /// Throw the capture away.
+    Clear,
+    /// Put the draft as notation on the clipboard.
+    CopyNotation(Detail),
+    /// Put the draft as hex pairs on the clipboard.
+    CopyHex,
+    /// Put this text on the clipboard.
+    Copy(String),
+    /// Take a notice away.
+    Dismiss(usize),
+    /// Light or dark.
+    Theme(Theme),
+    /// Open or close the command palette.
+    Palette,
+    /// Answer to the question that stands open.
+    Answer(Choice),
+    /// Close the window, unless something is unsaved.
+    Quit,
+}
+
+/// Colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Theme {
+    /// Light on dark.
+    #[default]
+    Dark,
+    /// Dark on light.
+    Light,
+}
+
+/// A question that has to be answered before something is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Packets are unsaved and something would lose them.
+    Unsaved {
+        /// How many.
+        packets: usize,
+        /// What was asked for.
+        then: Then,
+    },
+    /// No file dialog is to be had: type the path.
+    SavePath,
+    /// No file dialog is to be had: type the path.
+    OpenPath,
+}
+
+/// What goes on after the unsaved packets are dealt with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Close the window.
+    Quit,
+    /// Open a file: by this name, or ask for it.
+    Open(Option<PathBuf>),
+    /// Start a new capture.
+    Capture,
+    /// An empty list.
+    Clear,
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Save first.
+    Save,
+    /// Lose them.
+    Discard,
+    /// Do nothing.
+    Cancel,
+}

@@ -1,0 +1,125 @@
+//! The commands that edit the draft.
+
+use super::command::Command;
+use super::workbench::{LocalSources, Workbench};
+use crate::craft::{Draft, presets};
+use crate::engine::Failure;
+use crate::wire::value::Refused;
+use crate::wire::view::Path;
+
+impl Workbench {
+    /// Changes the draft as a command says.
+    pub(super) fn apply_edit(&mut self, command: Command) {
+        let result = match command {
+            Command::SetField { path, scale, text } => {
+                return self.set_field(path, scale, text);
+            }
+            Command::Refuse { path, text, why } => {
+                self.builder.refuse(path, text, why);
+                Ok(())
+            }
+            Command::Unrefuse(path) => {
+                self.builder.unrefuse(path);
+                Ok(())
+            }
+            Command::SetStored { path, value } => self.builder.edit(None, |d| d.set(path, value)),
+            Command::Toggle(path) => self.toggle(path),
+            Command::Pin(path) => self.builder.edit(None, |d| done(d.pin(path))),
+            Command::Release(path) => {
+                self.builder.unrefuse(path);
+                self.builder.edit(None, |d| done(d.release(path)))
+            }
+            Command::MakeWrong(path) => {
+                self.builder.unrefuse(path);
+                self.builder.edit(None, |d| done(d.make_wrong(path)))
+            }
+            Command::InsertLayer { at, header } => self.reshape(|d| d.insert_layer(at, header)),
+            Command::RemoveLayer(layer) => self.reshape(|d| done(d.remove_layer(layer))),
+            Command::InsertOption { layer, at, bytes } => self.reshape(|d| d.insert_option(layer, at, bytes)),
+            Command::RemoveOption { layer, at } => self.reshape(|d| d.remove_option(layer, at)),
+            Command::MoveOption { layer, from, to } => self.reshape(|d| d.move_option(layer, from, to)),
+            Command::SetPayload(bytes) => self.builder.edit(Some(PAYLOAD_MARK), |d| d.set_payload(&bytes)),
+            Command::SetTrailer(bytes) => self.builder.edit(Some(TRAILER_MARK), |d| d.set_trailer(&bytes)),
+            Command::EndEdit => done(self.builder.end_edit()),
+            Command::Undo => done(self.builder.undo()),
+            Command::Redo => done(self.builder.redo()),
+            Command::Preset(index) => {
+                let Some(preset) = presets::ALL.get(index) else { return };
+                let to = self.builder.draft().network_ends().map(|e| e.1).filter(std::net::IpAddr::is_ipv4);
+                let to = to.map_or_else(|| super::workbench::LAB_SERVER.to_owned(), |a| a.to_string());
+                return self.load_notation(&preset.to(&to));
+            }
+            Command::LoadNotation(text) => return self.load_notation(&text),
+            Command::EditCopy(index) => return self.edit_copy(index),
+            _ => Ok(()),
+        };
+        if let Err(refused) = result {
+            self.notice(Failure::new(refused.0));
+        }
+    }
+
+    fn set_field(&mut self, path: Path, scale: u32, text: String) {
+        match self.builder.edit(Some(mark(path)), |d| d.set_text(path, scale, &text)) {
+            Ok(()) => self.builder.unrefuse(path),
+            Err(refused) => self.builder.refuse(path, text, refused.0),
+        }
+    }
+
+    fn toggle(&mut self, path: Path) -> Result<(), Refused> {
+        self.builder.edit(None, |d| {
+            let found = d.locate(path).and_then(|f| f.stored(d.bytes()));
+            d.set(path, u128::from(found == Some(0)))
+        })
+    }
+
+    /// An edit after which fields are at other places: refused texts go.
+    fn reshape(&mut self, change: impl FnOnce(&mut Draft) -> Result<(), Refused>) -> Result<(), Refused> {
+        let result = self.builder.edit(None, change);
+        if result.is_ok() {
+            self.builder.forget_refusals();
+        }
+        result
+    }
+
+    fn replace(&mut self, mut draft: Draft) {
+        draft.surround(self.builder.draft().surroundings());
+        let result = self.reshape(|d| {
+            *d = draft;
+            Ok(())
+        });
+        debug_assert!(result.is_ok(), "replacing a draft cannot be refused");
+    }
+
+    fn load_notation(&mut self, text: &str) {
+        match Draft::from_notation(text, &mut LocalSources) {
+            Ok(draft) => self.replace(draft),
+            Err(error) => self.notice(Failure::new(error.render(text))),
+        }
+    }
+
+    fn edit_copy(&mut self, index: usize) {
+        if let Err(text) = self.capture.select(Some(index)) {
+            return self.notice(Failure::new(text));
+        }
+        if let Some(packet) = self.capture.selected() {
+            let draft = Draft::from_bytes(packet.link_type, &packet.bytes, packet.left_to_card());
+            self.replace(draft);
+        }
+    }
+}
+
+fn done(_: ()) -> Result<(), Refused> {
+    Ok(())
+}
+
+const PAYLOAD_MARK: u64 = u64::MAX;
+const TRAILER_MARK: u64 = u64::MAX - 1;
+
+/// Keystrokes in the same field in a row are one undo step.
+fn mark(path: Path) -> u64 {
+    let part = |n: Option<usize>| n.map_or(0, |n| n as u64 + 1) & 0xffff;
+    (path.layer as u64 & 0xfff) << 48
+        | part(path.item) << 32
+        | part(path.nth) << 16
+        | path.field as u64 & 0xffff
+}

@@ -1,0 +1,549 @@
+//! The workbench: all that the window shows, changed by commands and by what the engine reports.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::builder::Builder;
+use super::capture::{CaptureState, Origin};
+use super::command::{Choice, Command, Question, Theme, Then};
+use crate::craft::build::Sources;
+use crate::craft::{Draft, Surroundings, presets};
+use crate::engine::{Engine, Event, Failure, Neighbourhood, Order, Place, Source, Via};
+use crate::wire::value;
+use crate::wire::view::Path;
+
+/// How grave a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// It went well.
+    Done,
+    /// It did not.
+    Error,
+}
+
+/// A message that stays until it is taken away; its text can be copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// How grave it is.
+    pub severity: Severity,
+    /// The message.
+    pub text: String,
+    /// Ways out, each with the command to copy.
+    pub ways: Vec<(String, String)>,
+}
+
+/// Something that only the window can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Put this on the clipboard.
+    Clipboard(String),
+    /// Ask for a file to open.
+    AskOpen,
+    /// Ask for a name to save under; a proposal.
+    AskSave(String),
+    /// Set the keyboard focus to this field of the builder.
+    Focus(Path),
+    /// Close.
+    Close,
+}
+
+/// The last packet that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastSend {
+    /// Packets sent since the start.
+    pub count: u64,
+    /// Size of the last one in bytes, as handed to the kernel.
+    pub bytes: usize,
+}
+
+/// All that the window shows.
+pub struct Workbench {
+    pub(super) builder: Builder,
+    pub(super) capture: CaptureState,
+    pub(super) sources: Vec<Source>,
+    pub(super) source: usize,
+    pub(super) host_open: bool,
+    pub(super) via: Via,
+    pub(super) theme: Theme,
+    pub(super) notices: Vec<Notice>,
+    pub(super) question: Option<Question>,
+    pub(super) requests: Vec<Request>,
+    pub(super) palette: bool,
+    pub(super) neighbourhood: Option<(Place, IpAddr, Neighbourhood)>,
+    /// What was asked for last, so that each destination is asked for once.
+    pub(super) explored: Option<(Place, IpAddr, bool)>,
+    /// A send that waits for the capture to listen.
+    pub(super) pending_send: bool,
+    pub(super) start_capture: bool,
+    pub(super) sent: Option<LastSend>,
+    pub(super) directory: PathBuf,
+    pub(super) saving: bool,
+    /// What goes on once the capture is saved.
+    pub(super) after_save: Option<Then>,
+    pub(super) engine: Option<Engine>,
+}
+
+impl Workbench {
+    /// A workbench with the SYN preset in the builder. `directory`: where spools stand.
+    #[must_use]
+    pub fn new(engine: Option<Engine>, directory: PathBuf) -> Self {
+        let syn = presets::ALL[0].to(LAB_SERVER);
+        let draft = Draft::from_notation(&syn, &mut LocalSources).unwrap_or_default();
+        let mut bench = Self {
+            builder: Builder::new(draft),
+            capture: CaptureState::new(None, Origin::Empty),
+            sources: Vec::new(),
+            source: 0,
+            host_open: false,
+            via: Via::Ip,
+            theme: Theme::default(),
+            notices: Vec::new(),
+            question: None,
+            requests: Vec::new(),
+            palette: false,
+            neighbourhood: None,
+            explored: None,
+            pending_send: false,
+            start_capture: false,
+            sent: None,
+            directory,
+            saving: false,
+            after_save: None,
+            engine,
+        };
+        bench.order(Order::Sources);
+        bench
+    }
+
+    /// The builder.
+    #[must_use]
+    pub fn builder(&self) -> &Builder {
+        &self.builder
+    }
+
+    /// The capture panel.
+    #[must_use]
+    pub fn capture(&self) -> &CaptureState {
+        &self.capture
+    }
+
+    /// The capture panel, to fetch rows.
+    pub fn capture_mut(&mut self) -> &mut CaptureState {
+        &mut self.capture
+    }
+
+    /// The sources, and which is chosen.
+    #[must_use]
+    pub fn sources(&self) -> (&[Source], usize) {
+        (&self.sources, self.source)
+    }
+
+    /// The chosen source.
+    #[must_use]
+    pub fn source(&self) -> Option<&Source> {
+        self.sources.get(self.source)
+    }
+
+    /// Whether raw sockets can be had on this machine itself.
+    #[must_use]
+    pub fn host_is_open(&self) -> bool {
+        self.host_open
+    }
+
+    /// How the draft is sent.
+    #[must_use]
+    pub fn via(&self) -> &Via {
+        &self.via
+    }
+
+    /// Light or dark.
+    #[must_use]
+    pub fn theme(&self) -> Theme {
+        self.theme
+    }
+
+    /// The messages that stand.
+    #[must_use]
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// The question that stands open.
+    #[must_use]
+    pub fn question(&self) -> Option<&Question> {
+        self.question.as_ref()
+    }
+
+    /// The palette is open.
+    #[must_use]
+    pub fn palette_is_open(&self) -> bool {
+        self.palette
+    }
+
+    /// The last packet that was sent.
+    #[must_use]
+    pub fn last_send(&self) -> Option<&LastSend> {
+        self.sent.as_ref()
+    }
+
+    /// What the system said about the way to the draft's destination.
+    #[must_use]
+    pub fn neighbourhood(&self) -> Option<&Neighbourhood> {
+        let to = self.builder.draft().network_ends()?.1;
+        let place = &self.source()?.place;
+        self.neighbourhood.as_ref().filter(|(p, t, _)| p == place && *t == to).map(|(_, _, n)| n)
+    }
+
+    /// What the window is asked to do; each is given once.
+    pub fn take_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// Starts to capture as soon as the sources are known. `source`: its label or interface name; `None`: the first.
+    pub fn capture_at_start(&mut self) {
+        self.start_capture = true;
+    }
+
+    pub(super) fn order(&mut self, order: Order) {
+        let Some(engine) = &self.engine else { return };
+        if !engine.order(order) {
+            self.notice(Failure::new(
+                "the workbench is still busy with earlier orders: try again in a moment",
+            ));
+        }
+    }
+
+    pub(super) fn notice(&mut self, failure: Failure) {
+        let notice = Notice { severity: Severity::Error, text: failure.text, ways: failure.ways };
+        // The same thing said twice is said once.
+        self.notices.retain(|n| *n != notice);
+        self.notices.push(notice);
+    }
+
+    pub(super) fn done(&mut self, text: String) {
+        self.notices.retain(|n| n.severity != Severity::Done);
+        self.notices.push(Notice { severity: Severity::Done, text, ways: Vec::new() });
+    }
+
+    /// Changes the state as a command says.
+    pub fn apply(&mut self, command: Command) {
+        match command {
+            Command::Send => self.send(),
+            Command::SendVia(via) => self.via = via,
+            Command::Source(index) => self.choose_source(index),
+            Command::RefreshSources => self.order(Order::Sources),
+            Command::StartCapture => self.unless_unsaved(Then::Capture),
+            Command::StopCapture => self.order(Order::Stop),
+            Command::Select(index) => {
+                if let Err(text) = self.capture.select(index) {
+                    self.notice(Failure::new(text));
+                }
+            }
+            Command::Follow(follow) => self.capture.follow = follow,
+            Command::Open => self.unless_unsaved(Then::Open(None)),
+            Command::OpenPath(path) => self.unless_unsaved(Then::Open(Some(path))),
+            Command::Save => self.ask_save(),
+            Command::SavePath(path) => self.save(path),
+            Command::Clear => self.unless_unsaved(Then::Clear),
+            Command::Copy(text) => self.requests.push(Request::Clipboard(text)),
+            Command::CopyHex => {
+                self.requests.push(Request::Clipboard(value::hex_pairs(self.builder.draft().bytes())));
+            }
+            Command::CopyNotation(detail) => {
+                self.requests.push(Request::Clipboard(self.builder.draft().notation(detail)));
+            }
+            Command::Dismiss(index) => {
+                if index < self.notices.len() {
+                    self.notices.remove(index);
+                }
+            }
+            Command::Theme(theme) => self.theme = theme,
+            Command::Palette => self.palette = !self.palette,
+            Command::Answer(choice) => self.answer(choice),
+            Command::Quit => self.unless_unsaved(Then::Quit),
+            edit => self.apply_edit(edit),
+        }
+        self.explore();
+    }
+
+    fn choose_source(&mut self, index: usize) {
+        if index >= self.sources.len() || index == self.source {
+            return;
+        }
+        self.source = index;
+        self.via = Via::Ip;
+        self.neighbourhood = None;
+    }
+
+    /// Asks the system for the way to the draft's destination when that is another than before.
+    fn explore(&mut self) {
+        let Some((_, destination)) = self.builder.draft().network_ends() else { return };
+        let Some(place) = self.source().map(|s| s.place.clone()) else { return };
+        let link = self.builder.draft().layers().first().is_some_and(|l| !l.header.network);
+        let asked = (place.clone(), destination, link);
+        if self.explored.as_ref() == Some(&asked) {
+            return;
+        }
+        self.explored = Some(asked);
+        self.order(Order::Explore { place, destination, link });
+    }
+
+    fn send(&mut self) {
+        if let Some((path, _)) = self.builder.first_refused() {
+            self.requests.push(Request::Focus(path));
+            return;
+        }
+        self.builder.end_edit();
+        if self.capture.running {
+            self.send_now();
+        } else if !self.pending_send {
+            // The capture listens first, so that the packet and its answer are seen.
+            self.pending_send = true;
+            if !self.capture.starting {
+                self.unless_unsaved(Then::Capture);
+            }
+        }
+    }
+
+    fn send_now(&mut self) {
+        self.pending_send = false;
+        let Some(place) = self.source().map(|s| s.place.clone()) else { return };
+        let frame = crate::engine::frame_of(self.builder.draft());
+        let via = self.via.clone();
+        self.order(Order::Send { place, via, frame });
+    }
+
+    /// Does what was asked for, unless packets would be lost by it: then it asks first.
+    fn unless_unsaved(&mut self, then: Then) {
+        // A capture goes on in the list that it has; only another place begins a new one.
+        let packets = self.capture.unsaved();
+        if packets > 0 && !(matches!(then, Then::Capture) && self.pending_send) {
+            self.question = Some(Question::Unsaved { packets, then });
+            return;
+        }
+        self.go_on(then);
+    }
+
+    fn go_on(&mut self, then: Then) {
+        match then {
+            Then::Quit => {
+                self.order(Order::Stop);
+                self.remove_spool();
+                self.requests.push(Request::Close);
+            }
+            Then::Open(None) => self.requests.push(Request::AskOpen),
+            Then::Open(Some(path)) => {
+                self.order(Order::Stop);
+                self.remove_spool();
+                self.capture = CaptureState::new(None, Origin::File(path.clone()));
+                self.capture.loading = true;
+                self.order(Order::Open(path));
+            }
+            Then::Capture => {
+                let Some(source) = self.source().cloned() else {
+                    self.pending_send = false;
+                    return self.notice(Failure::new("there is no source to capture from yet"));
+                };
+                self.capture.starting = true;
+                let directory = self.directory.clone();
+                self.order(Order::Capture { source, directory });
+            }
+            Then::Clear => {
+                self.order(Order::Stop);
+                self.remove_spool();
+                self.capture = CaptureState::new(None, Origin::Empty);
+            }
+        }
+    }
+
+    /// The spool of a capture that is saved or given up is of no use to anybody.
+    fn remove_spool(&mut self) {
+        if let (Origin::Live(_), Some(file)) = (&self.capture.origin, &self.capture.file) {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
+
+    fn answer(&mut self, choice: Choice) {
+        let question = self.question.take();
+        let Some(Question::Unsaved { then, .. }) = question else { return };
+        match choice {
+            Choice::Save => {
+                self.after_save = Some(then);
+                self.ask_save();
+            }
+            Choice::Discard => {
+                self.capture.saved = usize::MAX;
+                self.go_on(then);
+            }
+            Choice::Cancel => self.pending_send = false,
+        }
+    }
+
+    fn ask_save(&mut self) {
+        if self.capture.file.is_none() {
+            return self
+                .notice(Failure::new("there is nothing to save yet: start a capture or open a file first"));
+        }
+        self.requests.push(Request::AskSave("capture.pcapng".into()));
+    }
+
+    fn save(&mut self, path: PathBuf) {
+        if let Some(file) = self.capture.file.clone() {
+            self.saving = true;
+            self.order(Order::Save { file, path });
+        }
+    }
+
+    /// No dialog is to be had: the window asks for the path itself.
+    pub fn ask_path(&mut self, question: Question) {
+        self.question = Some(question);
+    }
+
+    /// The dialog was closed without a name.
+    pub fn path_cancelled(&mut self) {
+        self.after_save = None;
+        self.question = None;
+        self.pending_send = false;
+    }
+
+    /// Takes in what the engine's threads report, for at most `budget`. `true`: there is more.
+    pub fn drain(&mut self, budget: Duration) -> bool {
+        let start = Instant::now();
+        while let Some(event) = self.engine.as_ref().and_then(Engine::next_event) {
+            self.take_event(event);
+            if start.elapsed() > budget {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes in one report.
+    pub fn take_event(&mut self, event: Event) {
+        match event {
+            Event::Sources(list, open) => self.take_sources(list, open),
+            Event::Explored { place, destination, found } => {
+                let surroundings = Surroundings {
+                    route_source: found.source,
+                    interface: found.interface.as_ref().and_then(|i| i.mac),
+                    neighbour: found.neighbour,
+                };
+                let to = self.builder.draft().network_ends().map(|e| e.1);
+                if to == Some(destination) && self.source().is_some_and(|s| s.place == place) {
+                    self.builder.surround(surroundings);
+                }
+                self.neighbourhood = Some((place, destination, found));
+            }
+            Event::Started { source, file, counters } => {
+                self.remove_spool();
+                let follow = self.capture.follow;
+                self.capture = CaptureState::new(Some(file), Origin::Live(source.label));
+                self.capture.follow = follow;
+                self.capture.counters = Some(counters);
+                self.capture.running = true;
+                if self.pending_send {
+                    self.send_now();
+                }
+            }
+            Event::NotStarted(failure) => {
+                self.capture.starting = false;
+                self.pending_send = false;
+                self.notice(failure);
+            }
+            Event::Ended(end) => {
+                self.capture.running = false;
+                if let crate::engine::End::Failed(failure) = end {
+                    self.notice(Failure { text: format!("the capture ended: {}", failure.text), ..failure });
+                }
+            }
+            Event::Sent(bytes) => {
+                let count = self.sent.as_ref().map_or(0, |s| s.count) + 1;
+                self.sent = Some(LastSend { count, bytes });
+            }
+            Event::NotSent(failure) => self.notice(failure),
+            file_event => self.take_file_event(file_event),
+        }
+    }
+
+    fn take_sources(&mut self, list: Result<Vec<Source>, Failure>, open: bool) {
+        let chosen = self.source().cloned();
+        self.host_open = open;
+        match list {
+            Ok(list) => {
+                let kept =
+                    chosen.and_then(|c| list.iter().position(|s| s.place == c.place && s.listen == c.listen));
+                self.source = kept.unwrap_or(0);
+                self.sources = list;
+            }
+            Err(failure) => self.notice(failure),
+        }
+        self.explore();
+        if std::mem::take(&mut self.start_capture) {
+            self.go_on(Then::Capture);
+        }
+    }
+
+    fn take_file_event(&mut self, event: Event) {
+        match event {
+            Event::Opened(file) => {
+                let path = file.path().to_path_buf();
+                self.capture = CaptureState::new(Some(file), Origin::File(path));
+                self.capture.follow = false;
+                self.capture.loading = true;
+            }
+            Event::Loaded(report) => {
+                self.capture.loading = false;
+                if let Some(problem) = report.problem {
+                    self.notice(Failure::new(problem.text));
+                }
+            }
+            Event::NotOpened(failure) => {
+                self.capture.loading = false;
+                self.notice(failure);
+            }
+            Event::Saved { path, saved } => {
+                self.saving = false;
+                self.capture.saved = usize::try_from(saved.packets).unwrap_or(usize::MAX);
+                self.done(format!(
+                    "saved {} packets ({} bytes) to {}",
+                    saved.packets,
+                    saved.bytes,
+                    path.display()
+                ));
+                if let Some(then) = self.after_save.take() {
+                    self.go_on(then);
+                }
+            }
+            Event::NotSaved(failure) => {
+                self.saving = false;
+                self.after_save = None;
+                self.notice(failure);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The lab's server: where a first packet is safe to go.
+pub(super) const LAB_SERVER: &str = "10.77.0.2";
+
+/// Payloads of notations that are typed into the window.
+pub(super) struct LocalSources;
+
+impl Sources for LocalSources {
+    fn random(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        fastrand::fill(&mut bytes);
+        bytes
+    }
+
+    fn file(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        let fail = |e: std::io::Error| format!("cannot read {path}: {e}");
+        let size = std::fs::metadata(path).map_err(fail)?.len();
+        if size > crate::wire::notation::MAX_PAYLOAD as u64 {
+            return Err(format!("{path} has {size} bytes, more than a packet can carry"));
+        }
+        std::fs::read(path).map_err(fail)
+    }
+}

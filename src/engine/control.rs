@@ -1,0 +1,280 @@
+//! The engine as the window sees it: orders in, events out, everything that may block on threads of its own.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::recorder::{Counters, End, Recorder, Recording};
+use super::sources::{Access, Failure, Neighbourhood, Source, Via};
+use super::transmitter::{Frame, Transmitter};
+use crate::net::{Place, SNAP_LENGTH};
+use crate::pcap::{CaptureFile, Format, Report, Saved, Selection, save_as};
+
+/// Tells the viewer that something is there to fetch. May be called from any thread, and often.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+/// Orders that may wait.
+const QUEUE: usize = 256;
+
+/// Something to do.
+#[derive(Debug)]
+pub enum Order {
+    /// List the sources.
+    Sources,
+    /// Find the way to a destination.
+    Explore {
+        /// From where.
+        place: Place,
+        /// To where.
+        destination: IpAddr,
+        /// Also the next hop's address.
+        link: bool,
+    },
+    /// Start a capture into a spool in this directory. One that runs is ended first.
+    Capture {
+        /// From what.
+        source: Source,
+        /// Where the spool stands.
+        directory: PathBuf,
+    },
+    /// End the capture.
+    Stop,
+    /// Send a frame.
+    Send {
+        /// Where.
+        place: Place,
+        /// How.
+        via: Via,
+        /// What.
+        frame: Frame,
+    },
+    /// Open a capture file.
+    Open(PathBuf),
+    /// Save a capture.
+    Save {
+        /// Which.
+        file: CaptureFile,
+        /// Where.
+        path: PathBuf,
+    },
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The source list; whether raw sockets can be had on this machine itself.
+    Sources(Result<Vec<Source>, Failure>, bool),
+    /// The way to a destination.
+    Explored {
+        /// From where.
+        place: Place,
+        /// To where.
+        destination: IpAddr,
+        /// What was found.
+        found: Neighbourhood,
+    },
+    /// A capture runs.
+    Started {
+        /// From what.
+        source: Source,
+        /// Its packets, as they come.
+        file: CaptureFile,
+        /// What it counts.
+        counters: Arc<Counters>,
+    },
+    /// A capture could not be started.
+    NotStarted(Failure),
+    /// The capture is over.
+    Ended(End),
+    /// A frame was handed to the kernel: its size.
+    Sent(usize),
+    /// A frame was not sent.
+    NotSent(Failure),
+    /// A file is open; its packets come while it is read.
+    Opened(CaptureFile),
+    /// A file is read to its end.
+    Loaded(Report),
+    /// A file cannot be opened.
+    NotOpened(Failure),
+    /// A capture is saved.
+    Saved {
+        /// Where.
+        path: PathBuf,
+        /// How much.
+        saved: Saved,
+    },
+    /// It is not.
+    NotSaved(Failure),
+}
+
+/// The threads behind a window.
+pub struct Engine {
+    control: Sender<Order>,
+    transmitter: Sender<Order>,
+    files: Sender<Order>,
+    events: Receiver<Event>,
+}
+
+impl Engine {
+    /// Starts the threads. They end when the engine is dropped.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start(access: Access, wake: Waker) -> Result<Self, Failure> {
+        let access = Arc::new(access);
+        let (event, events) = bounded(QUEUE);
+        let post = Post { event, wake };
+        let control = {
+            let (access, post) = (Arc::clone(&access), post.clone());
+            thread("control", move |orders| Control { access, post, recording: None }.run(&orders))?
+        };
+        let files = {
+            let post = post.clone();
+            thread("files", move |orders: Receiver<Order>| orders.iter().for_each(|o| file_work(o, &post)))?
+        };
+        let transmitter = thread("transmitter", move |orders: Receiver<Order>| {
+            let mut transmitter = Transmitter::default();
+            for order in orders {
+                if let Order::Send { place, via, frame } = order {
+                    post.event(match transmitter.send(&access, &place, &via, &frame) {
+                        Ok(bytes) => Event::Sent(bytes),
+                        Err(failure) => Event::NotSent(failure),
+                    });
+                }
+            }
+        })?;
+        Ok(Self { control, transmitter, files, events })
+    }
+
+    /// Gives an order. `false`: so many wait already that it was not taken.
+    #[must_use]
+    pub fn order(&self, order: Order) -> bool {
+        let queue = match order {
+            Order::Send { .. } => &self.transmitter,
+            Order::Open(_) | Order::Save { .. } => &self.files,
+            _ => &self.control,
+        };
+        queue.try_send(order).is_ok()
+    }
+
+    /// The next event, if there is one.
+    #[must_use]
+    pub fn next_event(&self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+}
+
+fn thread(name: &str, body: impl FnOnce(Receiver<Order>) + Send + 'static) -> Result<Sender<Order>, Failure> {
+    let (sender, receiver) = bounded(QUEUE);
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(move || body(receiver))
+        .map_err(|e| Failure::new(format!("cannot start the thread '{name}': {e}")))?;
+    Ok(sender)
+}
+
+/// The way of events to the viewer.
+#[derive(Clone)]
+struct Post {
+    event: Sender<Event>,
+    wake: Waker,
+}
+
+impl Post {
+    fn event(&self, event: Event) {
+        // Fails only when the viewer is gone, and then nobody waits for it.
+        let _ = self.event.send(event);
+        (self.wake)();
+    }
+}
+
+struct Control {
+    access: Arc<Access>,
+    post: Post,
+    recording: Option<Recording>,
+}
+
+impl Control {
+    fn run(mut self, orders: &Receiver<Order>) {
+        for order in orders {
+            match order {
+                Order::Sources => self.sources(),
+                Order::Explore { place, destination, link } => {
+                    let found = self.access.neighbourhood(&place, destination, link);
+                    self.post.event(Event::Explored { place, destination, found });
+                }
+                Order::Capture { source, directory } => self.capture(source, &directory),
+                Order::Stop => self.stop(),
+                Order::Send { .. } | Order::Open(_) | Order::Save { .. } => {}
+            }
+        }
+        self.stop();
+    }
+
+    fn sources(&self) {
+        let open = self.access.host_is_open();
+        let list = self.access.sources(&Place::Host).map(|host| {
+            let mut all = vec![Access::lab_source()];
+            if open {
+                all.splice(0..0, host);
+            } else {
+                all.extend(host);
+            }
+            all
+        });
+        self.post.event(Event::Sources(list, open));
+    }
+
+    fn stop(&mut self) {
+        if let Some(recording) = self.recording.take() {
+            recording.stop();
+        }
+    }
+
+    fn capture(&mut self, source: Source, directory: &std::path::Path) {
+        self.stop();
+        let post = self.post.clone();
+        let started = Recorder::open(&self.access, &source, true, SNAP_LENGTH).and_then(|recorder| {
+            recorder.spawn(directory, Arc::clone(&self.post.wake), move |end| post.event(Event::Ended(end)))
+        });
+        match started {
+            Ok(recording) => {
+                let (file, counters) = (recording.file.clone(), Arc::clone(&recording.counters));
+                self.recording = Some(recording);
+                self.post.event(Event::Started { source, file, counters });
+            }
+            Err(failure) => self.post.event(Event::NotStarted(failure)),
+        }
+    }
+}
+
+fn file_work(order: Order, post: &Post) {
+    match order {
+        Order::Open(path) => {
+            let opened = CaptureFile::begin(&path);
+            let (file, mut indexer) = match opened {
+                Ok(opened) => opened,
+                Err(error) => return post.event(Event::NotOpened(error.into())),
+            };
+            post.event(Event::Opened(file));
+            let done = indexer.run(&mut |_| {
+                (post.wake)();
+                std::ops::ControlFlow::Continue(())
+            });
+            post.event(match done {
+                Ok(report) => Event::Loaded(report),
+                Err(error) => Event::NotOpened(error.into()),
+            });
+        }
+        Order::Save { file, path } => {
+            let format = Format::for_path(&path);
+            post.event(match save_as(&file, Selection::All, &path, format, &[]) {
+                Ok(saved) => Event::Saved { path, saved },
+                Err(error) => Event::NotSaved(error.into()),
+            });
+        }
+        _ => {}
+    }
+}

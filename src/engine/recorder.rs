@@ -1,0 +1,451 @@
+//! The recorder: from sockets to a sink. It never waits for a viewer, and every packet that is lost is counted.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::control::Waker;
+use super::sources::{Access, Failure, Listen, Source};
+use crate::net::{self, Batch, Packet, PacketSocket, RawIpSocket, Stopper};
+use crate::pcap::{
+    CaptureFile, ChecksumState, Direction, InterfaceInfo, InterfaceStatistics, LinkType, PacketRecord, Spool,
+};
+
+/// Longest wait for a packet before the counters are brought up to date.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// A viewer is not woken more often than this.
+const WAKE_EVERY: Duration = Duration::from_millis(16);
+/// Interface type of sockets at the IP layer, and of tunnels: ARPHRD_NONE.
+const ARPHRD_NONE: u16 = 0xfffe;
+
+/// What a recorder counts; read by viewers at any time.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Packets that the kernel saw for this capture, those that it dropped included.
+    pub received: AtomicU64,
+    /// Packets that stand in the sink.
+    pub written: AtomicU64,
+    /// Packets dropped by the kernel, because we were too slow.
+    pub lost_kernel: AtomicU64,
+    /// Packets that reached us and could not be kept.
+    pub lost_here: AtomicU64,
+    /// Bytes of packets that were kept.
+    pub bytes: AtomicU64,
+}
+
+impl Counters {
+    /// The line that is printed at the end of a capture.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let get = |c: &AtomicU64| c.load(Ordering::Relaxed);
+        format!(
+            "received {}, written {}, lost in the kernel {}, lost in the program {}, {} bytes",
+            get(&self.received),
+            get(&self.written),
+            get(&self.lost_kernel),
+            get(&self.lost_here),
+            get(&self.bytes)
+        )
+    }
+}
+
+/// Why a capture ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was asked to.
+    Stopped,
+    /// The number of packets or the time that was asked for is reached.
+    Reached,
+    /// It could not go on.
+    Failed(Failure),
+}
+
+/// Where the packets of a capture go.
+pub trait Sink {
+    /// Describes an interface; its packets carry the number that is given.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Failure>;
+    /// Takes a packet.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure>;
+    /// Makes what was taken visible.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    fn flush(&mut self) -> Result<(), Failure>;
+    /// The capture is over.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure>;
+    /// Packets that were taken and then lost in a failed write.
+    fn lost(&self) -> u64 {
+        0
+    }
+}
+
+impl Sink for Spool {
+    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Failure> {
+        Ok(self.add_interface(interface)?)
+    }
+    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
+        Ok(self.append(record)?)
+    }
+    fn flush(&mut self) -> Result<(), Failure> {
+        Ok(Spool::flush(self)?)
+    }
+    fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure> {
+        Spool::finish(self, statistics)?;
+        Ok(())
+    }
+    fn lost(&self) -> u64 {
+        self.unwritten()
+    }
+}
+
+/// A socket that packets come from.
+pub enum Tap {
+    /// At the link layer.
+    Packet(PacketSocket),
+    /// At the IP layer.
+    Ip(RawIpSocket),
+}
+
+impl Tap {
+    /// Opens what a source says. Nothing comes in before the socket is set up.
+    ///
+    /// # Errors
+    /// The missing privilege with the ways to it, an unknown interface, the system's reason.
+    pub fn open(access: &Access, source: &Source, promiscuous: bool) -> Result<Vec<Self>, Failure> {
+        let door = access.door(&source.place)?;
+        match &source.listen {
+            Listen::Interface(name) => {
+                let interface = access.interface(&source.place, name)?;
+                let socket = door.packet()?;
+                if promiscuous && !interface.loopback {
+                    socket.promiscuous(interface.index)?;
+                }
+                socket.bind(Some(interface.index))?;
+                Ok(vec![Self::Packet(socket)])
+            }
+            Listen::Any => {
+                let socket = door.packet()?;
+                socket.bind(None)?;
+                Ok(vec![Self::Packet(socket)])
+            }
+            Listen::Ip(protocols) => protocols.iter().map(|p| Ok(Self::Ip(door.raw_ip(*p)?))).collect(),
+        }
+    }
+
+    fn stopper(&self) -> Stopper {
+        match self {
+            Self::Packet(s) => s.stopper(),
+            Self::Ip(s) => s.stopper(),
+        }
+    }
+
+    fn receive(&self, batch: &mut Batch, timeout: Duration) -> Result<usize, net::Error> {
+        match self {
+            Self::Packet(s) => s.receive(batch, timeout),
+            Self::Ip(s) => s.receive(batch, timeout),
+        }
+    }
+
+    fn dropped(&self) -> u64 {
+        let statistics = match self {
+            Self::Packet(s) => s.statistics(),
+            Self::Ip(s) => s.statistics(),
+        };
+        statistics.map(|s| s.dropped).unwrap_or(0)
+    }
+}
+
+/// A capture that is set up and does not run yet.
+pub struct Recorder {
+    taps: Vec<Tap>,
+    names: HashMap<u32, String>,
+    snap: usize,
+    packets: Option<u64>,
+    duration: Option<Duration>,
+    counters: Arc<Counters>,
+    stop: Arc<AtomicBool>,
+}
+
+/// Ends a recorder from another thread.
+#[derive(Clone)]
+pub struct Stop {
+    flag: Arc<AtomicBool>,
+    stoppers: Arc<Vec<Stopper>>,
+}
+
+impl Stop {
+    /// Ends it.
+    pub fn stop(&self) {
+        self.flag.store(true, Ordering::Relaxed);
+        self.stoppers.iter().for_each(Stopper::stop);
+    }
+}
+
+impl Recorder {
+    /// Opens the sockets of a source. `snap`: bytes kept of each packet.
+    ///
+    /// # Errors
+    /// As [`Tap::open`].
+    pub fn open(access: &Access, source: &Source, promiscuous: bool, snap: usize) -> Result<Self, Failure> {
+        let taps = Tap::open(access, source, promiscuous)?;
+        let names = access.interfaces(&source.place)?.into_iter().map(|i| (i.index, i.name)).collect();
+        Ok(Self {
+            taps,
+            names,
+            snap,
+            packets: None,
+            duration: None,
+            counters: Arc::default(),
+            stop: Arc::default(),
+        })
+    }
+
+    /// Ends by itself after so many packets, or so much time.
+    #[must_use]
+    pub fn limited(mut self, packets: Option<u64>, duration: Option<Duration>) -> Self {
+        self.packets = packets;
+        self.duration = duration;
+        self
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
+    }
+
+    /// What ends it.
+    #[must_use]
+    pub fn stopper(&self) -> Stop {
+        let stoppers = self.taps.iter().map(Tap::stopper).collect();
+        Stop { flag: Arc::clone(&self.stop), stoppers: Arc::new(stoppers) }
+    }
+
+    /// Records until it is stopped, a limit is reached, or it cannot go on. `wake` is called after packets came.
+    pub fn run(mut self, sink: &mut dyn Sink, wake: &dyn Fn()) -> End {
+        let mut work = Work {
+            names: std::mem::take(&mut self.names),
+            numbers: HashMap::new(),
+            statistics: Vec::new(),
+            counters: self.counters(),
+            left: self.packets,
+        };
+        let mut end = self.record(&mut work, sink, wake);
+        self.count_drops();
+        let total_lost = self.counters.lost_kernel.load(Ordering::Relaxed);
+        if let Some(first) = work.statistics.first_mut() {
+            first.system_dropped = Some(total_lost);
+        }
+        let now = now_ns();
+        for one in &mut work.statistics {
+            one.end_ns = Some(now);
+        }
+        if let (Err(failure), false) = (sink.finish(&work.statistics), matches!(end, End::Failed(_))) {
+            end = End::Failed(failure);
+        }
+        // What was taken and never reached the file is lost here.
+        let lost = sink.lost();
+        self.counters.lost_here.fetch_add(lost, Ordering::Relaxed);
+        self.counters
+            .written
+            .fetch_sub(lost.min(self.counters.written.load(Ordering::Relaxed)), Ordering::Relaxed);
+        wake();
+        end
+    }
+
+    fn record(&self, work: &mut Work, sink: &mut dyn Sink, wake: &dyn Fn()) -> End {
+        let mut batch = Batch::new(self.snap);
+        let deadline = self.duration.map(|d| Instant::now() + d);
+        let mut last_wake = Instant::now();
+        let mut dirty = false;
+        let patience = if self.taps.len() > 1 { WAKE_EVERY } else { PATIENCE };
+        loop {
+            for tap in &self.taps {
+                if self.stop.load(Ordering::Relaxed) {
+                    return End::Stopped;
+                }
+                let mut timeout = if dirty { WAKE_EVERY } else { patience };
+                if let Some(deadline) = deadline {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return End::Reached;
+                    }
+                    timeout = timeout.min(left);
+                }
+                match tap.receive(&mut batch, timeout) {
+                    Ok(0) => {}
+                    Ok(_) => {
+                        dirty = true;
+                        match work.take(&batch, sink) {
+                            Ok(true) => return End::Reached,
+                            Ok(false) => {}
+                            Err(failure) => return End::Failed(failure),
+                        }
+                    }
+                    Err(error) => return End::Failed(error.into()),
+                }
+            }
+            self.count_drops();
+            if dirty && last_wake.elapsed() >= WAKE_EVERY {
+                wake();
+                last_wake = Instant::now();
+                dirty = false;
+            }
+        }
+    }
+
+    fn count_drops(&self) {
+        let dropped: u64 = self.taps.iter().map(Tap::dropped).sum();
+        let before = self.counters.lost_kernel.swap(dropped, Ordering::Relaxed);
+        self.counters.received.fetch_add(dropped.saturating_sub(before), Ordering::Relaxed);
+    }
+
+    /// Records into a spool on a thread of its own; `ended` is called on that thread when it is over.
+    ///
+    /// # Errors
+    /// The spool cannot be made, or the system has no thread left.
+    pub fn spawn(
+        self,
+        directory: &std::path::Path,
+        wake: Waker,
+        ended: impl FnOnce(End) + Send + 'static,
+    ) -> Result<Recording, Failure> {
+        let mut spool = Spool::create(directory)?;
+        let recording = Recording {
+            file: spool.capture_file(),
+            counters: self.counters(),
+            stop: self.stopper(),
+            thread: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("recorder".into())
+            .spawn(move || ended(self.run(&mut spool, &|| wake())))
+            .map_err(|e| Failure::new(format!("cannot start the recorder's thread: {e}")))?;
+        Ok(Recording { thread: Some(thread), ..recording })
+    }
+}
+
+/// A capture that runs.
+pub struct Recording {
+    /// Its packets, as they come.
+    pub file: CaptureFile,
+    /// What it counts.
+    pub counters: Arc<Counters>,
+    stop: Stop,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Recording {
+    /// Ends it and waits until everything is written.
+    pub fn stop(mut self) {
+        self.stop.stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What a run carries along.
+struct Work {
+    names: HashMap<u32, String>,
+    /// Interface number in the sink, by kernel index and hardware type.
+    numbers: HashMap<(u32, u16), u32>,
+    statistics: Vec<InterfaceStatistics>,
+    counters: Arc<Counters>,
+    left: Option<u64>,
+}
+
+impl Work {
+    /// Hands a batch to the sink; `true`: the number of packets that was asked for is reached.
+    fn take(&mut self, batch: &Batch, sink: &mut dyn Sink) -> Result<bool, Failure> {
+        for packet in batch.packets() {
+            self.counters.received.fetch_add(1, Ordering::Relaxed);
+            if let Err(failure) = self.keep(&packet, sink) {
+                self.counters.lost_here.fetch_add(1, Ordering::Relaxed);
+                return Err(failure);
+            }
+            self.counters.written.fetch_add(1, Ordering::Relaxed);
+            self.counters.bytes.fetch_add(packet.bytes.len() as u64, Ordering::Relaxed);
+            if let Some(left) = &mut self.left {
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    sink.flush()?;
+                    return Ok(true);
+                }
+            }
+        }
+        sink.flush()?;
+        Ok(false)
+    }
+
+    fn keep(&mut self, packet: &Packet<'_>, sink: &mut dyn Sink) -> Result<(), Failure> {
+        let key = (packet.interface, packet.hatype);
+        let number = match self.numbers.get(&key) {
+            Some(number) => *number,
+            None => {
+                let name = match self.names.get(&packet.interface) {
+                    Some(name) => name.clone(),
+                    None if packet.interface == 0 => "ip".into(),
+                    None => format!("if{}", packet.interface),
+                };
+                let number = sink.interface(&InterfaceInfo::new(name, link_type(packet.hatype)))?;
+                self.numbers.insert(key, number);
+                self.statistics.push(InterfaceStatistics {
+                    interface: number,
+                    start_ns: Some(packet.time_ns),
+                    received: Some(0),
+                    ..InterfaceStatistics::default()
+                });
+                number
+            }
+        };
+        if let Some(one) = self.statistics.iter_mut().find(|s| s.interface == number) {
+            one.received = one.received.map(|r| r + 1);
+        }
+        sink.packet(&PacketRecord {
+            interface: number,
+            timestamp_ns: packet.time_ns,
+            original_length: u32::try_from(packet.original).unwrap_or(u32::MAX),
+            data: packet.bytes,
+            direction: match packet.direction {
+                net::Direction::Outgoing => Direction::Outbound,
+                _ => Direction::Inbound,
+            },
+            checksum: match packet.checksum {
+                net::Checksum::NotComputed => ChecksumState::NotComputed,
+                net::Checksum::Valid => ChecksumState::Valid,
+                net::Checksum::Unknown => ChecksumState::Unknown,
+            },
+            comment: None,
+        })
+    }
+}
+
+/// The link type of an interface's packets (tcpdump.org/linktypes) by its ARPHRD number (linux/if_arp.h).
+fn link_type(hatype: u16) -> LinkType {
+    match hatype {
+        1 | 772 => LinkType::ETHERNET,
+        // PPP without its header, tunnels, raw IP.
+        ARPHRD_NONE | 512 | 519 | 768 | 769 | 776 | 778 | 823 => LinkType::RAW,
+        801 => LinkType(105),
+        803 => LinkType(127),
+        // LINKTYPE_USER0: nothing is known of it, and it says so.
+        _ => LinkType(147),
+    }
+}
+
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,225 @@
+//! Where one can work and what one can listen to.
+
+use std::net::IpAddr;
+
+use crate::net::{self, Door, Interface, Place, Startup};
+
+/// Something went wrong: a message for the person, and the ways out where there are some.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What was tried, on what, why it failed, what to do.
+    pub text: String,
+    /// Ways to the missing privilege, each with the command to copy.
+    pub ways: Vec<(String, String)>,
+}
+
+impl Failure {
+    /// A failure without ways.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ways: Vec::new() }
+    }
+
+    /// Whether the privilege to open a raw socket is what is missing.
+    #[must_use]
+    pub fn is_privilege(&self) -> bool {
+        !self.ways.is_empty()
+    }
+}
+
+impl From<net::Error> for Failure {
+    fn from(error: net::Error) -> Self {
+        let ways = match &error {
+            net::Error::NoPrivilege(missing) => {
+                missing.ways.iter().map(|w| (w.what.clone(), w.command.clone())).collect()
+            }
+            _ => Vec::new(),
+        };
+        Self { text: error.to_string(), ways }
+    }
+}
+
+impl From<net::SendError> for Failure {
+    fn from(error: net::SendError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl From<crate::pcap::Error> for Failure {
+    fn from(error: crate::pcap::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// What a capture listens to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// The interface of this name, at the link layer.
+    Interface(String),
+    /// All interfaces, at the link layer.
+    Any,
+    /// What comes in for these IP protocols, at the IP layer (raw(7)): no link header, reassembled.
+    Ip(Vec<u8>),
+}
+
+/// One entry of the source list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Where.
+    pub place: Place,
+    /// To what.
+    pub listen: Listen,
+    /// Its name in the list.
+    pub label: String,
+    /// Addresses and state, for the list.
+    pub detail: String,
+}
+
+/// How a frame goes out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    /// A raw IP socket: everything before the IP header stays behind, the kernel routes.
+    #[default]
+    Ip,
+    /// As it is on the interface of this name.
+    Link(String),
+}
+
+/// What the system knows about the way to a destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Neighbourhood {
+    /// The address that the kernel would send from.
+    pub source: Option<IpAddr>,
+    /// The interface that it would use.
+    pub interface: Option<Interface>,
+    /// The next hop's link-layer address.
+    pub neighbour: Option<[u8; 6]>,
+    /// Why something is missing.
+    pub problem: Option<String>,
+}
+
+/// The doors to every place.
+pub struct Access(Startup);
+
+impl Access {
+    /// Wraps what the start of the program gave.
+    #[must_use]
+    pub fn new(startup: Startup) -> Self {
+        Self(startup)
+    }
+
+    /// The door to a place, for what needs raw sockets.
+    ///
+    /// # Errors
+    /// The ways to the missing privilege, or why there is no lab.
+    pub fn door(&self, place: &Place) -> Result<Door, Failure> {
+        self.0.door(place).map_err(Failure::from)
+    }
+
+    /// A door for what needs no privilege: interfaces and routes are there for everybody.
+    fn reading_door(&self, place: &Place) -> Result<Door, Failure> {
+        match self.door(place) {
+            Err(_) if *place == Place::Host => Ok(Door::unprivileged()),
+            other => other,
+        }
+    }
+
+    /// The interfaces of a place.
+    ///
+    /// # Errors
+    /// The system's reason.
+    pub fn interfaces(&self, place: &Place) -> Result<Vec<Interface>, Failure> {
+        Ok(net::interfaces(&self.reading_door(place)?)?)
+    }
+
+    /// What the system knows about the way to `destination`; with `link`, also the next hop's address.
+    pub fn neighbourhood(&self, place: &Place, destination: IpAddr, link: bool) -> Neighbourhood {
+        let mut found = Neighbourhood::default();
+        if let Err(failure) = self.explore(place, destination, link, &mut found) {
+            found.problem = Some(failure.text);
+        }
+        found
+    }
+
+    fn explore(
+        &self,
+        place: &Place,
+        to: IpAddr,
+        link: bool,
+        found: &mut Neighbourhood,
+    ) -> Result<(), Failure> {
+        let door = self.reading_door(place)?;
+        let route = net::route(&door, to)?;
+        found.source = Some(route.source);
+        found.interface = net::interfaces(&door)?.into_iter().find(|i| i.index == route.interface);
+        if link {
+            let next_hop = route.gateway.unwrap_or(to);
+            found.neighbour = net::neighbour(&door, route.interface, next_hop)?;
+        }
+        Ok(())
+    }
+
+    /// Whether raw sockets can be had on this machine itself.
+    #[must_use]
+    pub fn host_is_open(&self) -> bool {
+        self.0.way().is_some()
+    }
+
+    /// The interface of this name.
+    ///
+    /// # Errors
+    /// Names those that there are when it is none of them.
+    pub fn interface(&self, place: &Place, name: &str) -> Result<Interface, Failure> {
+        let all = self.interfaces(place)?;
+        let names: Vec<String> = all.iter().map(|i| i.name.clone()).collect();
+        all.into_iter().find(|i| i.name == name).ok_or_else(|| {
+            Failure::new(format!("there is no interface {name} on {place}: it has {}", names.join(", ")))
+        })
+    }
+
+    /// The one entry by which the lab stands in the source list before it is made.
+    #[must_use]
+    pub fn lab_source() -> Source {
+        Source {
+            place: Place::Lab,
+            listen: Listen::Interface(net::YOU_INTERFACE.into()),
+            label: format!("lab: {}", net::YOU_INTERFACE),
+            detail: format!("a private network, no privilege needed; server {}", net::SERVER_V4),
+        }
+    }
+
+    /// The source list of a place: each interface, all of them, and the IP layer.
+    ///
+    /// # Errors
+    /// The system's reason.
+    pub fn sources(&self, place: &Place) -> Result<Vec<Source>, Failure> {
+        let mut all: Vec<Source> =
+            self.interfaces(place)?.iter().map(|i| interface_source(place, i)).collect();
+        let prefix = if *place == Place::Lab { "lab: " } else { "" };
+        all.push(Source {
+            place: place.clone(),
+            listen: Listen::Any,
+            label: format!("{prefix}any"),
+            detail: "all interfaces, link layer".into(),
+        });
+        let ip = [("ICMP", vec![1]), ("TCP", vec![6]), ("UDP", vec![17])];
+        all.extend(ip.into_iter().map(|(name, protocols)| Source {
+            place: place.clone(),
+            listen: Listen::Ip(protocols),
+            label: format!("{prefix}IP layer: {name}"),
+            detail: "raw IP socket: what comes in, without link header".into(),
+        }));
+        Ok(all)
+    }
+}
+
+fn interface_source(place: &Place, interface: &Interface) -> Source {
+    let addresses: Vec<String> = interface.addresses.iter().map(|a| a.ip.to_string()).collect();
+    let state = if interface.running { "" } else { " (down)" };
+    Source {
+        place: place.clone(),
+        listen: Listen::Interface(interface.name.clone()),
+        label: if *place == Place::Lab { format!("lab: {}", interface.name) } else { interface.name.clone() },
+        detail: format!("{}{state}", addresses.join(", ")),
+    }
+}

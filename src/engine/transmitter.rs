@@ -1,0 +1,93 @@
+//! Sending: sockets that are opened once for each way out.
+
+use std::net::IpAddr;
+
+use crate::craft::Draft;
+
+use super::sources::{Access, Failure, Via};
+use crate::net::{PacketSocket, Place, RawIpSocket};
+
+/// A frame and where its IP header begins.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// The whole frame, link header included where the draft has one.
+    pub bytes: Vec<u8>,
+    /// Offset of the first network header, and the destination that stands in it.
+    pub network: Option<(usize, IpAddr)>,
+}
+
+/// The frame of a draft.
+#[must_use]
+pub fn frame_of(draft: &Draft) -> Frame {
+    let start = draft.network_layer().map(|i| draft.layers()[i].start);
+    let network = start.zip(draft.network_ends()).map(|(start, (_, to))| (start, to));
+    Frame { bytes: draft.bytes().to_vec(), network }
+}
+
+enum Socket {
+    Ip(RawIpSocket, bool),
+    Link(PacketSocket, u32),
+}
+
+/// Sends frames of one place; keeps the socket of the last way used.
+#[derive(Default)]
+pub struct Transmitter {
+    open: Option<(Place, Via, Socket)>,
+}
+
+impl Transmitter {
+    /// Sends a frame.
+    ///
+    /// # Errors
+    /// The missing privilege with the ways to it; the kernel's refusal in plain words.
+    pub fn send(
+        &mut self,
+        access: &Access,
+        place: &Place,
+        via: &Via,
+        frame: &Frame,
+    ) -> Result<usize, Failure> {
+        let v6 = matches!(frame.network, Some((_, IpAddr::V6(_))));
+        let fits = |(p, v, s): &(Place, Via, Socket)| {
+            p == place && v == via && !matches!(s, Socket::Ip(_, is_v6) if *is_v6 != v6)
+        };
+        let kept = self.open.take().filter(fits);
+        let (_, _, socket) = match kept {
+            Some(kept) => self.open.insert(kept),
+            None => {
+                let socket = open(access, place, via, v6)?;
+                self.open.insert((place.clone(), via.clone(), socket))
+            }
+        };
+        let sent = match (&socket, frame.network) {
+            (Socket::Link(socket, index), _) => socket.send(&frame.bytes, *index).map(|()| frame.bytes.len()),
+            (Socket::Ip(socket, _), Some((start, to))) => {
+                let packet = frame.bytes.get(start..).unwrap_or_default();
+                socket.send(packet, to, None).map(|()| packet.len())
+            }
+            (Socket::Ip(..), None) => {
+                return Err(Failure::new(
+                    "the packet has no IP header, so a raw IP socket cannot send it: choose an interface to send it \
+                     at the link layer, or add an IP layer",
+                ));
+            }
+        };
+        // A socket that failed may be of an interface that is gone: the next send opens a new one.
+        sent.map_err(|error| {
+            self.open = None;
+            error.into()
+        })
+    }
+}
+
+fn open(access: &Access, place: &Place, via: &Via, v6: bool) -> Result<Socket, Failure> {
+    let door = access.door(place)?;
+    match via {
+        Via::Ip if v6 => Ok(Socket::Ip(door.raw_send_v6()?, true)),
+        Via::Ip => Ok(Socket::Ip(door.raw_send_v4()?, false)),
+        Via::Link(name) => {
+            let interface = access.interface(place, name)?;
+            Ok(Socket::Link(door.packet()?, interface.index))
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! A door: whatever hands out sockets for the place where one works.
+
+use super::broker::{self, Kind, Reply, Request, Status};
+use super::error::{Error, NoPrivilege};
+use super::lab::{LabError, Stage};
+use super::packet::PacketSocket;
+use super::raw::RawIpSocket;
+use super::sys;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Where one works.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum Place {
+    /// The machine's own network.
+    #[default]
+    Host,
+    /// The private network that the program makes itself, without a privilege.
+    Lab,
+    /// A network namespace, by its name in /run/netns or by a process in it.
+    Netns(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("this machine"),
+            Self::Lab => f.write_str("the lab"),
+            Self::Netns(name) => write!(f, "the network namespace {name}"),
+        }
+    }
+}
+
+/// Which way a door gets its sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DoorKind {
+    /// This process has CAP_NET_RAW itself.
+    Direct,
+    /// The companion has it: the program was started with sudo, by root, or with the capability.
+    Companion,
+    /// A `rawbench-broker` with a file capability.
+    BrokerFileCap,
+    /// The host of the lab.
+    Lab,
+    /// Nobody has it: interfaces, routes and neighbours can be read, raw sockets cannot be had.
+    Unprivileged,
+}
+
+/// How long the other process has to answer; making a lab takes the longest.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection to a process that answers requests.
+pub(crate) struct Channel {
+    socket: OwnedFd,
+    sequence: u16,
+}
+
+impl Channel {
+    pub(crate) fn new(socket: OwnedFd) -> Self {
+        Self { socket, sequence: 0 }
+    }
+
+    /// For several doors: one asks at a time.
+    pub(crate) fn shared(self) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(self))
+    }
+
+    /// Asks, and waits for the answer.
+    pub(crate) fn ask(
+        &mut self,
+        request: Request,
+        namespace: Option<BorrowedFd>,
+    ) -> io::Result<(Reply, Option<OwnedFd>)> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let request = Request { sequence: self.sequence, ..request };
+        sys::send_message(self.socket.as_fd(), &request.encode(), namespace, 0)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut fds = [sys::watch(self.socket.as_fd(), libc::POLLIN)];
+            if sys::poll(&mut fds, Some(left))? == 0 {
+                if left.is_zero() {
+                    return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+                }
+                continue;
+            }
+            let mut buffer = [0; broker::REPLY];
+            let message = sys::receive_message(self.socket.as_fd(), &mut buffer, libc::MSG_DONTWAIT)?;
+            if message.length == 0 {
+                return Err(io::Error::from_raw_os_error(libc::EPIPE));
+            }
+            let reply = if message.truncated { None } else { Reply::decode(&buffer[..message.length]) };
+            match reply {
+                // The answer to an earlier request, which was given up.
+                Some(reply) if reply.sequence != self.sequence => {}
+                Some(reply) => return Ok((reply, message.descriptor)),
+                None => return Err(io::Error::from_raw_os_error(libc::EPROTO)),
+            }
+        }
+    }
+}
+
+struct Inner {
+    kind: DoorKind,
+    place: Place,
+    namespace: Option<OwnedFd>,
+    channel: Option<Arc<Mutex<Channel>>>,
+}
+
+/// Hands out sockets for a place. Cheap to clone; all clones are one door.
+#[derive(Clone)]
+pub struct Door(Arc<Inner>);
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Door({:?}, {:?})", self.0.kind, self.0.place)
+    }
+}
+
+impl Door {
+    pub(crate) fn new(
+        kind: DoorKind,
+        place: Place,
+        channel: Option<Arc<Mutex<Channel>>>,
+        namespace: Option<OwnedFd>,
+    ) -> Self {
+        Self(Arc::new(Inner { kind, place, namespace, channel }))
+    }
+
+    /// A door to this process's own namespace that opens sockets with this process's own rights.
+    pub fn direct() -> Self {
+        Self::new(DoorKind::Direct, Place::Host, None, None)
+    }
+
+    /// A door to this machine for what needs no privilege: interfaces, routes, neighbours.
+    pub fn unprivileged() -> Self {
+        Self::new(DoorKind::Unprivileged, Place::Host, None, None)
+    }
+
+    /// A door on a socket (`SOCK_SEQPACKET`) at whose other end a broker or the host of a lab answers.
+    /// Waits until it does.
+    ///
+    /// # Errors
+    /// What kept the lab from being made, or that nobody answers.
+    pub fn on(socket: OwnedFd, kind: DoorKind, place: Place) -> Result<Self, Error> {
+        let door = Self::new(kind, place, Some(Channel::new(socket).shared()), None);
+        door.request(Request::new(Kind::Status), "reach the process that opens sockets")?;
+        Ok(door)
+    }
+
+    /// Which way this door gets its sockets.
+    pub fn kind(&self) -> DoorKind {
+        self.0.kind
+    }
+
+    /// The place that this door leads to.
+    pub fn place(&self) -> &Place {
+        &self.0.place
+    }
+
+    /// Whether the process behind the door still answers.
+    pub fn is_alive(&self) -> bool {
+        self.0.channel.is_none() || self.request(Request::new(Kind::Status), "ask").is_ok()
+    }
+
+    /// A packet socket, not bound yet, so that no packet comes in before it is set up: packet(7).
+    ///
+    /// # Errors
+    /// Without the right to one, or when the system refuses it.
+    pub fn packet(&self) -> Result<PacketSocket, Error> {
+        PacketSocket::new(self.socket(Request::new(Kind::Packet), "open a packet socket")?)
+    }
+
+    /// A raw IPv4 socket that receives the packets of one IP protocol (1 ICMP, 6 TCP, 17 UDP): raw(7).
+    ///
+    /// # Errors
+    /// Without the right to one, or when the system refuses it.
+    pub fn raw_ip(&self, protocol: u8) -> Result<RawIpSocket, Error> {
+        let request = Request { protocol, ..Request::new(Kind::RawV4) };
+        let socket = self.socket(request, &format!("open a raw IP socket for protocol {protocol}"))?;
+        RawIpSocket::new(socket, false, self.clone())
+    }
+
+    /// A raw IPv4 socket to send packets with a header of one's own (`IP_HDRINCL`): raw(7).
+    ///
+    /// # Errors
+    /// Without the right to one, or when the system refuses it.
+    pub fn raw_send_v4(&self) -> Result<RawIpSocket, Error> {
+        let socket = self.socket(Request::new(Kind::RawSendV4), "open a raw IPv4 socket")?;
+        RawIpSocket::new(socket, false, self.clone())
+    }
+
+    /// A raw IPv6 socket to send packets with a header of one's own (`IPV6_HDRINCL`): raw(7).
+    ///
+    /// # Errors
+    /// Without the right to one, or when the system refuses it.
+    pub fn raw_send_v6(&self) -> Result<RawIpSocket, Error> {
+        let socket = self.socket(Request::new(Kind::RawSendV6), "open a raw IPv6 socket")?;
+        RawIpSocket::new(socket, true, self.clone())
+    }
+
+    /// A route netlink socket of the place: netlink(7).
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn netlink(&self) -> Result<OwnedFd, Error> {
+        self.socket(Request::new(Kind::Netlink), "open a netlink socket")
+    }
+
+    /// A UDP socket of the place, IPv4 or IPv6.
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn udp(&self, v6: bool) -> Result<OwnedFd, Error> {
+        self.socket(Request { v6, ..Request::new(Kind::Udp) }, "open a UDP socket")
+    }
+
+    /// A reset guard: a socket that listens on a TCP port of the place and drops all that comes in, so that the
+    /// kernel does not answer for us. It works as long as it is held.
+    ///
+    /// # Errors
+    /// `EADDRINUSE` when the port is taken, `EACCES` below 1024 without the right to it.
+    pub fn tcp_guard(&self, port: u16) -> Result<OwnedFd, Error> {
+        let request = Request { port, ..Request::new(Kind::Guard) };
+        self.socket(request, &format!("hold TCP port {port} against resets"))
+    }
+
+    fn socket(&self, request: Request, what: &str) -> Result<OwnedFd, Error> {
+        let socket = self.request(request, what)?;
+        socket.ok_or_else(|| Error::system(what, io::Error::from_raw_os_error(libc::EPROTO)))
+    }
+
+    fn request(&self, request: Request, what: &str) -> Result<Option<OwnedFd>, Error> {
+        let tried =
+            || if self.0.place == Place::Host { what.into() } else { format!("{what} in {}", self.0.place) };
+        let raw = matches!(request.kind, Kind::Packet | Kind::RawV4 | Kind::RawSendV4 | Kind::RawSendV6);
+        // What anybody may open here is opened here. A port below 1024 is one for the other process.
+        let ours = self.0.place == Place::Host && !raw && request.kind != Kind::Status && request.port == 0
+            || self.0.place == Place::Host && request.port >= 1024;
+        let opened = match &self.0.channel {
+            Some(channel) if !ours => {
+                let mut channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
+                let namespace = self.0.namespace.as_ref().map(AsFd::as_fd);
+                let (reply, socket) =
+                    channel.ask(request, namespace).map_err(|error| Error::system(tried(), error))?;
+                match reply.status {
+                    Status::Done => Ok(socket),
+                    Status::LabFailed => {
+                        return Err(LabError::new(Stage::from_number(reply.stage), reply.errno).into());
+                    }
+                    Status::System => Err(io::Error::from_raw_os_error(reply.errno)),
+                    Status::Refused => Err(io::Error::from_raw_os_error(libc::EPERM)),
+                }
+            }
+            _ => broker::open(&request).map(Some),
+        };
+        opened.map_err(|error| match error.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) if raw && self.0.place == Place::Host => {
+                NoPrivilege::new(tried()).into()
+            }
+            _ => Error::system(tried(), error),
+        })
+    }
+}

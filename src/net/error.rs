@@ -1,0 +1,207 @@
+//! What can go wrong, in words: what was tried, on what, the system's reason, and what to do.
+
+use super::lab::LabError;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// An error of this room.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no way to a raw socket here.
+    #[error(transparent)]
+    NoPrivilege(#[from] NoPrivilege),
+    /// The lab could not be made.
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    /// A packet could not be sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The system refused something else.
+    #[error("cannot {tried}: {reason}.{}{advice}", if advice.is_empty() { "" } else { " " })]
+    System {
+        /// What was tried, on what: follows "cannot".
+        tried: String,
+        /// The system's reason.
+        reason: io::Error,
+        /// What to do; may be empty.
+        advice: String,
+    },
+}
+
+impl Error {
+    /// An error of the system, with the advice that fits its number.
+    pub(crate) fn system(tried: impl Into<String>, reason: io::Error) -> Self {
+        let advice = match reason.raw_os_error() {
+            Some(libc::ENETDOWN) => "The interface is down: set it up with `ip link set dev NAME up`.",
+            Some(libc::ENODEV | libc::ENXIO) => "There is no such interface (any more).",
+            Some(libc::EPERM | libc::EACCES) => {
+                "`rawbench doctor` says which rights are missing and how to get them."
+            }
+            Some(libc::ENETUNREACH) => "No route leads there: `ip route` shows the routes.",
+            Some(libc::EHOSTUNREACH) => "The route says that this host is unreachable.",
+            Some(libc::EADDRINUSE) => "Another program has this port: choose another source port.",
+            Some(libc::EMFILE | libc::ENFILE) => {
+                "Too many files are open: raise the limit (ulimit -n) or close some."
+            }
+            Some(libc::ENOBUFS | libc::ENOMEM) => "The kernel has no memory left for it.",
+            Some(libc::EAFNOSUPPORT) => "This kernel or this namespace has no such protocol.",
+            Some(libc::EPIPE | libc::ECONNRESET) => {
+                "The process that opens sockets has ended: start rawbench again."
+            }
+            _ => "",
+        };
+        Self::System { tried: tried.into(), reason, advice: advice.into() }
+    }
+
+    /// The system's error number, where there is one.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::NoPrivilege(_) => Some(libc::EPERM),
+            Self::Lab(error) => Some(error.errno),
+            Self::Send(error) => Some(error.errno),
+            Self::System { reason, .. } => reason.raw_os_error(),
+        }
+    }
+
+    /// Whether the interface went down or away, so that trying again later may succeed.
+    pub fn is_interface_gone(&self) -> bool {
+        matches!(self.errno(), Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO))
+    }
+}
+
+/// One way to a raw socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// What it is, in a sentence.
+    pub what: String,
+    /// The command to copy.
+    pub command: String,
+}
+
+/// There is no way to a raw socket: the ways to get one, easiest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoPrivilege {
+    /// What was tried: follows "cannot".
+    pub tried: String,
+    /// The ways to get a raw socket.
+    pub ways: Vec<Way>,
+}
+
+impl NoPrivilege {
+    /// The ways that make sense for this program as it stands on the disk.
+    pub(crate) fn new(tried: impl Into<String>) -> Self {
+        let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("rawbench"));
+        let broker = super::startup::broker_paths().into_iter().find(|path| path.is_file());
+        let broker = broker.unwrap_or_else(|| program.with_file_name("rawbench-broker"));
+        let way = |what: &str, command: String| Way { what: what.into(), command };
+        Self {
+            tried: tried.into(),
+            ways: vec![
+                way(
+                    "work in the lab, a private network on this machine that needs no privilege",
+                    "rawbench send --lab 'ip(dst=10.77.0.2)/tcp(dstport=80, flags=S)'".into(),
+                ),
+                way(
+                    "start with sudo: only the companion keeps a privilege, the rest runs as you",
+                    format!("sudo {}", quoted(&program)),
+                ),
+                way(
+                    "give the broker the one capability that it needs, once",
+                    format!("sudo setcap cap_net_raw+ep {}", quoted(&broker)),
+                ),
+            ],
+        }
+    }
+}
+
+/// A path as a shell takes it.
+pub(crate) fn quoted(path: &std::path::Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+impl fmt::Display for NoPrivilege {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(
+            f,
+            "cannot {}: this process may not open raw sockets (CAP_NET_RAW is missing). Ways to get one:",
+            self.tried
+        )?;
+        for (number, way) in self.ways.iter().enumerate() {
+            write!(f, "\n  {}. {}:\n       {}", number + 1, way.what, way.command)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for NoPrivilege {}
+
+/// A packet could not be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {tried}: {reason}. {explanation}")]
+pub struct SendError {
+    /// The system's error number.
+    pub errno: i32,
+    /// What was tried, on what: follows "cannot".
+    pub tried: String,
+    /// The system's reason.
+    pub reason: String,
+    /// What it means here and what to do.
+    pub explanation: String,
+}
+
+/// What a send was about, for its error.
+pub(crate) struct Sending<'a> {
+    /// Bytes that were to be sent.
+    pub length: usize,
+    /// Where to: an address or an interface.
+    pub to: String,
+    /// Interface and MTU, where they are known.
+    pub mtu: Option<(&'a str, u32)>,
+    /// Whether at the link layer.
+    pub link: bool,
+}
+
+impl SendError {
+    /// Explains the error of a send.
+    pub(crate) fn new(error: &io::Error, sending: &Sending) -> Self {
+        let errno = super::sys::errno(error);
+        let mtu = sending.mtu.map_or("the MTU of the interface".into(), |(name, mtu)| {
+            format!("the MTU of {name}, {mtu} bytes")
+        });
+        let explanation = match errno {
+            libc::EPERM | libc::EACCES => "Two things answer so. A firewall: an OUTPUT rule (iptables, nftables) or connection \
+                tracking that drops packets which belong to no connection; see `nft list ruleset` or `iptables -S OUTPUT`, and \
+                send at the link layer to go past them. Or missing rights: see `rawbench doctor`. For a broadcast or a \
+                prohibited route it is EACCES."
+                .into(),
+            libc::EMSGSIZE if sending.link => {
+                format!("The frame is larger than {mtu} (plus the link header) allows. Make it smaller or raise the MTU.")
+            }
+            libc::EMSGSIZE => {
+                format!("The packet is larger than {mtu}. Raw sockets never fragment: make it smaller, or fragment it yourself.")
+            }
+            libc::ENETUNREACH => "No route leads to that address: `ip route` shows the routes.".into(),
+            libc::EHOSTUNREACH => "The route to that address says unreachable, or its neighbour did not answer.".into(),
+            libc::ENOBUFS => "The queue of the interface is full: the packet was dropped before it left. Send more slowly, or \
+                lengthen the queue (`ip link set dev NAME txqueuelen 10000`)."
+                .into(),
+            libc::EINVAL if sending.link => {
+                "The frame is shorter than the link header (14 bytes for Ethernet), or that interface takes no frames.".into()
+            }
+            libc::EINVAL => "The kernel reads this IP header before it sends: its header length says more bytes than the packet \
+                has, or the packet is shorter than a header. Send at the link layer to send it as it is."
+                .into(),
+            libc::ENETDOWN => "The interface is down: `ip link set dev NAME up`.".into(),
+            libc::ENODEV | libc::ENXIO => "There is no such interface (any more).".into(),
+            libc::EADDRNOTAVAIL => "The source address is not one of this machine.".into(),
+            libc::EAGAIN => "The send buffer of the socket is full: send more slowly.".into(),
+            _ => "The kernel did not take the packet.".into(),
+        };
+        let layer = if sending.link { "at the link layer on" } else { "to" };
+        let tried = format!("send {} bytes {layer} {}", sending.length, sending.to);
+        Self { errno, tried, reason: error.to_string(), explanation }
+    }
+}

@@ -1,0 +1,236 @@
+//! The host of the lab: makes the namespaces and the network, then serves both sides in one loop.
+
+use super::broker::{self, Opener, Reply, Request, Served, Status};
+use super::interfaces::read_interfaces;
+use super::lab::{SERVER_INTERFACE, SERVER_V4, SERVER_V6, Stage, YOU_INTERFACE, YOU_V4, YOU_V6};
+use super::lab_server::Server;
+use super::netlink::{Message, Netlink};
+use super::process::{self, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_ADMIN};
+use super::sys;
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// How long the interfaces may take to run.
+const CARRIER_PATIENCE: Duration = Duration::from_millis(500);
+
+type Failed = (Stage, io::Error);
+
+/// Runs a lab until the peer closes. Needs a process with a single thread. Gives its exit status.
+pub fn run(peer: BorrowedFd) -> i32 {
+    match build() {
+        Ok(mut server) => {
+            // What is left to do needs raw sockets only.
+            let kept = CAP_NET_RAW | CAP_NET_BIND_SERVICE;
+            let held = process::capabilities().map(|sets| sets.permitted).unwrap_or(0);
+            let _ = process::set_capabilities(held & kept, held & kept);
+            let _ = process::forbid_new_privileges();
+            serve(peer, &mut server);
+            0
+        }
+        Err((stage, error)) => {
+            tell(peer, stage, &error);
+            1
+        }
+    }
+}
+
+/// Waits for the first request and answers why there is no lab.
+fn tell(peer: BorrowedFd, stage: Stage, error: &io::Error) {
+    let mut buffer = [0; broker::REQUEST];
+    let Ok(message) = sys::receive_message(peer, &mut buffer, 0) else { return };
+    let request = buffer.get(..message.length).and_then(Request::decode);
+    let reply = Reply {
+        status: Status::LabFailed,
+        stage: stage.number(),
+        errno: sys::errno(error),
+        sequence: request.map_or(0, |request| request.sequence),
+    };
+    let _ = sys::send_message(peer, &reply.encode(), None, 0);
+}
+
+/// Serves requests of the peer and the server's ports, until the peer is gone.
+fn serve(peer: BorrowedFd, server: &mut Server) {
+    let mut opener = Opener::new(false);
+    let mut fds = Vec::with_capacity(1 + Server::WATCHED);
+    loop {
+        fds.clear();
+        fds.push(sys::watch(peer, libc::POLLIN));
+        server.watch(&mut fds);
+        if sys::poll(&mut fds, server.patience()).is_err() {
+            return;
+        }
+        if fds.first().is_some_and(|fd| fd.revents != 0)
+            && broker::serve_one(peer, &mut opener, libc::MSG_DONTWAIT) == Served::Closed
+        {
+            return;
+        }
+        server.work(fds.get(1..).unwrap_or_default());
+    }
+}
+
+/// Makes the namespaces and the network. Afterwards this process is in the namespace of "you".
+fn build() -> Result<Server, Failed> {
+    let (_, uid, _, gid) = process::ids();
+    let capable = process::capabilities().is_ok_and(|sets| sets.effective & CAP_SYS_ADMIN != 0);
+    if !capable {
+        enter_user_namespace(uid, gid)?;
+    }
+    let at = |stage: Stage| move |error: io::Error| (stage, error);
+
+    process::unshare(libc::CLONE_NEWNET).map_err(at(Stage::NetworkNamespace))?;
+    free_low_ports();
+    let server_namespace: OwnedFd =
+        File::open("/proc/self/ns/net").map_err(at(Stage::NetworkNamespace))?.into();
+    let mut server_side = Netlink::here().map_err(at(Stage::Link))?;
+    let server_switch = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).map_err(at(Stage::Link))?;
+    let server = Server::open().map_err(at(Stage::Server))?;
+
+    process::unshare(libc::CLONE_NEWNET).map_err(at(Stage::NetworkNamespace))?;
+    free_low_ports();
+    let mut your_side = Netlink::here().map_err(at(Stage::Link))?;
+    let your_switch = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).map_err(at(Stage::Link))?;
+    make_pair(&mut your_side, &server_namespace).map_err(at(Stage::Link))?;
+
+    let sides = [
+        (&mut server_side, &server_switch, SERVER_INTERFACE, [IpAddr::V4(SERVER_V4), SERVER_V6.into()]),
+        (&mut your_side, &your_switch, YOU_INTERFACE, [IpAddr::V4(YOU_V4), YOU_V6.into()]),
+    ];
+    for (netlink, switch, name, addresses) in sides {
+        set_up(netlink, switch.as_fd(), name, addresses).map_err(at(Stage::Addresses))?;
+    }
+    wait_until_running(&mut server_side, SERVER_INTERFACE).map_err(at(Stage::Addresses))?;
+    wait_until_running(&mut your_side, YOU_INTERFACE).map_err(at(Stage::Addresses))?;
+    Ok(server)
+}
+
+/// Makes a user namespace in which the user is root, and nobody else exists: user_namespaces(7).
+fn enter_user_namespace(uid: u32, gid: u32) -> Result<(), Failed> {
+    process::unshare(libc::CLONE_NEWUSER).map_err(|error| (Stage::UserNamespace, error))?;
+    let write = |file: &str, text: String| {
+        std::fs::write(format!("/proc/self/{file}"), text).map_err(|error| (Stage::Maps, error))
+    };
+    write("setgroups", "deny".into())?;
+    write("uid_map", format!("0 {uid} 1"))?;
+    write("gid_map", format!("0 {gid} 1"))
+}
+
+/// Lets everybody in this namespace use ports below 1024. Where /proc is read-only, it stays as it was; the server's
+/// own ports need it not.
+fn free_low_ports() {
+    let _ = std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+}
+
+const IFLA_IFNAME: u16 = 3;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_NET_NS_FD: u16 = 28;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const VETH_INFO_PEER: u16 = 1;
+const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+/// No link-local address is made, so that the first packet in the lab is the user's own.
+const IN6_ADDR_GEN_MODE_NONE: u8 = 1;
+/// Says that an attribute holds attributes.
+const NESTED: u16 = 0x8000;
+
+/// Makes the veth pair: one end here, the other one in the server's namespace.
+fn make_pair(netlink: &mut Netlink, server: &OwnedFd) -> io::Result<()> {
+    let peer = server.as_raw_fd().to_ne_bytes();
+    let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+    let message = Message::new(libc::RTM_NEWLINK, flags, &[0; 16]).text(IFLA_IFNAME, YOU_INTERFACE).nest(
+        IFLA_LINKINFO | NESTED,
+        &[],
+        |message| {
+            message.text(IFLA_INFO_KIND, "veth").nest(IFLA_INFO_DATA | NESTED, &[], |message| {
+                message.nest(VETH_INFO_PEER | NESTED, &[0; 16], |message| {
+                    message.text(IFLA_IFNAME, SERVER_INTERFACE).attribute(IFLA_NET_NS_FD, &peer)
+                })
+            })
+        },
+    );
+    netlink.order(message)
+}
+
+/// ethtool's switches that make checksums and packets whole: transmit checksum, TSO, GSO, GRO.
+const OFFLOADS: [u32; 4] = [0x17, 0x1f, 0x24, 0x2c];
+
+/// Sets up one end of the pair, and the loopback interface beside it.
+fn set_up(netlink: &mut Netlink, switch: BorrowedFd, name: &str, addresses: [IpAddr; 2]) -> io::Result<()> {
+    let interfaces = read_interfaces(netlink)?;
+    let number = |wanted: &str| {
+        let found = interfaces.iter().find(|interface| interface.name == wanted);
+        found.map(|i| i.index).ok_or_else(|| io::Error::from_raw_os_error(libc::ENODEV))
+    };
+    let (index, loopback) = (number(name)?, number("lo")?);
+    for command in OFFLOADS {
+        sys::set_offload(switch, name, command, false)?;
+    }
+    for address in addresses {
+        match add_address(netlink, index, address) {
+            // A kernel without IPv6 gives a lab without IPv6.
+            Err(error) if address.is_ipv6() && is_missing(&error) => {}
+            done => done?,
+        }
+    }
+    match keep_quiet(netlink, index) {
+        Err(error) if !is_missing(&error) => return Err(error),
+        _ => {}
+    }
+    up(netlink, loopback)?;
+    up(netlink, index)
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    let missing =
+        [libc::EAFNOSUPPORT, libc::EOPNOTSUPP, libc::EACCES, libc::EPERM, libc::ENODEV, libc::EINVAL];
+    error.raw_os_error().is_some_and(|errno| missing.contains(&errno))
+}
+
+fn add_address(netlink: &mut Netlink, index: u32, ip: IpAddr) -> io::Result<()> {
+    const IFA_ADDRESS: u16 = 1;
+    const IFA_LOCAL: u16 = 2;
+    let (bytes, family, _) = super::interfaces::ip_parts(ip);
+    let prefix = if ip.is_ipv4() { 24 } else { 64 };
+    let flags = if ip.is_ipv4() { 0 } else { libc::IFA_F_NODAD as u8 };
+    let mut fixed = [family, prefix, flags, 0, 0, 0, 0, 0];
+    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+    let message = Message::new(libc::RTM_NEWADDR, libc::NLM_F_CREATE | libc::NLM_F_EXCL, &fixed);
+    netlink.order(message.attribute(IFA_LOCAL, &bytes).attribute(IFA_ADDRESS, &bytes))
+}
+
+/// Keeps the kernel from making a link-local address and from soliciting routers with it.
+fn keep_quiet(netlink: &mut Netlink, index: u32) -> io::Result<()> {
+    let mut fixed = [0; 16];
+    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+    let message = Message::new(libc::RTM_NEWLINK, 0, &fixed);
+    netlink.order(message.nest(IFLA_AF_SPEC | NESTED, &[], |message| {
+        message.nest(libc::AF_INET6 as u16 | NESTED, &[], |message| {
+            message.attribute(IFLA_INET6_ADDR_GEN_MODE, &[IN6_ADDR_GEN_MODE_NONE])
+        })
+    }))
+}
+
+fn up(netlink: &mut Netlink, index: u32) -> io::Result<()> {
+    let mut fixed = [0; 16];
+    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+    fixed[8..12].copy_from_slice(&(libc::IFF_UP as u32).to_ne_bytes());
+    fixed[12..16].copy_from_slice(&(libc::IFF_UP as u32).to_ne_bytes());
+    netlink.order(Message::new(libc::RTM_NEWLINK, 0, &fixed))
+}
+
+/// Waits until an interface carries packets.
+fn wait_until_running(netlink: &mut Netlink, name: &str) -> io::Result<()> {
+    let deadline = Instant::now() + CARRIER_PATIENCE;
+    loop {
+        if read_interfaces(netlink)?.iter().any(|interface| interface.name == name && interface.running) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(io::Error::from_raw_os_error(libc::ENETDOWN));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

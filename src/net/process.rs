@@ -1,0 +1,219 @@
+//! Processes, users, capabilities and namespaces: what the start of the program and the companion need.
+
+use super::sys::check;
+use std::ffi::{CStr, CString, OsString};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+/// `CAP_NET_BIND_SERVICE`: ports under 1024.
+pub const CAP_NET_BIND_SERVICE: u64 = 1 << 10;
+/// `CAP_NET_ADMIN`: receive buffers over the limit; links and addresses of the lab.
+pub const CAP_NET_ADMIN: u64 = 1 << 12;
+/// `CAP_NET_RAW`: raw and packet sockets.
+pub const CAP_NET_RAW: u64 = 1 << 13;
+/// `CAP_SYS_ADMIN`: making and entering namespaces.
+pub const CAP_SYS_ADMIN: u64 = 1 << 21;
+
+/// The capability sets of a thread, one bit for each capability (capabilities(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Capabilities {
+    /// What is in force.
+    pub effective: u64,
+    /// What may be put in force.
+    pub permitted: u64,
+    /// What an `exec` of a file with inheritable capabilities keeps.
+    pub inheritable: u64,
+}
+
+const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+
+/// The capability sets of the calling thread.
+#[expect(unsafe_code, reason = "capget(2) has no wrapper in libc")]
+pub fn capabilities() -> io::Result<Capabilities> {
+    let mut header = [CAPABILITY_VERSION_3, 0];
+    let mut data = [0u32; 6];
+    // SAFETY: header and data have the layout of capability version 3 (two and two times three words).
+    let status = unsafe { libc::syscall(libc::SYS_capget, header.as_mut_ptr(), data.as_mut_ptr()) };
+    check(status as i32)?;
+    let set = |low: usize| u64::from(data[low]) | u64::from(data[low + 3]) << 32;
+    Ok(Capabilities { effective: set(0), permitted: set(1), inheritable: set(2) })
+}
+
+/// Sets effective and permitted capabilities of the calling thread; inheritable and ambient become empty.
+#[expect(unsafe_code, reason = "capset(2) has no wrapper in libc")]
+pub fn set_capabilities(effective: u64, permitted: u64) -> io::Result<()> {
+    let mut header = [CAPABILITY_VERSION_3, 0];
+    let data = [effective as u32, permitted as u32, 0, (effective >> 32) as u32, (permitted >> 32) as u32, 0];
+    // SAFETY: plain numbers, then header and data in the layout of capability version 3.
+    unsafe {
+        // A kernel without ambient capabilities has none to clear.
+        libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+        check(libc::syscall(libc::SYS_capset, header.as_mut_ptr(), data.as_ptr()) as i32).map(|_| ())
+    }
+}
+
+/// Takes all capabilities but `keep` out of the bounding set. Needs `CAP_SETPCAP`; a refusal leaves it as it is.
+#[expect(unsafe_code, reason = "prctl(PR_CAPBSET_DROP)")]
+pub fn lower_bounding_set(keep: u64) {
+    for capability in (0..64u64).filter(|c| keep >> c & 1 == 0) {
+        // SAFETY: takes plain numbers. The first number that the kernel does not know ends the list.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } < 0 {
+            return;
+        }
+    }
+}
+
+/// Forbids this process and all that it starts to gain a privilege by `exec` (`PR_SET_NO_NEW_PRIVS`).
+#[expect(unsafe_code, reason = "prctl(PR_SET_NO_NEW_PRIVS)")]
+pub fn forbid_new_privileges() -> io::Result<()> {
+    // SAFETY: takes plain numbers.
+    check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }).map(|_| ())
+}
+
+/// Whether other processes of the user may look into this one (`PR_GET_DUMPABLE`), which portals need.
+#[expect(unsafe_code, reason = "prctl(PR_GET_DUMPABLE)")]
+pub fn dumpable() -> bool {
+    // SAFETY: takes plain numbers.
+    unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) == 1 }
+}
+
+/// Makes the process open to its user's other processes again (`PR_SET_DUMPABLE`).
+#[expect(unsafe_code, reason = "prctl(PR_SET_DUMPABLE)")]
+pub fn set_dumpable() {
+    // SAFETY: takes plain numbers; a refusal costs file dialogs, nothing else.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+}
+
+/// Names the calling process, up to 15 bytes (`PR_SET_NAME`).
+#[expect(unsafe_code, reason = "prctl(PR_SET_NAME)")]
+pub fn set_name(name: &CStr) {
+    // SAFETY: the pointer is a string with its zero; the kernel copies at most 16 bytes of it.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+/// Has the kernel kill this process when its parent dies (`PR_SET_PDEATHSIG`).
+#[expect(unsafe_code, reason = "prctl(PR_SET_PDEATHSIG)")]
+pub fn die_with_parent() {
+    // SAFETY: takes plain numbers; the end of the socket ends the process as well.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+}
+
+/// The number of threads of this process.
+pub fn threads() -> io::Result<usize> {
+    Ok(std::fs::read_dir("/proc/self/task")?.count())
+}
+
+/// Forks. In the child runs `child`, whose end is the child's end: it never returns into the caller.
+#[expect(unsafe_code, reason = "fork(2)")]
+pub fn fork(child: impl FnOnce() -> i32) -> io::Result<i32> {
+    // SAFETY: the callers have a single thread, so the child has all that the parent had; the child leaves
+    // by _exit on every path, a panic included, and never unwinds into the caller's frames.
+    unsafe {
+        match check(libc::fork())? {
+            0 => {
+                let status = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child)).unwrap_or(70);
+                libc::_exit(status)
+            }
+            pid => Ok(pid),
+        }
+    }
+}
+
+/// Cuts a child loose from its terminal and the files that it inherited: a session of its own (so that Ctrl-C
+/// does not reach it), /dev/null as the standard streams, every other descriptor but `keep` closed, `/` as
+/// its directory, children reaped by the kernel.
+#[expect(unsafe_code, reason = "setsid, dup2, close_range, signal, chdir")]
+pub fn detach(keep: BorrowedFd) -> io::Result<()> {
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    let keep = keep.as_raw_fd();
+    // SAFETY: plain numbers. Nothing in this process uses the descriptors that are closed here: the child runs
+    // nothing but its own loop, and leaves by _exit.
+    unsafe {
+        libc::setsid();
+        libc::signal(libc::SIGCHLD, libc::SIG_IGN);
+        libc::chdir(c"/".as_ptr());
+        for stream in 0..3 {
+            if stream != keep {
+                check(libc::dup2(null.as_raw_fd(), stream))?;
+            }
+        }
+        let close = |from: i32, to: u32| {
+            if i64::from(from) <= i64::from(to) {
+                libc::syscall(libc::SYS_close_range, from, to, 0);
+            }
+        };
+        std::mem::forget(null);
+        close(3, u32::try_from(keep - 1).unwrap_or(0));
+        close((keep + 1).max(3), u32::MAX);
+    }
+    Ok(())
+}
+
+/// `unshare(2)`.
+#[expect(unsafe_code, reason = "unshare(2)")]
+pub fn unshare(flags: i32) -> io::Result<()> {
+    // SAFETY: takes plain numbers; for file descriptors nothing changes.
+    check(unsafe { libc::unshare(flags) }).map(|_| ())
+}
+
+/// Enters the network namespace behind a descriptor (`setns(2)`).
+#[expect(unsafe_code, reason = "setns(2)")]
+pub fn enter_network(namespace: BorrowedFd) -> io::Result<()> {
+    // SAFETY: takes plain numbers.
+    check(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) }).map(|_| ())
+}
+
+/// Real user, effective user, real group, effective group.
+#[expect(unsafe_code, reason = "getuid(2) and its kin")]
+pub fn ids() -> (u32, u32, u32, u32) {
+    // SAFETY: these calls take nothing and cannot fail.
+    unsafe { (libc::getuid(), libc::geteuid(), libc::getgid(), libc::getegid()) }
+}
+
+/// What the user data base says of a user.
+#[derive(Debug, Clone)]
+pub struct User {
+    /// Login name.
+    pub name: CString,
+    /// Login group.
+    pub gid: u32,
+    /// Home directory, which need not exist.
+    pub home: PathBuf,
+}
+
+/// Looks up a user by its number (`getpwuid_r(3)`).
+#[expect(unsafe_code, reason = "getpwuid_r(3)")]
+pub fn user(uid: u32) -> Option<User> {
+    let mut buffer = vec![0u8; 16 * 1024];
+    // SAFETY: the entry and the buffer outlive the call and the reading of the strings, which point into the
+    // buffer and end with a zero.
+    unsafe {
+        let mut entry: libc::passwd = std::mem::zeroed();
+        let mut found = std::ptr::null_mut();
+        let status =
+            libc::getpwuid_r(uid, &raw mut entry, buffer.as_mut_ptr().cast(), buffer.len(), &raw mut found);
+        if status != 0 || found.is_null() || entry.pw_name.is_null() || entry.pw_dir.is_null() {
+            return None;
+        }
+        let home = OsString::from_vec(CStr::from_ptr(entry.pw_dir).to_bytes().to_vec());
+        Some(User { name: CStr::from_ptr(entry.pw_name).to_owned(), gid: entry.pw_gid, home: home.into() })
+    }
+}
+
+/// Becomes a user for good: supplementary groups, group and user, real, effective and saved.
+/// Without a name (a number that the user data base does not know) there are no supplementary groups.
+#[expect(unsafe_code, reason = "initgroups, setgroups, setresgid, setresuid")]
+pub fn become_user(uid: u32, gid: u32, name: Option<&CStr>) -> io::Result<()> {
+    // SAFETY: plain numbers and a string with its zero. The process has a single thread.
+    unsafe {
+        match name {
+            Some(name) => check(libc::initgroups(name.as_ptr(), gid))?,
+            None => check(libc::setgroups(0, std::ptr::null()))?,
+        };
+        check(libc::setresgid(gid, gid, gid))?;
+        check(libc::setresuid(uid, uid, uid))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! `-e`: values of fields, tab-separated, as tshark 4.0 prints them with `-T fields`.
+
+use std::io::Write;
+
+use super::Packet;
+use super::list::difference;
+use crate::cli::keys::{FrameKey, Meaning};
+use crate::wire::dissect::{Dissection, dissect};
+use crate::wire::items::{self, ItemSpan};
+use crate::wire::table::{Field, Header};
+use crate::wire::value;
+use crate::wire::view::{LayerView, Located};
+
+/// Writes the line of a packet.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_line(meanings: &[Meaning], packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
+    let found = dissect(packet.link_type(), packet.bytes);
+    for (i, meaning) in meanings.iter().enumerate() {
+        if i > 0 {
+            out.write_all(b"\t")?;
+        }
+        out.write_all(values(meaning, packet, &found).join(",").as_bytes())?;
+    }
+    writeln!(out)
+}
+
+/// Every occurrence of a key in a packet, in the order of the bytes.
+fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<String> {
+    let bytes = packet.bytes;
+    let views = |header: &'static Header| {
+        let layers = found.layers.iter().enumerate().filter(move |(_, l)| l.header.key == header.key);
+        layers.map(|(index, _)| found.view(bytes, index))
+    };
+    match *meaning {
+        Meaning::Frame(key) => frame(key, packet).into_iter().collect(),
+        Meaning::Field { header, key, scale } => {
+            views(header).filter_map(|v| shown(&v, &v.field(key)?, scale)).collect()
+        }
+        Meaning::Ends { header, keys } => views(header)
+            .flat_map(|v| keys.into_iter().filter_map(move |k| v.field(k)))
+            .map(|f| f.text(bytes))
+            .collect(),
+        Meaning::ItemField { header, key } => views(header).flat_map(|v| item_values(&v, key)).collect(),
+        Meaning::Items(header) => views(header)
+            .map(|v| v.items_range())
+            .filter(|range| !range.is_empty())
+            .map(|range| value::hex_plain(bytes.get(range).unwrap_or_default()))
+            .collect(),
+        Meaning::Payload(header) => {
+            // Wireshark takes what a reset carries for a diagnostic text (RFC 9293 section 3.5.3).
+            let payloads = views(header).filter(|v| !v.is_set("flags.reset")).map(|v| v.payload());
+            payloads.filter(|p| !p.is_empty()).map(value::hex_plain).collect()
+        }
+        Meaning::PayloadLength(header) => {
+            let lengths = views(header).filter(|v| !v.layer().quoted).filter_map(|v| payload_len(&v, packet));
+            lengths.map(|length| length.to_string()).collect()
+        }
+    }
+}
+
+/// Bytes behind the header as the packet had them on the wire: what a short capture cut counts, what a length field only
+/// claims does not.
+fn payload_len(view: &LayerView<'_>, packet: &Packet<'_>) -> Option<usize> {
+    let layer = view.layer();
+    let header = usize::try_from(view.number("hdr_len")?).ok()?;
+    let here = layer.end - layer.start;
+    let cut = packet.entry.original.saturating_sub(packet.entry.captured) as usize;
+    (here + layer.declared.saturating_sub(here).min(cut)).checked_sub(header)
+}
+
+fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for span in view.items() {
+        // After the end of the list Wireshark goes on as long as zeros follow.
+        let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
+        if std::ptr::eq(span.item, &items::PADDING) {
+            if key == "option_kind" {
+                all.extend(rest.iter().take_while(|&&b| b == 0).map(|_| "0".to_owned()));
+            }
+            continue;
+        }
+        let span = cut_option(view, &span).unwrap_or(span);
+        let fields = span.fields().into_iter().filter(|(_, _, f, _)| f.key == key);
+        all.extend(fields.map(|(_, _, field, bits)| value::text(field, view.bytes, bits)));
+    }
+    all
+}
+
+/// The option that a short capture cut, as its kind: the fields that are wholly there still speak.
+fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
+    let list = view.layer().header.items?;
+    let is_cut = view.layer().declared > view.layer().end - view.layer().start;
+    if !is_cut || !std::ptr::eq(span.item, &items::MALFORMED) {
+        return None;
+    }
+    let kind = view.bytes.get(span.range.start).copied();
+    let item = list.items.iter().find(|i| i.kind == kind).unwrap_or(list.unknown);
+    Some(ItemSpan { item, range: span.range.clone(), problem: None })
+}
+
+/// The value as tshark prints it: in the unit that the name stands for (`tcp.hdr_len` in bytes, `tcp.data_offset` in
+/// words), and left out where Wireshark leaves it out.
+fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> {
+    let field: &Field = located.field;
+    let layer = view.layer();
+    let stored = located.stored(view.bytes);
+    match (layer.header.key, field.key) {
+        // Within a quoted packet there is only the key without "raw".
+        ("tcp", "seq_raw") if layer.quoted => None,
+        // Below 1536 it is a length (IEEE 802.3 clause 3.2.6).
+        ("eth", "type") if stored.is_some_and(|v| v < 0x600) => None,
+        ("icmp", "length") if stored == Some(0) => None,
+        // A boolean of three bits.
+        ("tcp", "flags.res") => stored.map(|v| u8::from(v != 0).to_string()),
+        _ if scale == field.scale => Some(located.text(view.bytes)),
+        _ => stored.map(|v| (v * u128::from(scale)).to_string()),
+    }
+}
+
+fn frame(key: FrameKey, packet: &Packet<'_>) -> Option<String> {
+    let entry = packet.entry;
+    let since = |before: u64| {
+        let (sign, ns) = difference(entry.timestamp_ns, before);
+        format!("{sign}{}", seconds(ns))
+    };
+    match key {
+        FrameKey::Number => Some(packet.number.to_string()),
+        FrameKey::Length => Some(entry.original.to_string()),
+        FrameKey::Captured => Some(entry.captured.to_string()),
+        _ if !entry.has_time() => None,
+        FrameKey::TimeEpoch => Some(seconds(entry.timestamp_ns)),
+        FrameKey::TimeRelative => Some(since(packet.first_ns)),
+        FrameKey::TimeDelta => Some(since(packet.previous_ns)),
+    }
+}
+
+fn seconds(ns: u64) -> String {
+    format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000)
+}

@@ -141,7 +141,8 @@ impl Reply {
 
     /// Reads a reply.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let [version, status, stage, 0, e0, e1, e2, e3, s0, s1, 0, 0]: [u8; REPLY] = bytes.try_into().ok()? else {
+        let [version, status, stage, 0, e0, e1, e2, e3, s0, s1, 0, 0]: [u8; REPLY] = bytes.try_into().ok()?
+        else {
             return None;
         };
         let status = match status {
@@ -276,7 +277,8 @@ pub struct Opener {
 impl Opener {
     /// An opener in the namespace of the calling thread. `foreign`: whether it takes namespaces of others.
     pub fn new(foreign: bool) -> Self {
-        let home = foreign.then(|| std::fs::File::open("/proc/self/ns/net").ok().map(OwnedFd::from)).flatten();
+        let home =
+            foreign.then(|| std::fs::File::open("/proc/self/ns/net").ok().map(OwnedFd::from)).flatten();
         Self { home }
     }
 }

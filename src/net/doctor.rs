@@ -59,7 +59,12 @@ fn own_capabilities() -> Finding {
         Ok(sets) => {
             let raw = if capable() { ", CAP_NET_RAW among them" } else { "" };
             let detail = format!("holds capabilities: effective {:#x}{raw}", sets.effective);
-            finding("this process", false, detail, "Only the companion should hold one: start with sudo.".into())
+            finding(
+                "this process",
+                false,
+                detail,
+                "Only the companion should hold one: start with sudo.".into(),
+            )
         }
         Err(error) => finding("this process", false, format!("capget: {error}"), String::new()),
     }
@@ -90,7 +95,12 @@ fn raw_sockets(startup: &Startup) -> Finding {
 fn broker() -> Finding {
     let found: Vec<_> = broker_paths().into_iter().filter(|path| path.is_file()).collect();
     if let Some(path) = found.iter().find(|path| has_capability(path)) {
-        return finding("rawbench-broker", true, format!("{} has CAP_NET_RAW", path.display()), String::new());
+        return finding(
+            "rawbench-broker",
+            true,
+            format!("{} has CAP_NET_RAW", path.display()),
+            String::new(),
+        );
     }
     match found.first() {
         Some(path) => {
@@ -98,7 +108,8 @@ fn broker() -> Finding {
             finding("rawbench-broker", false, format!("{} has no file capability", path.display()), remedy)
         }
         None => {
-            let remedy = "Build it (cargo build --bins) or install the package; it is only needed without sudo.";
+            let remedy =
+                "Build it (cargo build --bins) or install the package; it is only needed without sudo.";
             let searched: Vec<_> = broker_paths().iter().map(|path| path.display().to_string()).collect();
             finding("rawbench-broker", false, format!("not found as {}", searched.join(", ")), remedy.into())
         }

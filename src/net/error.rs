@@ -35,14 +35,20 @@ impl Error {
         let advice = match reason.raw_os_error() {
             Some(libc::ENETDOWN) => "The interface is down: set it up with `ip link set dev NAME up`.",
             Some(libc::ENODEV | libc::ENXIO) => "There is no such interface (any more).",
-            Some(libc::EPERM | libc::EACCES) => "`rawbench doctor` says which rights are missing and how to get them.",
+            Some(libc::EPERM | libc::EACCES) => {
+                "`rawbench doctor` says which rights are missing and how to get them."
+            }
             Some(libc::ENETUNREACH) => "No route leads there: `ip route` shows the routes.",
             Some(libc::EHOSTUNREACH) => "The route says that this host is unreachable.",
             Some(libc::EADDRINUSE) => "Another program has this port: choose another source port.",
-            Some(libc::EMFILE | libc::ENFILE) => "Too many files are open: raise the limit (ulimit -n) or close some.",
+            Some(libc::EMFILE | libc::ENFILE) => {
+                "Too many files are open: raise the limit (ulimit -n) or close some."
+            }
             Some(libc::ENOBUFS | libc::ENOMEM) => "The kernel has no memory left for it.",
             Some(libc::EAFNOSUPPORT) => "This kernel or this namespace has no such protocol.",
-            Some(libc::EPIPE | libc::ECONNRESET) => "The process that opens sockets has ended: start rawbench again.",
+            Some(libc::EPIPE | libc::ECONNRESET) => {
+                "The process that opens sockets has ended: start rawbench again."
+            }
             _ => "",
         };
         Self::System { tried: tried.into(), reason, advice: advice.into() }
@@ -118,7 +124,11 @@ pub(crate) fn quoted(path: &std::path::Path) -> String {
 
 impl fmt::Display for NoPrivilege {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "cannot {}: this process may not open raw sockets (CAP_NET_RAW is missing). Ways to get one:", self.tried)?;
+        write!(
+            f,
+            "cannot {}: this process may not open raw sockets (CAP_NET_RAW is missing). Ways to get one:",
+            self.tried
+        )?;
         for (number, way) in self.ways.iter().enumerate() {
             write!(f, "\n  {}. {}:\n       {}", number + 1, way.what, way.command)?;
         }
@@ -158,9 +168,9 @@ impl SendError {
     /// Explains the error of a send.
     pub(crate) fn new(error: &io::Error, sending: &Sending) -> Self {
         let errno = super::sys::errno(error);
-        let mtu = sending
-            .mtu
-            .map_or("the MTU of the interface".into(), |(name, mtu)| format!("the MTU of {name}, {mtu} bytes"));
+        let mtu = sending.mtu.map_or("the MTU of the interface".into(), |(name, mtu)| {
+            format!("the MTU of {name}, {mtu} bytes")
+        });
         let explanation = match errno {
             libc::EPERM | libc::EACCES => "Two things answer so. A firewall: an OUTPUT rule (iptables, nftables) or connection \
                 tracking that drops packets which belong to no connection; see `nft list ruleset` or `iptables -S OUTPUT`, and \

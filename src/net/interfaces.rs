@@ -183,7 +183,9 @@ pub fn route(door: &Door, destination: IpAddr) -> Result<Route, Error> {
             RTA_OIF => interface = u32_at(value, 0),
             RTA_GATEWAY => gateway = read_ip(value),
             RTA_METRICS => {
-                mtu = netlink::attributes(value).find(|(kind, _)| *kind == RTAX_MTU).and_then(|(_, v)| u32_at(v, 0));
+                mtu = netlink::attributes(value)
+                    .find(|(kind, _)| *kind == RTAX_MTU)
+                    .and_then(|(_, v)| u32_at(v, 0));
             }
             _ => {}
         }

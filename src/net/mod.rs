@@ -73,7 +73,8 @@ pub fn hidden_main(arguments: &[OsString]) -> Option<ExitCode> {
 }
 
 fn called_wrongly() -> ExitCode {
-    let text = "rawbench-broker opens raw sockets for rawbench, which starts it: it is not for use by hand.\n";
+    let text =
+        "rawbench-broker opens raw sockets for rawbench, which starts it: it is not for use by hand.\n";
     let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
     ExitCode::from(2)
 }

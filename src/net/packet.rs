@@ -87,17 +87,16 @@ impl PacketSocket {
             mr_alen: 0,
             mr_address: [0; 8],
         };
-        sys::set_option(self.as_fd(), libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, request).map_err(|error| {
-            Error::system(format!("set promiscuous mode on {}", self.named(Some(interface))), error)
-        })
+        sys::set_option(self.as_fd(), libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, request).map_err(
+            |error| Error::system(format!("set promiscuous mode on {}", self.named(Some(interface))), error),
+        )
     }
 
     fn named(&self, interface: Option<u32>) -> String {
         match interface {
             None => "all interfaces".into(),
-            Some(index) => {
-                sys::interface_name(self.as_fd(), index).unwrap_or_else(|_| format!("interface number {index}"))
-            }
+            Some(index) => sys::interface_name(self.as_fd(), index)
+                .unwrap_or_else(|_| format!("interface number {index}")),
         }
     }
 
@@ -171,7 +170,8 @@ impl PacketSocket {
         Ok(Statistics { received: received.saturating_sub(self.copies.load(Ordering::Relaxed)), dropped })
     }
 
-    /// Sends a frame, with its link header, on an interface. The socket need not be bound.
+    /// Sends a frame, with its link header, on an interface. The socket need not be bound. The kernel does not show a
+    /// frame to the socket that sent it: capture with another one.
     ///
     /// # Errors
     /// [`SendError`], which explains the system's reason.
@@ -202,7 +202,8 @@ impl PacketSocket {
             Some((index, hatype)) if index == interface => hatype,
             _ => {
                 let name = sys::interface_name(self.as_fd(), interface);
-                let hatype = name.and_then(|name| sys::interface_type(self.as_fd(), &name)).unwrap_or(ETHERNET);
+                let hatype =
+                    name.and_then(|name| sys::interface_type(self.as_fd(), &name)).unwrap_or(ETHERNET);
                 *sent_on = Some((interface, hatype));
                 hatype
             }
@@ -248,7 +249,8 @@ struct Auxiliary {
 impl Auxiliary {
     fn find(control: &[u8]) -> Option<Self> {
         let wanted = (libc::SOL_PACKET, libc::PACKET_AUXDATA);
-        let (_, _, bytes) = sys::control_messages(control).find(|(level, kind, _)| (*level, *kind) == wanted)?;
+        let (_, _, bytes) =
+            sys::control_messages(control).find(|(level, kind, _)| (*level, *kind) == wanted)?;
         let word = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let half = |at: usize| Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
         Some(Self { status: word(0)?, length: word(4)? as usize, tci: half(16)?, tpid: half(18)? })

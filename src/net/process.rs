@@ -45,8 +45,7 @@ pub fn capabilities() -> io::Result<Capabilities> {
 #[expect(unsafe_code, reason = "capset(2) has no wrapper in libc")]
 pub fn set_capabilities(effective: u64, permitted: u64) -> io::Result<()> {
     let mut header = [CAPABILITY_VERSION_3, 0];
-    let data =
-        [effective as u32, permitted as u32, 0, (effective >> 32) as u32, (permitted >> 32) as u32, 0];
+    let data = [effective as u32, permitted as u32, 0, (effective >> 32) as u32, (permitted >> 32) as u32, 0];
     // SAFETY: plain numbers, then header and data in the layout of capability version 3.
     unsafe {
         // A kernel without ambient capabilities has none to clear.

@@ -110,9 +110,13 @@ impl RawIpSocket {
 
     fn explain(&self, error: &io::Error, packet: &[u8], destination: IpAddr) -> SendError {
         // The interface is only asked for where its MTU belongs to the message.
-        let link = (error.raw_os_error() == Some(libc::EMSGSIZE)).then(|| self.link_to(destination)).flatten();
+        let link =
+            (error.raw_os_error() == Some(libc::EMSGSIZE)).then(|| self.link_to(destination)).flatten();
         let mtu = link.as_ref().map(|(name, mtu)| (name.as_str(), *mtu));
-        SendError::new(error, &Sending { length: packet.len(), to: destination.to_string(), mtu, link: false })
+        SendError::new(
+            error,
+            &Sending { length: packet.len(), to: destination.to_string(), mtu, link: false },
+        )
     }
 
     /// Name and MTU of the interface towards an address.

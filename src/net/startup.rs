@@ -36,7 +36,8 @@ pub fn startup() -> Result<Startup, Error> {
         put_down()?;
         return Ok(Startup::new(socket));
     }
-    let threads = process::threads().map_err(|error| Error::system("count the threads of this process", error))?;
+    let threads =
+        process::threads().map_err(|error| Error::system("count the threads of this process", error))?;
     if threads != 1 {
         let reason = io::Error::other(format!("there are {threads} threads already"));
         return Err(Error::system("split off the companion", reason));
@@ -129,7 +130,8 @@ struct Behind {
 /// Who called sudo or pkexec; none where that was root.
 fn user_behind() -> Option<Behind> {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
-    let uid = number("SUDO_UID").or_else(|| number("PKEXEC_UID")).filter(|uid| *uid != 0 && *uid != u32::MAX)?;
+    let uid =
+        number("SUDO_UID").or_else(|| number("PKEXEC_UID")).filter(|uid| *uid != 0 && *uid != u32::MAX)?;
     let Some(user) = process::user(uid) else {
         // A number that the user data base does not know is still less than root.
         let gid = number("SUDO_GID").filter(|gid| *gid != u32::MAX).unwrap_or(uid);
@@ -245,7 +247,8 @@ impl Startup {
 
     /// Asks the companion for a connection to a process that it starts.
     fn connect(&self, kind: Kind) -> Result<OwnedFd, Error> {
-        let failed = || Error::system("have the companion do its work", io::Error::from_raw_os_error(libc::EPROTO));
+        let failed =
+            || Error::system("have the companion do its work", io::Error::from_raw_os_error(libc::EPROTO));
         self.ask(kind)?.ok_or_else(failed)
     }
 

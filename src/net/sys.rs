@@ -34,7 +34,12 @@ pub fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut fds = [0; 2];
     // SAFETY: the array has room for two descriptors; both are fresh and owned by nobody else.
     unsafe {
-        check(libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0, fds.as_mut_ptr()))?;
+        check(libc::socketpair(
+            libc::AF_UNIX,
+            libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC,
+            0,
+            fds.as_mut_ptr(),
+        ))?;
         Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])))
     }
 }
@@ -56,9 +61,8 @@ pub fn get_option<const N: usize>(fd: BorrowedFd, level: i32, name: i32) -> io::
     let mut words = [0u32; N];
     let mut length = (N * 4) as libc::socklen_t;
     // SAFETY: the kernel writes at most `length` bytes into `words`, and any bytes are valid words.
-    let status = unsafe {
-        libc::getsockopt(fd.as_raw_fd(), level, name, words.as_mut_ptr().cast(), &raw mut length)
-    };
+    let status =
+        unsafe { libc::getsockopt(fd.as_raw_fd(), level, name, words.as_mut_ptr().cast(), &raw mut length) };
     check(status).map(|_| words)
 }
 

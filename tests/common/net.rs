@@ -1,5 +1,7 @@
 //! Packets made by hand, the lab behind a door, and what both kinds of tests share.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use rawbench::net::{Batch, Door, DoorKind, LAB_HOST, Place};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,7 +11,8 @@ use std::time::{Duration, Instant};
 
 /// The sum of RFC 1071 over a run of bytes, complemented.
 pub fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum: u64 = bytes.chunks(2).map(|c| u64::from(c[0]) << 8 | u64::from(*c.get(1).unwrap_or(&0))).sum();
+    let mut sum: u64 =
+        bytes.chunks(2).map(|c| u64::from(c[0]) << 8 | u64::from(*c.get(1).unwrap_or(&0))).sum();
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }
@@ -24,7 +27,13 @@ fn octets(ip: IpAddr) -> Vec<u8> {
 }
 
 /// An IP packet around a payload, with the checksum of the payload put in at `at` if there is one.
-pub fn ip(source: IpAddr, destination: IpAddr, protocol: u8, mut payload: Vec<u8>, at: Option<usize>) -> Vec<u8> {
+pub fn ip(
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    mut payload: Vec<u8>,
+    at: Option<usize>,
+) -> Vec<u8> {
     if let Some(at) = at {
         let mut covered = Vec::new();
         if protocol != 1 {

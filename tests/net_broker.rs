@@ -1,5 +1,7 @@
 //! The broker and the companion: what they refuse, when they end, and what the program that started keeps.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail here")]
+
 #[path = "common/net.rs"]
 mod common;
 

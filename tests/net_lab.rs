@@ -1,5 +1,7 @@
 //! Real packets between the two namespaces of the lab, made without root.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail here")]
+
 #[path = "common/net.rs"]
 mod common;
 

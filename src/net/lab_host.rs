@@ -108,6 +108,8 @@ fn build() -> Result<Server, Failed> {
 
 /// Makes a user namespace in which the user is root, and nobody else exists: user_namespaces(7).
 fn enter_user_namespace(uid: u32, gid: u32) -> Result<(), Failed> {
+    // A program file with a capability is closed to its user; then its maps are root's to write.
+    process::set_dumpable();
     process::unshare(libc::CLONE_NEWUSER).map_err(|error| (Stage::UserNamespace, error))?;
     let write = |file: &str, text: String| {
         std::fs::write(format!("/proc/self/{file}"), text).map_err(|error| (Stage::Maps, error))

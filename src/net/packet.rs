@@ -147,10 +147,9 @@ impl PacketSocket {
             slot.original = auxiliary.length.max(raw.length);
             slot.checksum = auxiliary.checksum();
             slot.bundle = auxiliary.status & STATUS_BUNDLE != 0;
-            if let Some(tag) = auxiliary.tag() {
-                if hatype == ETHERNET || hatype == LOOPBACK {
-                    put_tag_back(&mut slot, room, tag, raw.snap);
-                }
+            let ethernet = hatype == ETHERNET || hatype == LOOPBACK;
+            if let Some(tag) = auxiliary.tag().filter(|_| ethernet) {
+                put_tag_back(&mut slot, room, tag, raw.snap);
             }
         }
         Some(slot)

@@ -246,6 +246,12 @@ fn the_kernel_tells_when_it_sent() {
         }
         assert_eq!(socket.sent_at(Duration::from_millis(5)).unwrap(), None);
     }
+    let socket = door.packet().unwrap();
+    socket.keep_send_times().unwrap();
+    let before = now_ns();
+    socket.send(&[0xff; 60], lab_interface(&door)).unwrap();
+    let sent = socket.sent_at(SECOND).unwrap().expect("a time of sending");
+    assert!(sent.number == 0 && sent.time_ns >= before && sent.time_ns <= now_ns());
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn the_silent_port_is_silent() {
     let Some((_child, door)) = lab("the_silent_port_is_silent") else { return };
     for (you, server) in [(YOU, SERVER), (YOU6, SERVER6)] {
         let seen = probe(&door, you, server, (42000, net::SILENT_PORT), Duration::from_millis(400));
-        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert_eq!(seen.len(), 1, "{server}: {seen:?}");
     }
 }
 

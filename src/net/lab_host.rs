@@ -238,8 +238,11 @@ fn up(netlink: &mut Netlink, index: u32) -> io::Result<()> {
 fn wait_until_running(netlink: &mut Netlink, name: &str) -> io::Result<()> {
     let deadline = Instant::now() + CARRIER_PATIENCE;
     loop {
-        if read_interfaces(netlink)?.iter().any(|interface| interface.name == name && interface.running) {
-            return Ok(());
+        let interfaces = read_interfaces(netlink)?;
+        if let Some(interface) = interfaces.iter().find(|i| i.name == name && i.running) {
+            // It shows as running a moment before its queue is in place, and what is sent in between is lost. Both
+            // happen under one lock of the kernel, which this order has to wait for.
+            return up(netlink, interface.index);
         }
         if Instant::now() >= deadline {
             return Err(io::Error::from_raw_os_error(libc::ENETDOWN));
@@ -260,13 +263,16 @@ fn wait_until_solicited(netlink: &mut Netlink, ip: Ipv6Addr) {
         attributes(body.get(8..).unwrap_or_default()).any(|(k, value)| k == kind && value == wanted)
     };
     let family = [libc::AF_INET6 as u8, 0, 0, 0, 0, 0, 0, 0];
-    let addresses = netlink.dump(libc::RTM_GETADDR, &family).unwrap_or_default();
-    if !addresses.iter().any(|(_, body)| has(body, &ip.octets(), IFA_ADDRESS)) {
-        return;
-    }
     while Instant::now() < deadline {
+        let addresses = netlink.dump(libc::RTM_GETADDR, &family).unwrap_or_default();
+        let Some((_, address)) = addresses.iter().find(|(_, body)| has(body, &ip.octets(), IFA_ADDRESS))
+        else {
+            return;
+        };
+        // A tentative address does not answer for itself yet, even without duplicate detection.
+        let tentative = address.get(2).is_some_and(|flags| u32::from(*flags) & libc::IFA_F_TENTATIVE != 0);
         match netlink.dump(libc::RTM_GETMULTICAST, &family) {
-            Ok(groups) if !groups.iter().any(|(_, body)| has(body, &group, IFA_MULTICAST)) => {}
+            Ok(groups) if tentative || !groups.iter().any(|(_, body)| has(body, &group, IFA_MULTICAST)) => {}
             _ => return,
         }
         std::thread::sleep(Duration::from_millis(1));

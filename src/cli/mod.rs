@@ -14,14 +14,26 @@ pub mod read;
 pub mod sources;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 
+use crate::app::{Start, spool_directory};
+use crate::engine::Access;
+use crate::net;
 use args::{Args, Command};
 use output::{Failure, Outcome};
 
-/// Runs the program and gives its exit status.
-pub fn main() -> ExitCode {
+/// Shows the window until it is closed; the error is for the person.
+pub type OpenWindow = fn(Start) -> Result<(), String>;
+
+/// Runs the program and gives its exit status. `window`: what opens the window, in a build that has one.
+pub fn main(window: Option<OpenWindow>) -> ExitCode {
+    let begun = Instant::now();
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(code) = net::hidden_main(&arguments) {
+        return code;
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -30,28 +42,42 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { output::WRONG_CALL } else { 0 });
         }
     };
-    match run(&args) {
+    match run(&args, window, begun) {
         Ok(status) => ExitCode::from(status),
         Err(failure) => ExitCode::from(failure.report()),
     }
 }
 
-fn run(args: &Args) -> Outcome {
+fn run(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
     match &args.command {
         Some(Command::Craft(craft)) => craft::run(craft),
         Some(Command::Read(read)) => read::run(read),
         Some(Command::Fields(fields)) => fields::run(fields),
-        None => window(args),
+        None => window(args, open, begun),
     }
 }
 
 /// A build without the feature `window` has the subcommands only.
-fn window(args: &Args) -> Outcome {
+fn window(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
     if let Some(near) = args.mistyped_command() {
         let file = args.file.iter().map(|f| f.display().to_string()).collect::<String>();
         return Err(Failure::wrong_call(format!(
             "there is no command and no file '{file}'; did you mean rawbench {near}?"
         )));
+    }
+    if let Some(open) = open {
+        let startup = net::startup().map_err(Failure::failed)?;
+        let start = Start {
+            access: Access::new(startup),
+            file: args.file.clone(),
+            interface: args.interface.clone(),
+            capture: args.start,
+            lab: args.lab,
+            stats: args.stats,
+            begun,
+            directory: spool_directory(),
+        };
+        return open(start).map(|()| 0).map_err(|text| Failure::failed(anyhow::Error::msg(text)));
     }
     Err(Failure::failed(anyhow::anyhow!(
         "cannot open the window: this build of rawbench has none (it was built without the feature `window`); \

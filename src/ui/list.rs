@@ -54,8 +54,8 @@ pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: 
     });
     // Scrolling up lets the list rest; going to its end follows the newest again.
     let end = (count as f32 * row - out.inner_rect.height()).max(0.0);
-    let at_end = out.state.offset().y >= end - row / 2.0;
-    let dragged = out.state.offset().y < end - row && ui.input(|i| i.pointer.primary_down());
+    let at_end = out.state.clamped_offset().y >= end - row / 2.0;
+    let dragged = out.state.clamped_offset().y < end - row && ui.input(|i| i.pointer.primary_down());
     if follow && (wheel && end > 0.0 || dragged) {
         commands.push(Command::Follow(false));
     } else if !follow

@@ -27,7 +27,7 @@ use std::time::Duration;
 use eframe::egui::{CentralPanel, Context, Frame, Panel, Ui};
 
 pub use stats::Stats;
-pub use window::{Start, run};
+pub use window::run;
 
 use crate::app::{Command, Question, Request, Workbench};
 use dialogs::{Dialog, Outcome, Purpose};

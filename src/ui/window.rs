@@ -1,34 +1,12 @@
 //! Opening the window.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use eframe::egui::{IconData, ViewportBuilder, vec2};
 
 use super::{App, REPAINT, theme};
-use crate::app::{Command, Workbench};
-use crate::engine::{Access, Engine};
-
-/// How the window starts.
-pub struct Start {
-    /// The way to the sockets.
-    pub access: Access,
-    /// A file to open.
-    pub file: Option<PathBuf>,
-    /// The source to choose: an interface's name, `any`, or a label of the list.
-    pub interface: Option<String>,
-    /// Start capturing at once.
-    pub capture: bool,
-    /// Work in the lab.
-    pub lab: bool,
-    /// Print what was measured at the end.
-    pub stats: bool,
-    /// When the program was started.
-    pub begun: Instant,
-    /// Where spools stand.
-    pub directory: PathBuf,
-}
+use crate::app::{Command, Start, Workbench};
+use crate::engine::Engine;
 
 /// Shows the window until it is closed.
 ///

@@ -12,8 +12,8 @@ mod workbench;
 
 pub use builder::{Builder, Refusal};
 pub use capture::{CaptureState, ListRow, Origin, Selected};
-pub use start::{Start, spool_directory};
 pub use command::{Choice, Command, Question, Theme, Then};
+pub use start::{Start, spool_directory};
 pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
 
 pub use crate::engine::Via;

@@ -499,14 +499,28 @@ impl Workbench {
                 let kept =
                     chosen.and_then(|c| list.iter().position(|s| s.place == c.place && s.listen == c.listen));
                 self.source = kept.unwrap_or(0);
+                let first = self.sources.is_empty();
                 self.sources = list;
                 self.choose_preferred();
+                if first && self.source().is_some_and(|s| s.place == Place::Host) {
+                    self.stay_at_home();
+                }
             }
             Err(failure) => self.notice(failure),
         }
         self.explore();
         if std::mem::take(&mut self.start_capture) {
             self.go_on(Then::Capture);
+        }
+    }
+
+    /// The first packet of a bench on the machine's own network goes to the machine itself: nobody else is probed by
+    /// a first press of Send.
+    fn stay_at_home(&mut self) {
+        let syn = presets::ALL[0].to(LOCALHOST);
+        let (can_undo, _) = self.builder.can();
+        if let (false, Ok(draft)) = (can_undo, Draft::from_notation(&syn, &mut LocalSources)) {
+            self.builder = Builder::new(draft);
         }
     }
 
@@ -571,6 +585,8 @@ impl Workbench {
     }
 }
 
+/// This machine.
+const LOCALHOST: &str = "127.0.0.1";
 /// The lab's server: where a first packet is safe to go.
 pub(super) const LAB_SERVER: &str = "10.77.0.2";
 

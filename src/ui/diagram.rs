@@ -92,8 +92,8 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
         return;
     }
     let label = fitting(ui, found.field, inner.width() - 8.0);
-    ui.painter().text(inner.min + vec2(5.0, 3.0), Align2::LEFT_TOP, label, theme::plain(TINY), look.dim);
-    let value_rect = Rect::from_min_max(inner.min + vec2(4.0, 14.0), inner.max - vec2(3.0, 1.0));
+    ui.painter().text(inner.min + vec2(5.0, 2.0), Align2::LEFT_TOP, label, theme::plain(TINY), look.dim);
+    let value_rect = Rect::from_min_max(inner.min + vec2(4.0, 12.5), inner.max - vec2(3.0, 1.0));
     let hint = hint(&pen.shown, found);
     let name = field_name(&pen.shown, found);
     match pen.editor.as_mut() {
@@ -175,8 +175,11 @@ fn bit_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, look:
     }
     let top = pos2(cell.center().x, cell.top() + 3.0);
     let color = if on { look.text } else { look.dim };
-    ui.painter().text(top, Align2::CENTER_TOP, found.field.short_label(), theme::plain(BIT), color);
-    let middle = pos2(cell.center().x, cell.top() + 23.0);
+    let label = found.field.short_label();
+    let width = ui.fonts_mut(|f| f.layout_no_wrap(label.into(), theme::plain(BIT), color).size().x);
+    let size = BIT * ((cell.width() - 1.0) / width).min(1.0);
+    ui.painter().text(top, Align2::CENTER_TOP, label, theme::plain(size), color);
+    let middle = pos2(cell.center().x, cell.bottom() - 8.5);
     ui.painter().text(middle, Align2::CENTER_CENTER, if on { "1" } else { "0" }, theme::mono(MONO), color);
     if let Some(editor) = pen.editor.as_mut() {
         if response.clicked() {

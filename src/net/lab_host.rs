@@ -4,7 +4,7 @@ use super::broker::{self, Opener, Reply, Request, Served, Status};
 use super::interfaces::read_interfaces;
 use super::lab::{SERVER_INTERFACE, SERVER_V4, SERVER_V6, Stage, YOU_INTERFACE, YOU_V4, YOU_V6};
 use super::lab_server::Server;
-use super::netlink::{Message, Netlink, attributes};
+use super::netlink::{Message, Netlink, attributes, u32_at};
 use super::process::{self, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_ADMIN};
 use super::sys;
 use std::fs::File;
@@ -101,8 +101,8 @@ fn build() -> Result<Server, Failed> {
     for (netlink, switch, name, addresses) in sides {
         set_up(netlink, switch.as_fd(), name, addresses).map_err(at(Stage::Addresses))?;
     }
-    wait_until_running(&mut server_side, SERVER_INTERFACE).map_err(at(Stage::Addresses))?;
-    wait_until_running(&mut your_side, YOU_INTERFACE).map_err(at(Stage::Addresses))?;
+    wait_until_running(&mut server_side, SERVER_INDEX).map_err(at(Stage::Addresses))?;
+    wait_until_running(&mut your_side, YOU_INDEX).map_err(at(Stage::Addresses))?;
     wait_until_solicited(&mut server_side, SERVER_V6);
     wait_until_solicited(&mut your_side, YOU_V6);
     Ok(server)
@@ -234,15 +234,21 @@ fn up(netlink: &mut Netlink, index: u32) -> io::Result<()> {
     netlink.order(Message::new(libc::RTM_NEWLINK, 0, &fixed))
 }
 
-/// Waits until an interface carries packets.
-fn wait_until_running(netlink: &mut Netlink, name: &str) -> io::Result<()> {
+/// Waits until an interface carries packets (RFC 2863). `IFF_RUNNING` does not tell: it is also set while the state
+/// of a new interface is not known yet.
+fn wait_until_running(netlink: &mut Netlink, index: u32) -> io::Result<()> {
+    const IFLA_OPERSTATE: u16 = 16;
+    const OPERSTATE_UP: u8 = 6;
     let deadline = Instant::now() + CARRIER_PATIENCE;
     loop {
-        let interfaces = read_interfaces(netlink)?;
-        if let Some(interface) = interfaces.iter().find(|i| i.name == name && i.running) {
-            // It shows as running a moment before its queue is in place, and what is sent in between is lost. Both
-            // happen under one lock of the kernel, which this order has to wait for.
-            return up(netlink, interface.index);
+        let links = netlink.dump(libc::RTM_GETLINK, &[0; 16])?;
+        let state = links.iter().find(|(_, body)| u32_at(body, 4) == Some(index)).and_then(|(_, body)| {
+            attributes(body.get(16..)?).find(|(kind, _)| *kind == IFLA_OPERSTATE).map(|(_, value)| value)
+        });
+        if state == Some(&[OPERSTATE_UP]) {
+            // It shows as up a moment before its queue is in place, and what is sent in between is lost. Both happen
+            // under one lock of the kernel, which this order has to wait for.
+            return up(netlink, index);
         }
         if Instant::now() >= deadline {
             return Err(io::Error::from_raw_os_error(libc::ENETDOWN));

@@ -120,6 +120,8 @@ fn stack_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
                 .inner_margin(Margin::symmetric(9, 2));
             frame.show(ui, |ui| {
                 ui.spacing_mut().item_spacing.x = 4.0;
+                ui.spacing_mut().interact_size.y = 16.0;
+                ui.spacing_mut().button_padding.y = 0.0;
                 ui.label(RichText::new(layer.header.short).size(12.0)).on_hover_text(layer.header.name);
                 let remove = ui.add(Button::new(RichText::new("✕").size(10.0).color(look.dim)).frame(false));
                 let name = format!("Remove layer {}", layer.header.short);

@@ -14,6 +14,9 @@ use crate::wire::table::{Compute, Field, Kind};
 use crate::wire::value;
 use crate::wire::view::Located;
 
+/// From this width on a cell has room for words beside its label.
+const WIDE: f32 = 90.0;
+
 /// What a diagram is drawn with.
 pub struct Pen<'p, 'e> {
     /// The packet.
@@ -91,7 +94,13 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
         ui.painter().text(inner.center(), Align2::CENTER_CENTER, "…", theme::mono(MONO), look.dim);
         return;
     }
-    let label = fitting(ui, found.field, inner.width() - 8.0);
+    // A computed field has its switch beside the label.
+    let switch = match (pen.editor.is_some() && found.field.compute.is_some(), inner.width() > WIDE) {
+        (false, _) => 0.0,
+        (true, false) => 8.0,
+        (true, true) => 34.0,
+    };
+    let label = fitting(ui, found.field, inner.width() - 8.0 - switch);
     ui.painter().text(inner.min + vec2(5.0, 2.0), Align2::LEFT_TOP, label, theme::plain(TINY), look.dim);
     let value_rect = Rect::from_min_max(inner.min + vec2(4.0, 12.5), inner.max - vec2(3.0, 1.0));
     let hint = hint(&pen.shown, found);
@@ -195,7 +204,7 @@ fn badges(ui: &mut Ui, editor: &mut Editor<'_>, found: &Located, cell: Rect, nam
     let look = look(ui);
     let state = editor.override_of(found.path);
     let checksum = matches!(compute, Compute::Checksum { .. });
-    let room = cell.width() > 90.0;
+    let room = cell.width() > WIDE;
     let (text, color, action) = match state {
         None => (if room { "auto" } else { "a" }, look.accent, format!("Pin {name}")),
         Some(Override::Pinned) => (if room { "pinned" } else { "p" }, look.warn, format!("Release {name}")),

@@ -149,6 +149,10 @@ impl App {
                 self.state.typing = None;
             }
         }
+        let theme = theme::of(self.bench.theme());
+        if context.theme() != theme {
+            context.set_theme(theme);
+        }
         for request in self.bench.take_requests() {
             self.fulfil(request, context);
         }

@@ -59,13 +59,16 @@ pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
         }
         let over = used > list.limit;
         let color = if over { look.bad } else { look.dim };
-        ui.label(RichText::new(format!("{used} of {} bytes", list.limit)).size(11.0).color(color));
+        ui.label(
+            RichText::new(format!("{} {used} of {} bytes", list.label.to_lowercase(), list.limit))
+                .size(11.0)
+                .color(color),
+        );
         let share = (used as f32 / list.limit as f32).min(1.0);
-        let (rect, _) = ui.allocate_exact_size(vec2(60.0, 5.0), Sense::hover());
+        let (rect, _) = ui.allocate_exact_size(vec2(44.0, 5.0), Sense::hover());
         ui.painter().rect_filled(rect, 2.0, look.line);
         let full = Rect::from_min_size(rect.min, vec2(rect.width() * share, rect.height()));
         ui.painter().rect_filled(full, 2.0, if over { look.bad } else { look.accent });
-        ui.label(RichText::new(list.label).size(11.0).color(look.dim));
     });
 }
 

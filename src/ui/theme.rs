@@ -155,6 +155,15 @@ pub fn mix(a: Color32, b: Color32, amount: u8) -> Color32 {
     Color32::from_rgb(part(a.r(), b.r()), part(a.g(), b.g()), part(a.b(), b.b()))
 }
 
+/// egui's name of a theme.
+#[must_use]
+pub fn of(theme: crate::app::Theme) -> Theme {
+    match theme {
+        crate::app::Theme::Dark => Theme::Dark,
+        crate::app::Theme::Light => Theme::Light,
+    }
+}
+
 /// The look in force.
 #[must_use]
 pub fn look(ui: &Ui) -> &'static Look {

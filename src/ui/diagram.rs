@@ -248,7 +248,12 @@ fn tooltip(ui: &mut Ui, shown: &Shown<'_>, found: &Located) {
     let field = found.field;
     ui.strong(field.label);
     let BitRange { start, width } = field.bits;
-    ui.monospace(format!("{}.{}   {width} bits, from bit {start}", header.key, field.key));
+    ui.monospace(format!(
+        "{}.{}   {width} {}, from bit {start}",
+        header.key,
+        field.key,
+        if width == 1 { "bit" } else { "bits" }
+    ));
     if !matches!(field.kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mac | Kind::Bytes) {
         let unit = field.aliases.first().map_or(field.scale, |a| a.1);
         ui.label(format!("takes {}", value::range_text(field, unit)));

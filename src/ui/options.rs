@@ -60,7 +60,7 @@ pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
         let over = used > list.limit;
         let color = if over { look.bad } else { look.dim };
         ui.label(
-            RichText::new(format!("{} {used} of {} bytes", list.label.to_lowercase(), list.limit))
+            RichText::new(format!("{} {used}/{}", list.label.to_lowercase(), list.limit))
                 .size(11.0)
                 .color(color),
         );

@@ -12,7 +12,7 @@ use super::table::{Header, Space};
 
 /// Every protocol.
 pub static ALL: &[&Header] =
-    &[&ethernet::HEADER, &arp::HEADER, &ipv4::HEADER, &icmp::HEADER, &tcp::HEADER, &udp::HEADER];
+    &[&ethernet::HEADER, &ipv4::HEADER, &icmp::HEADER, &tcp::HEADER, &udp::HEADER, &arp::HEADER];
 
 /// The protocol with this key.
 #[must_use]

@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How long the interfaces may take to run.
-const CARRIER_PATIENCE: Duration = Duration::from_millis(500);
+const CARRIER_PATIENCE: Duration = Duration::from_secs(2);
 
 type Failed = (Stage, io::Error);
 
@@ -81,7 +81,7 @@ fn build() -> Result<Server, Failed> {
     let at = |stage: Stage| move |error: io::Error| (stage, error);
 
     process::unshare(libc::CLONE_NEWNET).map_err(at(Stage::NetworkNamespace))?;
-    free_low_ports();
+    set_switches();
     let server_namespace: OwnedFd =
         File::open("/proc/self/ns/net").map_err(at(Stage::NetworkNamespace))?.into();
     let mut server_side = Netlink::here().map_err(at(Stage::Link))?;
@@ -89,7 +89,7 @@ fn build() -> Result<Server, Failed> {
     let server = Server::open().map_err(at(Stage::Server))?;
 
     process::unshare(libc::CLONE_NEWNET).map_err(at(Stage::NetworkNamespace))?;
-    free_low_ports();
+    set_switches();
     let mut your_side = Netlink::here().map_err(at(Stage::Link))?;
     let your_switch = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).map_err(at(Stage::Link))?;
     make_pair(&mut your_side, &server_namespace).map_err(at(Stage::Link))?;
@@ -108,6 +108,8 @@ fn build() -> Result<Server, Failed> {
 
 /// Makes a user namespace in which the user is root, and nobody else exists: user_namespaces(7).
 fn enter_user_namespace(uid: u32, gid: u32) -> Result<(), Failed> {
+    // A program file with a capability is closed to its user; then its maps are root's to write.
+    process::set_dumpable();
     process::unshare(libc::CLONE_NEWUSER).map_err(|error| (Stage::UserNamespace, error))?;
     let write = |file: &str, text: String| {
         std::fs::write(format!("/proc/self/{file}"), text).map_err(|error| (Stage::Maps, error))
@@ -117,10 +119,24 @@ fn enter_user_namespace(uid: u32, gid: u32) -> Result<(), Failed> {
     write("gid_map", format!("0 {gid} 1"))
 }
 
-/// Lets everybody in this namespace use ports below 1024. Where /proc is read-only, it stays as it was; the server's
-/// own ports need it not.
-fn free_low_ports() {
+/// Lets everybody in this namespace use ports below 1024, and has it quiet. Where /proc is read-only, it stays as it
+/// was; the server's own ports need it not.
+fn set_switches() {
     let _ = std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+    // The reports of the neighbours' multicast groups go out at once, and not among the user's first packets.
+    let _ = std::fs::write("/proc/sys/net/ipv6/conf/default/mldv2_unsolicited_report_interval", "1");
+}
+
+/// Numbers of the two ends. They differ, because the kernel takes its time (up to a second) to set an interface
+/// running whose number is that of its peer.
+const YOU_INDEX: u32 = 2;
+const SERVER_INDEX: u32 = 3;
+
+/// The fixed part of a link message about one interface.
+fn link(index: u32) -> [u8; 16] {
+    let mut fixed = [0; 16];
+    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+    fixed
 }
 
 const IFLA_IFNAME: u16 = 3;
@@ -140,17 +156,15 @@ const NESTED: u16 = 0x8000;
 fn make_pair(netlink: &mut Netlink, server: &OwnedFd) -> io::Result<()> {
     let peer = server.as_raw_fd().to_ne_bytes();
     let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
-    let message = Message::new(libc::RTM_NEWLINK, flags, &[0; 16]).text(IFLA_IFNAME, YOU_INTERFACE).nest(
-        IFLA_LINKINFO | NESTED,
-        &[],
-        |message| {
+    let message = Message::new(libc::RTM_NEWLINK, flags, &link(YOU_INDEX))
+        .text(IFLA_IFNAME, YOU_INTERFACE)
+        .nest(IFLA_LINKINFO | NESTED, &[], |message| {
             message.text(IFLA_INFO_KIND, "veth").nest(IFLA_INFO_DATA | NESTED, &[], |message| {
-                message.nest(VETH_INFO_PEER | NESTED, &[0; 16], |message| {
+                message.nest(VETH_INFO_PEER | NESTED, &link(SERVER_INDEX), |message| {
                     message.text(IFLA_IFNAME, SERVER_INTERFACE).attribute(IFLA_NET_NS_FD, &peer)
                 })
             })
-        },
-    );
+        });
     netlink.order(message)
 }
 
@@ -203,9 +217,7 @@ fn add_address(netlink: &mut Netlink, index: u32, ip: IpAddr) -> io::Result<()> 
 
 /// Keeps the kernel from making a link-local address and from soliciting routers with it.
 fn keep_quiet(netlink: &mut Netlink, index: u32) -> io::Result<()> {
-    let mut fixed = [0; 16];
-    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
-    let message = Message::new(libc::RTM_NEWLINK, 0, &fixed);
+    let message = Message::new(libc::RTM_NEWLINK, 0, &link(index));
     netlink.order(message.nest(IFLA_AF_SPEC | NESTED, &[], |message| {
         message.nest(libc::AF_INET6 as u16 | NESTED, &[], |message| {
             message.attribute(IFLA_INET6_ADDR_GEN_MODE, &[IN6_ADDR_GEN_MODE_NONE])
@@ -214,8 +226,7 @@ fn keep_quiet(netlink: &mut Netlink, index: u32) -> io::Result<()> {
 }
 
 fn up(netlink: &mut Netlink, index: u32) -> io::Result<()> {
-    let mut fixed = [0; 16];
-    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+    let mut fixed = link(index);
     fixed[8..12].copy_from_slice(&(libc::IFF_UP as u32).to_ne_bytes());
     fixed[12..16].copy_from_slice(&(libc::IFF_UP as u32).to_ne_bytes());
     netlink.order(Message::new(libc::RTM_NEWLINK, 0, &fixed))

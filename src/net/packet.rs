@@ -147,10 +147,9 @@ impl PacketSocket {
             slot.original = auxiliary.length.max(raw.length);
             slot.checksum = auxiliary.checksum();
             slot.bundle = auxiliary.status & STATUS_BUNDLE != 0;
-            if let Some(tag) = auxiliary.tag() {
-                if hatype == ETHERNET || hatype == LOOPBACK {
-                    put_tag_back(&mut slot, room, tag, raw.snap);
-                }
+            let ethernet = hatype == ETHERNET || hatype == LOOPBACK;
+            if let Some(tag) = auxiliary.tag().filter(|_| ethernet) {
+                put_tag_back(&mut slot, room, tag, raw.snap);
             }
         }
         Some(slot)
@@ -170,7 +169,8 @@ impl PacketSocket {
         Ok(Statistics { received: received.saturating_sub(self.copies.load(Ordering::Relaxed)), dropped })
     }
 
-    /// Sends a frame, with its link header, on an interface. The socket need not be bound.
+    /// Sends a frame, with its link header, on an interface. The socket need not be bound. The kernel does not show a
+    /// frame to the socket that sent it: capture with another one.
     ///
     /// # Errors
     /// [`SendError`], which explains the system's reason.

@@ -1,0 +1,118 @@
+//! Checksums step by step, as text: pseudo header, covered words with the running sum, folds, complement.
+
+use std::fmt::Write as _;
+
+use crate::wire::checksum::{self, Work};
+use crate::wire::table::Field;
+use crate::wire::view::Layer;
+
+/// Words on a line.
+const WORDS: usize = 8;
+/// Columns before the running sum.
+const SUM_COLUMN: usize = 52;
+
+/// The work of every checksum of a packet, outermost first.
+#[must_use]
+pub fn of_packet(bytes: &[u8], layers: &[Layer]) -> String {
+    let texts: Vec<String> = (0..layers.len())
+        .filter_map(|index| {
+            let (_, field, ..) = checksum::field(layers[index].header)?;
+            Some(one(&layers[index], field, &checksum::work(bytes, layers, index)?))
+        })
+        .collect();
+    if texts.is_empty() { "this packet has no checksum".into() } else { texts.join("\n\n") }
+}
+
+fn one(layer: &Layer, field: &Field, work: &Work) -> String {
+    let header = layer.header;
+    let at = work.bits.bytes();
+    let mut text = format!(
+        "{} {} ({}.{}), bytes {} and {} of the packet\n",
+        header.short,
+        field.label,
+        header.key,
+        field.key,
+        at.start,
+        at.end - 1
+    );
+    let mut sum = 0;
+    pseudo_lines(&mut text, work, &mut sum);
+    word_lines(&mut text, work, &mut sum);
+    result_lines(&mut text, work);
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn line(text: &mut String, left: &str, sum: u64) {
+    let _ = writeln!(text, "{left:<SUM_COLUMN$}0x{sum:05x}");
+}
+
+fn pseudo_lines(text: &mut String, work: &Work, sum: &mut u64) {
+    let _ = match work.pseudo.as_slice() {
+        [] => writeln!(text, "{:<SUM_COLUMN$}running sum", "  no pseudo header"),
+        words => writeln!(
+            text,
+            "  {:<w$}running sum",
+            format!("pseudo header, {} words", words.len()),
+            w = SUM_COLUMN - 2
+        ),
+    };
+    for group in work.pseudo.chunk_by(|a, b| a.label == b.label) {
+        *sum += group.iter().map(|w| u64::from(w.word)).sum::<u64>();
+        let words: Vec<String> = group.iter().map(|w| format!("{:04x}", w.word)).collect();
+        let label = group.first().map_or("", |w| w.label);
+        line(text, &format!("    {label:<21}{}", words.join(" ")), *sum);
+    }
+}
+
+fn word_lines(text: &mut String, work: &Work, sum: &mut u64) {
+    let covered = &work.covered;
+    let odd = if covered.len().is_multiple_of(2) { "" } else { ", a zero byte added" };
+    let _ = writeln!(
+        text,
+        "  covered: {} bytes from {} on, {} words{odd}; [ ] the checksum itself, taken as 0",
+        covered.len(),
+        covered.start,
+        work.words.len(),
+    );
+    let own = (work.bits.bytes().start - covered.start) / 2;
+    for (row, words) in work.words.chunks(WORDS).enumerate() {
+        *sum += words.iter().map(|w| u64::from(*w)).sum::<u64>();
+        let mut left = format!("    {:04x} ", covered.start + row * WORDS * 2);
+        for (i, word) in words.iter().enumerate() {
+            let nth = row * WORDS + i;
+            let before = match nth {
+                n if n == own => '[',
+                n if n == own + 1 && i > 0 => ']',
+                _ => ' ',
+            };
+            let _ = write!(left, "{before}{word:04x}");
+        }
+        if (row * WORDS..row * WORDS + words.len()).contains(&own) && own + 1 == row * WORDS + words.len() {
+            left.push(']');
+        }
+        line(text, &left, *sum);
+    }
+}
+
+fn result_lines(text: &mut String, work: &Work) {
+    let _ = writeln!(text, "  {:<12}0x{:x}", "sum", work.sum);
+    let mut before = work.sum;
+    for fold in &work.folds {
+        let (low, high) = (before & 0xffff, before >> 16);
+        let _ = writeln!(text, "  {:<12}0x{low:04x} + 0x{high:x} = 0x{fold:04x}", "fold");
+        before = *fold;
+    }
+    if work.folds.is_empty() {
+        let _ = writeln!(text, "  {:<12}none needed: the sum has 16 bits", "fold");
+    }
+    let _ = writeln!(text, "  {:<12}0x{:04x}", "complement", work.complement);
+    let why = if work.computed == work.complement { "" } else { ": zero would mean that there is none" };
+    let _ = writeln!(text, "  {:<12}0x{:04x}{why}", "computed", work.computed);
+    let verdict = match (work.stored == work.computed, work.zero_is_none && work.stored == 0) {
+        (_, true) => "none is sent",
+        (true, _) => "right",
+        (false, _) => "wrong",
+    };
+    let _ = writeln!(text, "  {:<12}0x{:04x}, {verdict}", "stored", work.stored);
+}

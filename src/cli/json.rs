@@ -1,0 +1,186 @@
+//! Packets as JSON, a line each.
+
+use std::io::Write;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::craft::{Draft, Override};
+use crate::wire::checksum;
+use crate::wire::table::{Compute, Field, Kind};
+use crate::wire::value;
+use crate::wire::view::{Layer, LayerView, Located, Path};
+
+/// Where something stands, in bits from the first bit of the packet.
+#[derive(Debug, Serialize)]
+struct Bits {
+    start: usize,
+    width: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct FieldLine {
+    key: String,
+    label: &'static str,
+    /// In the field's unit; text where it is an address, bytes, or more than 64 bits.
+    value: Value,
+    /// As `read -e` prints it.
+    text: String,
+    /// The name of the value, where the table has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'static str>,
+    bits: Bits,
+    /// `computed`, `pinned`, `wrong` (on purpose), or `set`; absent for a captured packet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    /// Only for checksums: what the field is worth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct OptionLine {
+    key: &'static str,
+    name: &'static str,
+    bytes: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    fields: Vec<FieldLine>,
+}
+
+/// A layer with its fields.
+#[derive(Debug, Serialize)]
+pub struct LayerLine {
+    key: &'static str,
+    name: &'static str,
+    /// Offset of the header in the packet, in bytes.
+    offset: usize,
+    /// Length of the header, in bytes.
+    length: usize,
+    /// It is part of a packet that an ICMP error quotes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    quoted: bool,
+    fields: Vec<FieldLine>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    options: Vec<OptionLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct WarningLine {
+    layer: usize,
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+struct DraftLine {
+    layers: Vec<LayerLine>,
+    payload: String,
+    trailer: String,
+    warnings: Vec<WarningLine>,
+    /// What a receiver would read, where that differs from the layers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received: Option<String>,
+    length: usize,
+    bytes: String,
+}
+
+/// Where the fields of a layer come from.
+enum Origin<'a> {
+    Draft(&'a Draft),
+    Capture { left_to_card: bool },
+}
+
+/// Writes a draft as one line.
+///
+/// # Errors
+/// Those of `out`.
+pub fn draft(draft: &Draft, out: &mut impl Write) -> std::io::Result<()> {
+    let layers = (0..draft.layers().len()).map(|i| layer(&draft.view(i), &Origin::Draft(draft))).collect();
+    let warnings = draft.warnings().into_iter().map(|w| WarningLine { layer: w.layer, text: w.text });
+    let line = DraftLine {
+        layers,
+        payload: value::hex_pairs(draft.payload()),
+        trailer: value::hex_pairs(draft.trailer()),
+        warnings: warnings.collect(),
+        received: draft.reading_differs(),
+        length: draft.bytes().len(),
+        bytes: value::hex_pairs(draft.bytes()),
+    };
+    write_line(&line, out)
+}
+
+/// The layers of a captured packet.
+#[must_use]
+pub fn captured_layers(bytes: &[u8], layers: &[Layer], left_to_card: bool) -> Vec<LayerLine> {
+    let origin = Origin::Capture { left_to_card };
+    (0..layers.len()).map(|index| layer(&LayerView { bytes, layers, index }, &origin)).collect()
+}
+
+/// Writes anything as one line of JSON.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_line(line: &impl Serialize, out: &mut impl Write) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    writeln!(out)
+}
+
+fn layer(view: &LayerView<'_>, origin: &Origin<'_>) -> LayerLine {
+    let found = view.layer();
+    let one = |located: Located| field_line(view, &located, origin);
+    let items = view.items();
+    let options = items.iter().enumerate().map(|(i, span)| OptionLine {
+        key: span.item.key,
+        name: span.item.name,
+        bytes: value::hex_pairs(view.bytes.get(span.range.clone()).unwrap_or_default()),
+        problem: span.problem.clone(),
+        fields: view.item_fields(i, span).into_iter().map(one).collect(),
+    });
+    LayerLine {
+        key: found.header.key,
+        name: found.header.name,
+        offset: found.start,
+        length: found.len,
+        quoted: found.quoted,
+        fields: view.header_fields().map(one).collect(),
+        options: options.collect(),
+    }
+}
+
+fn field_line(view: &LayerView<'_>, located: &Located, origin: &Origin<'_>) -> FieldLine {
+    let field = located.field;
+    let stored = located.stored(view.bytes);
+    let is_checksum = located.path.item.is_none() && matches!(field.compute, Some(Compute::Checksum { .. }));
+    let left_to_card = matches!(origin, Origin::Capture { left_to_card: true });
+    let verdict = is_checksum
+        .then(|| checksum::verdict(view.bytes, view.layers, view.index, left_to_card).map(|v| v.text()))
+        .flatten();
+    FieldLine {
+        key: format!("{}.{}", view.layer().header.key, field.key),
+        label: field.label,
+        value: plain_value(field, stored, || located.text(view.bytes)),
+        text: located.text(view.bytes),
+        name: stored.and_then(|v| value::name_of(field, v)),
+        bits: Bits { start: located.bits.start, width: located.bits.width },
+        state: state(field, located.path, origin),
+        verdict,
+    }
+}
+
+fn plain_value(field: &Field, stored: Option<u128>, text: impl Fn() -> String) -> Value {
+    let number = matches!(field.kind, Kind::Number | Kind::Hex | Kind::Flag)
+        .then_some(stored)
+        .flatten()
+        .and_then(|v| u64::try_from(v * u128::from(field.scale)).ok());
+    number.map_or_else(|| Value::from(text()), Value::from)
+}
+
+fn state(field: &Field, path: Path, origin: &Origin<'_>) -> Option<&'static str> {
+    let Origin::Draft(draft) = origin else { return None };
+    Some(match (draft.override_of(path), field.compute) {
+        (Some(Override::Pinned), _) => "pinned",
+        (Some(Override::Wrong), _) => "wrong",
+        (None, Some(_)) if path.item.is_none() => "computed",
+        _ => "set",
+    })
+}

@@ -1,0 +1,246 @@
+//! The keys that `read -e` and `fields` know: those of the tables, and a few that Wireshark adds to them.
+
+use crate::wire::notation;
+use crate::wire::protocols;
+use crate::wire::table::{Field, Header, ItemList};
+
+/// What a key speaks of.
+#[derive(Clone, Copy, Debug)]
+pub enum Meaning {
+    /// A field of a header, in the unit that the name stands for.
+    Field {
+        /// The protocol.
+        header: &'static Header,
+        /// The field's own key: several fields may share it, each with its condition.
+        key: &'static str,
+        /// The shown value is the stored one times this.
+        scale: u32,
+    },
+    /// A field of an option.
+    ItemField {
+        /// The protocol.
+        header: &'static Header,
+        /// The field's key.
+        key: &'static str,
+    },
+    /// The option list as bytes.
+    Items(&'static Header),
+    /// Both ends, under one key: the first, then the second.
+    Ends {
+        /// The protocol.
+        header: &'static Header,
+        /// Their keys, in Wireshark's order.
+        keys: [&'static str; 2],
+    },
+    /// What the layer carries, as bytes.
+    Payload(&'static Header),
+    /// Bytes that the layer carries.
+    PayloadLength(&'static Header),
+    /// The packet as a whole.
+    Frame(FrameKey),
+}
+
+/// Keys of the packet as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKey {
+    /// Position in the file, from 1 on.
+    Number,
+    /// Length on the wire.
+    Length,
+    /// Length in the file.
+    Captured,
+    /// Seconds since 1970.
+    TimeEpoch,
+    /// Seconds since the first packet.
+    TimeRelative,
+    /// Seconds since the packet before.
+    TimeDelta,
+}
+
+/// Keys of the packet as a whole, with labels.
+pub static FRAME: &[(&str, &str, FrameKey)] = &[
+    ("frame.number", "Frame Number", FrameKey::Number),
+    ("frame.len", "Length on the Wire", FrameKey::Length),
+    ("frame.cap_len", "Length in the File", FrameKey::Captured),
+    ("frame.time_epoch", "Seconds since 1970", FrameKey::TimeEpoch),
+    ("frame.time_relative", "Seconds since the First Packet", FrameKey::TimeRelative),
+    ("frame.time_delta", "Seconds since the Packet before", FrameKey::TimeDelta),
+];
+
+/// Keys that Wireshark has beside those of the header: protocol, name, label, the two fields.
+static ENDS: &[(&str, &str, &str, [&str; 2])] = &[
+    ("eth", "addr", "Source or Destination Address", ["dst", "src"]),
+    ("ip", "addr", "Source or Destination Address", ["src", "dst"]),
+    ("tcp", "port", "Source or Destination Port", ["srcport", "dstport"]),
+    ("udp", "port", "Source or Destination Port", ["srcport", "dstport"]),
+];
+
+/// Keys that need to know the packets before, and the key that does not.
+static STATEFUL: &[(&str, &str)] = &[
+    ("tcp.seq", "tcp.seq_raw"),
+    ("tcp.ack", "tcp.ack_raw"),
+    ("tcp.nxtseq", "tcp.seq_raw"),
+    ("tcp.window_size", "tcp.window_size_value"),
+    ("tcp.stream", "tcp.srcport"),
+    ("udp.stream", "udp.srcport"),
+];
+
+/// A key as the field reference lists it.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The key.
+    pub key: String,
+    /// The name in notation, where it is another.
+    pub notation: &'static str,
+    /// The RFC's words.
+    pub label: String,
+    /// Bits, or `*` where it varies.
+    pub width: String,
+    /// Where it is defined.
+    pub reference: &'static str,
+}
+
+impl Listed {
+    fn new(key: String, label: &str, width: String, reference: &'static str) -> Self {
+        Self { key, notation: "", label: label.to_owned(), width, reference }
+    }
+}
+
+/// Every key, protocol by protocol.
+#[must_use]
+pub fn all() -> Vec<Listed> {
+    let mut list: Vec<Listed> = FRAME
+        .iter()
+        .map(|(key, label, _)| Listed::new((*key).to_owned(), label, "*".into(), "of the capture"))
+        .collect();
+    for header in protocols::ALL {
+        list.extend(header.fields.iter().map(|f| header_field(header, f)));
+        if let Some((_, name, label, keys)) = ENDS.iter().find(|e| e.0 == header.key) {
+            let width = header.field(keys[0]).map_or(0, |(f, _)| f.bits.width);
+            list.push(Listed::new(
+                format!("{}.{name}", header.key),
+                label,
+                width.to_string(),
+                header.reference,
+            ));
+        }
+        if let Some(items) = header.items {
+            list.push(Listed::new(
+                format!("{}.{}", header.key, items.key),
+                items.label,
+                "*".into(),
+                header.reference,
+            ));
+            list.extend(item_fields(header, items));
+        }
+        if header.key == "tcp" || header.key == "udp" {
+            list.push(Listed::new(
+                format!("{}.payload", header.key),
+                "Payload",
+                "*".into(),
+                header.reference,
+            ));
+        }
+        if header.key == "tcp" {
+            list.push(Listed::new("tcp.len".into(), "Segment Length", "*".into(), header.reference));
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    list.retain(|l| seen.insert((l.key.clone(), l.label.clone())));
+    list
+}
+
+fn header_field(header: &'static Header, field: &'static Field) -> Listed {
+    let reference = if field.reference.is_empty() { header.reference } else { field.reference };
+    let mut listed =
+        Listed::new(format!("{}.{}", header.key, field.key), field.label, width(field), reference);
+    if field.notation_key() != field.key {
+        listed.notation = field.notation_key();
+    }
+    listed
+}
+
+fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterator<Item = Listed> {
+    list.items.iter().chain([list.unknown]).flat_map(move |item| {
+        item.fields.iter().chain(item.repeat).map(move |field| {
+            // Kind and length are common to all options; the others belong to one.
+            let own = field.bits.start >= 16
+                || !item.repeat.is_empty() && item.repeat.iter().any(|f| f.key == field.key);
+            let label = if own { format!("{}: {}", item.name, field.label) } else { field.label.to_owned() };
+            let reference = if own { item.reference } else { header.reference };
+            let key = format!("{}.{}", header.key, field.key);
+            let mut listed = Listed::new(key, &label, width(field), reference);
+            listed.notation = if own { item.key } else { "" };
+            listed
+        })
+    })
+}
+
+fn width(field: &Field) -> String {
+    if field.bits.width == 0 { "*".into() } else { field.bits.width.to_string() }
+}
+
+/// What `key` means.
+///
+/// # Errors
+/// Says that there is no such key, with the nearest, or that it needs the packets before.
+pub fn find(key: &str) -> Result<Meaning, String> {
+    if let Some((_, _, frame)) = FRAME.iter().find(|f| f.0 == key) {
+        return Ok(Meaning::Frame(*frame));
+    }
+    if let Some((_, instead)) = STATEFUL.iter().find(|s| s.0 == key) {
+        return Err(format!(
+            "{key} is relative to the packets before, which rawbench does not follow yet; use {instead}"
+        ));
+    }
+    let found =
+        key.split_once('.').and_then(|(protocol, name)| in_header(protocols::by_key(protocol)?, name));
+    found.ok_or_else(|| unknown(key))
+}
+
+fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
+    if let Some((field, scale)) = header.field(name) {
+        return Some(Meaning::Field { header, key: field.key, scale });
+    }
+    if let Some((.., keys)) = ENDS.iter().find(|e| e.0 == header.key && e.1 == name) {
+        return Some(Meaning::Ends { header, keys: *keys });
+    }
+    match (header.key, name) {
+        ("tcp" | "udp", "payload") => return Some(Meaning::Payload(header)),
+        ("tcp", "len") => return Some(Meaning::PayloadLength(header)),
+        _ => {}
+    }
+    let list = header.items?;
+    if name == list.key {
+        return Some(Meaning::Items(header));
+    }
+    let mut fields = list.items.iter().chain([list.unknown]).flat_map(|i| i.fields.iter().chain(i.repeat));
+    fields.find(|f| f.key == name).map(|f| Meaning::ItemField { header, key: f.key })
+}
+
+fn unknown(key: &str) -> String {
+    let known: Vec<String> = all().into_iter().map(|l| l.key).collect();
+    let hint = notation::nearest(key, known.iter().map(String::as_str))
+        .map(|near| format!("; did you mean {near}?"))
+        .unwrap_or_default();
+    format!("there is no field '{key}'{hint} (`rawbench fields` lists them all)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_listed_key_means_something() {
+        for listed in all() {
+            assert!(find(&listed.key).is_ok() || listed.key.starts_with("frame."), "{}", listed.key);
+        }
+    }
+
+    #[test]
+    fn a_wrong_key_names_the_nearest() {
+        assert!(find("tcp.dstprt").unwrap_err().contains("did you mean tcp.dstport?"));
+        assert!(find("tcp.seq").unwrap_err().contains("use tcp.seq_raw"));
+        assert!(find("quic.version").unwrap_err().contains("rawbench fields"));
+    }
+}

@@ -1,0 +1,43 @@
+//! A row for each packet: number, time, source, destination, protocol, length, info.
+
+use std::io::Write;
+
+use super::Packet;
+use crate::wire::summary;
+
+/// Writes the row.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
+    let row = summary::row(packet.link_type(), packet.bytes);
+    let time = if packet.entry.has_time() { relative(packet) } else { "-".into() };
+    let line = format!(
+        "{:>6} {time:>11} {:<15} {:<15} {:<8} {:>5} {}",
+        packet.number, row.source, row.destination, row.protocol, packet.entry.original, row.info
+    );
+    writeln!(out, "{}", line.trim_end())
+}
+
+/// Seconds since the first packet with six digits, which cut and do not round: no packet comes before its time.
+fn relative(packet: &Packet<'_>) -> String {
+    let (sign, ns) = difference(packet.entry.timestamp_ns, packet.first_ns);
+    format!("{sign}{}.{:06}", ns / 1_000_000_000, ns % 1_000_000_000 / 1000)
+}
+
+/// `a - b` as a sign and an amount.
+#[must_use]
+pub fn difference(a: u64, b: u64) -> (&'static str, u64) {
+    if a < b { ("-", b - a) } else { ("", a - b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_before_the_first_has_a_negative_time() {
+        assert_eq!(difference(5, 7), ("-", 2));
+        assert_eq!(difference(7, 5), ("", 2));
+    }
+}

@@ -8,6 +8,7 @@
 mod control;
 mod exchange;
 mod heads;
+mod job;
 mod probe;
 mod recorder;
 mod sources;
@@ -15,6 +16,7 @@ mod transmitter;
 
 pub use control::{Engine, Event, Order, Waker};
 pub use exchange::{Answer, Exchange, Record, Seen};
+pub use job::{Happened, Job, MOST_PER_SECOND, Summary};
 pub use probe::{AnswerKind, Probe};
 pub use recorder::{Counters, End, Recorder, Recording, Sink, Stop, Tap};
 pub use sources::{Access, Failure, Listen, Neighbourhood, Source, Via};

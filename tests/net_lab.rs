@@ -88,7 +88,7 @@ fn the_silent_port_is_silent() {
     let Some((_child, door)) = lab("the_silent_port_is_silent") else { return };
     for (you, server) in [(YOU, SERVER), (YOU6, SERVER6)] {
         let seen = probe(&door, you, server, (42000, net::SILENT_PORT), Duration::from_millis(400));
-        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert_eq!(seen.len(), 1, "{server}: {seen:?}");
     }
 }
 
@@ -246,6 +246,12 @@ fn the_kernel_tells_when_it_sent() {
         }
         assert_eq!(socket.sent_at(Duration::from_millis(5)).unwrap(), None);
     }
+    let socket = door.packet().unwrap();
+    socket.keep_send_times().unwrap();
+    let before = now_ns();
+    socket.send(&[0xff; 60], lab_interface(&door)).unwrap();
+    let sent = socket.sent_at(SECOND).unwrap().expect("a time of sending");
+    assert!(sent.number == 0 && sent.time_ns >= before && sent.time_ns <= now_ns());
 }
 
 #[test]

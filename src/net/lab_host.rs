@@ -4,12 +4,12 @@ use super::broker::{self, Opener, Reply, Request, Served, Status};
 use super::interfaces::read_interfaces;
 use super::lab::{SERVER_INTERFACE, SERVER_V4, SERVER_V6, Stage, YOU_INTERFACE, YOU_V4, YOU_V6};
 use super::lab_server::Server;
-use super::netlink::{Message, Netlink};
+use super::netlink::{Message, Netlink, attributes, u32_at};
 use super::process::{self, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_ADMIN};
 use super::sys;
 use std::fs::File;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -101,8 +101,10 @@ fn build() -> Result<Server, Failed> {
     for (netlink, switch, name, addresses) in sides {
         set_up(netlink, switch.as_fd(), name, addresses).map_err(at(Stage::Addresses))?;
     }
-    wait_until_running(&mut server_side, SERVER_INTERFACE).map_err(at(Stage::Addresses))?;
-    wait_until_running(&mut your_side, YOU_INTERFACE).map_err(at(Stage::Addresses))?;
+    wait_until_running(&mut server_side, SERVER_INDEX).map_err(at(Stage::Addresses))?;
+    wait_until_running(&mut your_side, YOU_INDEX).map_err(at(Stage::Addresses))?;
+    wait_until_solicited(&mut server_side, SERVER_V6);
+    wait_until_solicited(&mut your_side, YOU_V6);
     Ok(server)
 }
 
@@ -139,6 +141,7 @@ fn link(index: u32) -> [u8; 16] {
     fixed
 }
 
+const IFA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_AF_SPEC: u16 = 26;
@@ -204,7 +207,6 @@ fn is_missing(error: &io::Error) -> bool {
 }
 
 fn add_address(netlink: &mut Netlink, index: u32, ip: IpAddr) -> io::Result<()> {
-    const IFA_ADDRESS: u16 = 1;
     const IFA_LOCAL: u16 = 2;
     let (bytes, family, _) = super::interfaces::ip_parts(ip);
     let prefix = if ip.is_ipv4() { 24 } else { 64 };
@@ -232,15 +234,52 @@ fn up(netlink: &mut Netlink, index: u32) -> io::Result<()> {
     netlink.order(Message::new(libc::RTM_NEWLINK, 0, &fixed))
 }
 
-/// Waits until an interface carries packets.
-fn wait_until_running(netlink: &mut Netlink, name: &str) -> io::Result<()> {
+/// Waits until an interface carries packets (RFC 2863). `IFF_RUNNING` does not tell: it is also set while the state
+/// of a new interface is not known yet.
+fn wait_until_running(netlink: &mut Netlink, index: u32) -> io::Result<()> {
+    const IFLA_OPERSTATE: u16 = 16;
+    const OPERSTATE_UP: u8 = 6;
     let deadline = Instant::now() + CARRIER_PATIENCE;
     loop {
-        if read_interfaces(netlink)?.iter().any(|interface| interface.name == name && interface.running) {
-            return Ok(());
+        let links = netlink.dump(libc::RTM_GETLINK, &[0; 16])?;
+        let state = links.iter().find(|(_, body)| u32_at(body, 4) == Some(index)).and_then(|(_, body)| {
+            attributes(body.get(16..)?).find(|(kind, _)| *kind == IFLA_OPERSTATE).map(|(_, value)| value)
+        });
+        if state == Some(&[OPERSTATE_UP]) {
+            // It shows as up a moment before its queue is in place, and what is sent in between is lost. Both happen
+            // under one lock of the kernel, which this order has to wait for.
+            return up(netlink, index);
         }
         if Instant::now() >= deadline {
             return Err(io::Error::from_raw_os_error(libc::ENETDOWN));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Waits until the kernel listens to the multicast group by which neighbours ask for an IPv6 address (RFC 4291,
+/// 2.7.1). It joins later than the interface runs, and a first question that is missed costs a second. In a lab
+/// without IPv6 there is nothing to wait for.
+fn wait_until_solicited(netlink: &mut Netlink, ip: Ipv6Addr) {
+    const IFA_MULTICAST: u16 = 7;
+    let mut group = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0];
+    group[13..].copy_from_slice(&ip.octets()[13..]);
+    let deadline = Instant::now() + CARRIER_PATIENCE;
+    let has = |body: &[u8], wanted: &[u8], kind: u16| {
+        attributes(body.get(8..).unwrap_or_default()).any(|(k, value)| k == kind && value == wanted)
+    };
+    let family = [libc::AF_INET6 as u8, 0, 0, 0, 0, 0, 0, 0];
+    while Instant::now() < deadline {
+        let addresses = netlink.dump(libc::RTM_GETADDR, &family).unwrap_or_default();
+        let Some((_, address)) = addresses.iter().find(|(_, body)| has(body, &ip.octets(), IFA_ADDRESS))
+        else {
+            return;
+        };
+        // A tentative address does not answer for itself yet, even without duplicate detection.
+        let tentative = address.get(2).is_some_and(|flags| u32::from(*flags) & libc::IFA_F_TENTATIVE != 0);
+        match netlink.dump(libc::RTM_GETMULTICAST, &family) {
+            Ok(groups) if tentative || !groups.iter().any(|(_, body)| has(body, &group, IFA_MULTICAST)) => {}
+            _ => return,
         }
         std::thread::sleep(Duration::from_millis(1));
     }

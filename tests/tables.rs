@@ -15,7 +15,13 @@ fn active<'a>(table: &'a Header, header: &'a [u8]) -> impl Iterator<Item = &'sta
 /// Headers with every value of every field that decides about others.
 fn variants(table: &Header) -> Vec<Vec<u8>> {
     let mut all = vec![table.blank()];
-    for field in table.leaves().filter_map(|f| f.when).map(|w| w.field) {
+    for when in table.leaves().filter_map(|f| f.when) {
+        for &value in when.is {
+            let mut header = table.blank();
+            assert!(bits::set(&mut header, when.field.bits, u128::from(value)));
+            all.push(header);
+        }
+        let field = when.field;
         for value in 0..=bits::max_value(field.bits.width.min(8)) {
             let mut header = table.blank();
             assert!(bits::set(&mut header, field.bits, value));

@@ -40,12 +40,24 @@ pub struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List the interfaces: name, index, MAC, addresses, MTU, state
+    Interfaces(InterfacesArgs),
     /// Build a packet from notation and print its bytes
     Craft(CraftArgs),
     /// Read a pcap or pcapng file
     Read(ReadArgs),
     /// The field reference: each key with its label, width and the document that defines it
     Fields(FieldsArgs),
+    /// What is permitted on this machine, what is not, and how to change that
+    Doctor,
+}
+
+/// `rawbench interfaces`.
+#[derive(Debug, clap::Args)]
+pub struct InterfacesArgs {
+    /// Print each interface as one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `rawbench craft`.
@@ -114,7 +126,8 @@ impl Args {
         if file.as_os_str() == "-" || file.exists() {
             return None;
         }
-        notation::nearest(file.to_str()?, ["craft", "read", "fields", "help"].into_iter())
+        let known = ["interfaces", "craft", "read", "fields", "doctor", "help"];
+        notation::nearest(file.to_str()?, known.into_iter())
     }
 }
 

@@ -6,7 +6,9 @@
 pub mod args;
 pub mod checksum_text;
 pub mod craft;
+pub mod doctor;
 pub mod fields;
+pub mod interfaces;
 pub mod json;
 pub mod keys;
 pub mod output;
@@ -17,11 +19,17 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::engine::Access;
+use crate::net::{self, Startup};
 use args::{Args, Command};
 use output::{Failure, Outcome};
 
 /// Runs the program and gives its exit status.
 pub fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(status) = net::hidden_main(&words) {
+        return status;
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -41,8 +49,15 @@ fn run(args: &Args) -> Outcome {
         Some(Command::Craft(craft)) => craft::run(craft),
         Some(Command::Read(read)) => read::run(read),
         Some(Command::Fields(fields)) => fields::run(fields),
+        Some(Command::Interfaces(interfaces)) => interfaces::run(interfaces, &Access::new(start()?)),
+        Some(Command::Doctor) => doctor::run(&start()?),
         None => window(args),
     }
+}
+
+/// Splits off the companion and puts down every privilege; before any thread.
+fn start() -> Result<Startup, Failure> {
+    net::startup().map_err(Failure::failed)
 }
 
 /// A build without the feature `window` has the subcommands only.

@@ -5,8 +5,8 @@ use std::io::Write;
 use super::Packet;
 use super::list::difference;
 use crate::cli::keys::{FrameKey, Meaning};
-use crate::wire::bits;
 use crate::wire::dissect::{Dissection, dissect};
+use crate::wire::items::{self, ItemSpan};
 use crate::wire::table::{Field, Header};
 use crate::wire::value;
 use crate::wire::view::{LayerView, Located};
@@ -36,7 +36,7 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<Str
     match *meaning {
         Meaning::Frame(key) => frame(key, packet).into_iter().collect(),
         Meaning::Field { header, key, scale } => {
-            views(header).filter_map(|v| v.field(key).map(|f| scaled(&f, scale, bytes))).collect()
+            views(header).filter_map(|v| shown(&v, &v.field(key)?, scale)).collect()
         }
         Meaning::Ends { header, keys } => views(header)
             .flat_map(|v| keys.into_iter().filter_map(move |k| v.field(k)))
@@ -49,35 +49,74 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<Str
             .map(|range| value::hex_plain(bytes.get(range).unwrap_or_default()))
             .collect(),
         Meaning::Payload(header) => {
-            views(header).map(|v| v.payload()).filter(|p| !p.is_empty()).map(value::hex_plain).collect()
+            // Wireshark takes what a reset carries for a diagnostic text (RFC 9293 section 3.5.3).
+            let payloads = views(header).filter(|v| !v.is_set("flags.reset")).map(|v| v.payload());
+            payloads.filter(|p| !p.is_empty()).map(value::hex_plain).collect()
         }
         Meaning::PayloadLength(header) => {
-            views(header).filter(whole).map(|v| v.payload_len().to_string()).collect()
+            let lengths = views(header).filter(|v| !v.layer().quoted).filter_map(|v| payload_len(&v, packet));
+            lengths.map(|length| length.to_string()).collect()
         }
     }
 }
 
-/// Whether the fixed part of the header is there.
-fn whole(view: &LayerView<'_>) -> bool {
-    view.layer().len >= view.layer().header.min_len()
+/// Bytes behind the header as the packet had them on the wire: what a short capture cut counts, what a length field only
+/// claims does not.
+fn payload_len(view: &LayerView<'_>, packet: &Packet<'_>) -> Option<usize> {
+    let layer = view.layer();
+    let header = usize::try_from(view.number("hdr_len")?).ok()?;
+    let here = layer.end - layer.start;
+    let cut = packet.entry.original.saturating_sub(packet.entry.captured) as usize;
+    (here + layer.declared.saturating_sub(here).min(cut)).checked_sub(header)
 }
 
 fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
     let mut all = Vec::new();
     for span in view.items() {
+        // After the end of the list Wireshark goes on as long as zeros follow.
+        let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
+        if std::ptr::eq(span.item, &items::PADDING) {
+            if key == "option_kind" {
+                all.extend(rest.iter().take_while(|&&b| b == 0).map(|_| "0".to_owned()));
+            }
+            continue;
+        }
+        let span = cut_option(view, &span).unwrap_or(span);
         let fields = span.fields().into_iter().filter(|(_, _, f, _)| f.key == key);
         all.extend(fields.map(|(_, _, field, bits)| value::text(field, view.bytes, bits)));
     }
     all
 }
 
-/// The value in the unit that the name stands for: `tcp.hdr_len` in bytes, `tcp.data_offset` in words.
-fn scaled(located: &Located, scale: u32, bytes: &[u8]) -> String {
-    let field: &Field = located.field;
-    if scale == field.scale {
-        return located.text(bytes);
+/// The option that a short capture cut, as its kind: the fields that are wholly there still speak.
+fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
+    let list = view.layer().header.items?;
+    let is_cut = view.layer().declared > view.layer().end - view.layer().start;
+    if !is_cut || !std::ptr::eq(span.item, &items::MALFORMED) {
+        return None;
     }
-    bits::get(bytes, located.bits).map(|v| (v * u128::from(scale)).to_string()).unwrap_or_default()
+    let kind = view.bytes.get(span.range.start).copied();
+    let item = list.items.iter().find(|i| i.kind == kind).unwrap_or(list.unknown);
+    Some(ItemSpan { item, range: span.range.clone(), problem: None })
+}
+
+/// The value as tshark prints it: in the unit that the name stands for (`tcp.hdr_len` in bytes, `tcp.data_offset` in
+/// words), and left out where Wireshark leaves it out.
+fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> {
+    let field: &Field = located.field;
+    let layer = view.layer();
+    let stored = located.stored(view.bytes);
+    match (layer.header.key, field.key) {
+        // Within a quoted packet there is only the key without "raw".
+        ("tcp", "seq_raw") if layer.quoted => None,
+        // Below 1536 it is a length (IEEE 802.3 clause 3.2.6).
+        ("eth", "type") if stored.is_some_and(|v| v < 0x600) => None,
+        ("icmp", "length") if stored == Some(0) => None,
+        // A boolean of three bits.
+        ("tcp", "flags.res") => stored.map(|v| u8::from(v != 0).to_string()),
+        _ if scale == field.scale => Some(located.text(view.bytes)),
+        _ => stored.map(|v| (v * u128::from(scale)).to_string()),
+    }
 }
 
 fn frame(key: FrameKey, packet: &Packet<'_>) -> Option<String> {

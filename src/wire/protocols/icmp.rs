@@ -39,16 +39,33 @@ static UNREACHABLE: &[&str] = &[
     "precedence cutoff in effect",
 ];
 
+/// Type and code in one, for what only one code of a type has.
+const TYPE_AND_CODE: Field = Field::group("type_and_code", "Type and Code", 0, 16);
+
 const fn of(is: &'static [u64]) -> When {
     When { field: &TYPE, is, not: false }
 }
 
-const ECHO: When = of(&[0, 8, 13, 14]);
-const UNREACH: When = of(&[3]);
-const EXCEEDED: When = of(&[11]);
+/// Echo, timestamp, information and address mask (RFC 792, RFC 950) have an identifier and a sequence number.
+const ECHO: When = of(&[0, 8, 13, 14, 15, 16, 17, 18]);
+/// Destination unreachable, time exceeded and parameter problem say the length of what they quote (RFC 4884).
+const SAYS_LENGTH: When = of(&[3, 11, 12]);
+const UNUSED_FIRST: When = of(&[3, 11]);
 const PARAMETER: When = of(&[12]);
+const FRAGMENTATION_NEEDED: When = When { field: &TYPE_AND_CODE, is: &[0x0304], not: false };
+const UNREACHABLE_OTHERWISE: When = When { field: &TYPE_AND_CODE, is: &UNREACHABLE_CODES, not: false };
 const REDIRECT: When = of(&[5]);
-const OTHER: When = When { field: &TYPE, is: &[0, 3, 5, 8, 11, 12, 13, 14], not: true };
+const OTHER: When = When { field: &TYPE, is: &[0, 3, 5, 8, 11, 12, 13, 14, 15, 16, 17, 18], not: true };
+/// Destination unreachable with every code but "fragmentation needed".
+static UNREACHABLE_CODES: [u64; 255] = {
+    let mut codes = [0; 255];
+    let mut i = 0;
+    while i < 255 {
+        codes[i] = 0x0300 + i as u64 + (i >= 4) as u64;
+        i += 1;
+    }
+    codes
+};
 /// The types whose payload is the beginning of the packet that caused them.
 const QUOTES: When = of(&[3, 4, 5, 11, 12]);
 
@@ -65,24 +82,15 @@ pub static HEADER: Header = Header {
             .computed(Compute::Checksum { coverage: Coverage::Message, zero_is_none: false }),
         Field::number("ident", "Identifier", 32, 16).alias(&[("id", 1)]).default(1).when(ECHO),
         Field::number("seq", "Sequence Number", 48, 16).default(1).when(ECHO),
-        Field::hex("unused", "Unused", 32, 8).when(UNREACH),
-        Field::number("length", "Length of Quoted Packet", 40, 8)
-            .scale(4)
-            .when(UNREACH)
-            .reference("RFC 4884"),
-        Field::number("mtu", "Next-Hop MTU", 48, 16).when(UNREACH).reference("RFC 1191"),
-        Field::hex("unused", "Unused", 32, 8).when(EXCEEDED),
-        Field::number("length", "Length of Quoted Packet", 40, 8)
-            .scale(4)
-            .when(EXCEEDED)
-            .reference("RFC 4884"),
-        Field::hex("unused2", "Unused", 48, 16).when(EXCEEDED),
+        Field::hex("unused8", "Unused", 32, 8).when(UNUSED_FIRST),
         Field::number("pointer", "Pointer", 32, 8).when(PARAMETER),
-        Field::number("length", "Length of Quoted Packet", 40, 8)
-            .scale(4)
-            .when(PARAMETER)
+        Field::number("length", "Length of Quoted Packet in Words", 40, 8)
+            .short("Length")
+            .when(SAYS_LENGTH)
             .reference("RFC 4884"),
-        Field::hex("unused2", "Unused", 48, 16).when(PARAMETER),
+        Field::number("mtu", "Next-Hop MTU", 48, 16).when(FRAGMENTATION_NEEDED).reference("RFC 1191"),
+        Field::hex("unused16", "Unused", 48, 16).when(UNREACHABLE_OTHERWISE),
+        Field::hex("unused16", "Unused", 48, 16).when(of(&[11, 12])),
         Field::ipv4("redir_gw", "Gateway Address", 32).when(REDIRECT),
         Field::hex("rest", "Rest of Header", 32, 32).when(OTHER),
     ],

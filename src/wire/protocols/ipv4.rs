@@ -39,8 +39,7 @@ const FLAGS: Field = Field::group("flags", "Flags", 48, 3);
 const RB: Field = Field::flag("flags.rb", "Reserved Bit", 48).short("R").letter('r');
 const DF: Field = Field::flag("flags.df", "Don't Fragment", 49).short("DF").letter('D');
 const MF: Field = Field::flag("flags.mf", "More Fragments", 50).short("MF").letter('M');
-const FRAG_OFFSET: Field =
-    Field::number("frag_offset", "Fragment Offset", 51, 13).scale(8).alias(&[("frag", 8)]);
+const FRAG_OFFSET: Field = Field::number("frag_offset", "Fragment Offset", 51, 13).alias(&[("frag", 8)]);
 const TTL: Field = Field::number("ttl", "Time to Live", 64, 8).default(64);
 const PROTO: Field = Field::number("proto", "Protocol", 72, 8)
     .names(&[
@@ -163,7 +162,7 @@ pub static HEADER: Header = Header {
 };
 
 fn info(view: &LayerView<'_>) -> String {
-    let offset = view.number("frag_offset").unwrap_or(0);
+    let offset = view.number("frag").unwrap_or(0);
     if offset > 0 || view.is_set("flags.mf") {
         let end = offset + view.payload_len() as u128;
         let last = if view.is_set("flags.mf") { "" } else { ", the last" };

@@ -1,0 +1,334 @@
+//! Crafted packets equal scapy's, byte for byte.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail this way")]
+
+#[path = "common/cli.rs"]
+mod cli;
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use cli::{Dice, python_with_scapy, rawbench_with, run, stderr, stdout};
+
+/// Reads a scapy expression a line, writes its bytes.
+const SCRIPT: &str = "
+import sys
+from scapy.all import Ether, IP, TCP, UDP, ICMP, Raw, IPOption_NOP, IPOption_EOL
+for line in sys.stdin:
+    print(bytes(eval(line)).hex(' ').upper())
+";
+
+/// The same packet in both languages.
+#[derive(Default)]
+struct Twin {
+    ours: Vec<String>,
+    scapys: Vec<String>,
+}
+
+impl Twin {
+    fn layer(&mut self, name: &str, scapy: &str, fields: &Fields) {
+        self.ours.push(format!("{name}({})", fields.ours.join(", ")));
+        self.scapys.push(format!("{scapy}({})", fields.scapys.join(", ")));
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    ours: Vec<String>,
+    scapys: Vec<String>,
+}
+
+impl Fields {
+    fn both(&mut self, key: &str, scapy: &str, value: u64) {
+        self.ours.push(format!("{key}={value}"));
+        self.scapys.push(format!("{scapy}={value}"));
+    }
+
+    fn text(&mut self, key: &str, scapy: &str, value: &str) {
+        self.ours.push(format!("{key}={value}"));
+        self.scapys.push(format!("{scapy}='{value}'"));
+    }
+
+    /// Sometimes a value, sometimes what comes by itself.
+    fn maybe(&mut self, dice: &mut Dice, key: &str, scapy: &str, max: u64) {
+        if dice.one_in(3) {
+            let value = dice.number(max);
+            self.both(key, scapy, value);
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn address(dice: &mut Dice) -> String {
+    std::net::Ipv4Addr::from(dice.number(u64::from(u32::MAX)) as u32).to_string()
+}
+
+fn mac(dice: &mut Dice) -> String {
+    dice.bytes(6).iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":")
+}
+
+fn ethernet(dice: &mut Dice, twin: &mut Twin) {
+    let mut fields = Fields::default();
+    let (src, dst) = (mac(dice), mac(dice));
+    fields.text("src", "src", &src);
+    fields.text("dst", "dst", &dst);
+    fields.maybe(dice, "type", "type", 0xffff);
+    twin.layer("eth", "Ether", &fields);
+}
+
+/// `pin_length`: scapy's pseudo header follows a pinned total length, ours the bytes that are there.
+fn ip(dice: &mut Dice, twin: &mut Twin, pin_length: bool) {
+    let mut fields = Fields::default();
+    let (src, dst) = (address(dice), address(dice));
+    fields.text("src", "src", &src);
+    fields.text("dst", "dst", &dst);
+    fields.maybe(dice, "version", "version", 15);
+    fields.maybe(dice, "dsfield", "tos", 255);
+    fields.both("id", "id", dice.number(0xffff));
+    fields.maybe(dice, "flags", "flags", 7);
+    fields.maybe(dice, "ttl", "ttl", 255);
+    if dice.one_in(4) {
+        let words = dice.number(0x1fff);
+        let ours =
+            if dice.one_in(2) { format!("frag={}", words * 8) } else { format!("frag_offset={words}") };
+        fields.ours.push(ours);
+        fields.scapys.push(format!("frag={words}"));
+    }
+    if dice.one_in(6) {
+        fields.maybe(dice, "proto", "proto", 255);
+        fields.maybe(dice, "checksum", "chksum", 0xffff);
+    }
+    if pin_length {
+        fields.maybe(dice, "len", "len", 0xffff);
+        fields.maybe(dice, "ihl", "ihl", 15);
+    }
+    if dice.one_in(3) {
+        ip_options(dice, &mut fields);
+    }
+    twin.layer("ip", "IP", &fields);
+}
+
+fn option(kind: u8, data: &str) -> String {
+    if data.is_empty() { format!("opt({kind})") } else { format!("opt({kind}, {data})") }
+}
+
+fn ip_options(dice: &mut Dice, fields: &mut Fields) {
+    let (mut ours, mut scapys, mut used) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..dice.below(6) {
+        let len = dice.below(9);
+        if used + len + 2 > 40 {
+            break;
+        }
+        if dice.one_in(3) {
+            ours.push("nop".to_owned());
+            scapys.push("IPOption_NOP()".to_owned());
+            used += 1;
+            continue;
+        }
+        let (kind, data) = (dice.pick(&[7u8, 30, 68, 130, 148, 255]), hex(&dice.bytes(len)));
+        ours.push(option(kind, &data));
+        scapys.push(format!("Raw(bytes([{kind}, {}]) + bytes.fromhex('{data}'))", len + 2));
+        used += len + 2;
+    }
+    fields.ours.push(format!("options=[{}]", ours.join(", ")));
+    fields.scapys.push(format!("options=[{}]", scapys.join(", ")));
+}
+
+fn tcp(dice: &mut Dice, twin: &mut Twin) {
+    let mut fields = Fields::default();
+    fields.both("srcport", "sport", dice.number(0xffff));
+    fields.both("dstport", "dport", dice.number(0xffff));
+    fields.both("seq", "seq", dice.number(u64::from(u32::MAX)));
+    fields.both("ack", "ack", dice.number(u64::from(u32::MAX)));
+    fields.both("window", "window", dice.number(0xffff));
+    let flags = dice.number(0xfff);
+    fields.ours.push(format!("flags={flags}"));
+    fields.scapys.push(format!("reserved={}, flags={}", flags >> 9, flags & 0x1ff));
+    fields.maybe(dice, "urgent_pointer", "urgptr", 0xffff);
+    if dice.one_in(6) {
+        fields.maybe(dice, "data_offset", "dataofs", 15);
+        fields.maybe(dice, "checksum", "chksum", 0xffff);
+    }
+    if !dice.one_in(3) {
+        tcp_options(dice, &mut fields);
+    }
+    twin.layer("tcp", "TCP", &fields);
+}
+
+fn tcp_options(dice: &mut Dice, fields: &mut Fields) {
+    let (mut ours, mut scapys, mut used) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..dice.below(7) {
+        let word = |dice: &mut Dice| dice.number(u64::from(u32::MAX));
+        let (a, b, len) = match dice.below(8) {
+            0 => (format!("mss({0})", dice.number(0xffff)), "MSS", 4),
+            1 => (format!("wscale({0})", dice.number(255)), "WScale", 3),
+            2 => ("sackOK".to_owned(), "SAckOK", 2),
+            3 => (format!("ts({}, {})", word(dice), word(dice)), "Timestamp", 10),
+            4 => (format!("sack({}-{})", word(dice), word(dice)), "SAck", 10),
+            5 => (format!("sack({}-{}, {}-{})", word(dice), word(dice), word(dice), word(dice)), "SAck", 18),
+            6 => {
+                let count = dice.below(6);
+                let data = hex(&dice.bytes(count));
+                (option(dice.pick(&[66u8, 67, 200, 255]), &data), "", count + 2)
+            }
+            _ => ("nop".to_owned(), "NOP", 1),
+        };
+        if used + len > 40 {
+            continue;
+        }
+        used += len;
+        scapys.push(scapy_option(&a, b));
+        ours.push(a);
+    }
+    if dice.one_in(5) && used < 40 {
+        ours.push("eol".into());
+        scapys.push("('EOL', None)".into());
+    }
+    fields.ours.push(format!("options=[{}]", ours.join(", ")));
+    fields.scapys.push(format!("options=[{}]", scapys.join(", ")));
+}
+
+/// scapy's tuple for one of our options.
+fn scapy_option(ours: &str, name: &str) -> String {
+    let inside = ours.split_once('(').map_or("", |(_, rest)| rest.trim_end_matches(')'));
+    match name {
+        "NOP" => "('NOP', None)".into(),
+        "SAckOK" => "('SAckOK', b'')".into(),
+        "SAck" => format!("('SAck', ({}))", inside.replace('-', ", ")),
+        "Timestamp" => format!("('Timestamp', ({inside}))"),
+        "" => {
+            let (kind, data) = inside.split_once(", ").unwrap_or((inside, ""));
+            format!("({kind}, bytes.fromhex('{data}'))")
+        }
+        _ => format!("('{name}', {inside})"),
+    }
+}
+
+fn udp(dice: &mut Dice, twin: &mut Twin) {
+    let mut fields = Fields::default();
+    fields.both("srcport", "sport", dice.number(0xffff));
+    fields.both("dstport", "dport", dice.number(0xffff));
+    if dice.one_in(6) {
+        fields.maybe(dice, "length", "len", 0xffff);
+        fields.maybe(dice, "checksum", "chksum", 0xffff);
+    }
+    twin.layer("udp", "UDP", &fields);
+}
+
+fn icmp(dice: &mut Dice, twin: &mut Twin) {
+    let mut fields = Fields::default();
+    let kind = dice.pick(&[0u64, 3, 5, 8, 11, 12]);
+    fields.both("type", "type", kind);
+    let code = if kind == 3 && dice.one_in(2) { 4 } else { dice.number(255) };
+    fields.both("code", "code", code);
+    match kind {
+        0 | 8 => {
+            fields.both("ident", "id", dice.number(0xffff));
+            fields.both("seq", "seq", dice.number(0xffff));
+        }
+        3 if code == 4 => fields.both("mtu", "nexthopmtu", dice.number(0xffff)),
+        3 => fields.both("unused16", "nexthopmtu", dice.number(0xffff)),
+        5 => {
+            let gateway = address(dice);
+            fields.text("redir_gw", "gw", &gateway);
+        }
+        12 => fields.both("pointer", "ptr", dice.number(255)),
+        _ => {}
+    }
+    if matches!(kind, 3 | 11 | 12) {
+        fields.both("length", "length", dice.number(255));
+    }
+    fields.maybe(dice, "checksum", "chksum", 0xffff);
+    twin.layer("icmp", "ICMP", &fields);
+    if kind != 0 && kind != 8 && dice.one_in(2) {
+        ip(dice, twin, false);
+        udp(dice, twin);
+    }
+}
+
+fn payload(dice: &mut Dice, twin: &mut Twin) {
+    // Odd lengths, and more than 255 bytes: where home-made checksums go wrong.
+    let count = match dice.below(6) {
+        0 => 0,
+        1 => 255 + dice.below(1300),
+        _ => 1 + dice.below(64),
+    };
+    if count > 0 {
+        let data = if dice.one_in(8) { vec![0xff; count] } else { dice.bytes(count) };
+        twin.ours.push(format!("hex({})", hex(&data)));
+        twin.scapys.push(format!("Raw(bytes.fromhex('{}'))", hex(&data)));
+    }
+}
+
+fn packet(dice: &mut Dice) -> Twin {
+    let mut twin = Twin::default();
+    if dice.one_in(3) {
+        ethernet(dice, &mut twin);
+    }
+    let upper = dice.below(9);
+    ip(dice, &mut twin, matches!(upper, 0 | 1));
+    match upper {
+        0 => {}
+        1 => icmp(dice, &mut twin),
+        2 | 3 => udp(dice, &mut twin),
+        4 => {
+            ip(dice, &mut twin, false);
+            tcp(dice, &mut twin);
+        }
+        _ => tcp(dice, &mut twin),
+    }
+    payload(dice, &mut twin);
+    twin
+}
+
+#[test]
+fn a_thousand_random_headers_equal_scapys() {
+    let Some(python) = python_with_scapy() else { return };
+    let mut dice = Dice::new(0x5ca9_0001);
+    let twins: Vec<Twin> = (0..1_000).map(|_| packet(&mut dice)).collect();
+    let ours: String = twins.iter().map(|t| t.ours.join("/") + "\n").collect();
+    let scapys: String = twins.iter().map(|t| t.scapys.join("/") + "\n").collect();
+    let crafted = rawbench_with(&["craft", "-", "--hex"], ours.as_bytes());
+    assert!(crafted.status.success(), "{}", stderr(&crafted));
+    let built = run(Command::new(python).args(["-c", SCRIPT]), scapys.as_bytes());
+    assert!(built.status.success(), "{}", stderr(&built));
+    let (crafted, built) = (stdout(&crafted), stdout(&built));
+    assert_eq!(crafted.lines().count(), twins.len());
+    assert_eq!(built.lines().count(), twins.len());
+    let mut wrong = String::new();
+    for ((ours, scapys), twin) in crafted.lines().zip(built.lines()).zip(&twins) {
+        if ours != scapys {
+            let _ = writeln!(wrong, "{}\n  ours   {ours}\n  scapy's {scapys}", twin.ours.join("/"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_sum_of_zero_goes_out_as_scapy_sends_it() {
+    let Some(python) = python_with_scapy() else { return };
+    // The payload word makes the sum all ones: 0 for TCP, all ones for UDP, where 0 means "none".
+    let mut ours = String::new();
+    let mut scapys = String::new();
+    for (name, scapy) in [("udp", "UDP"), ("tcp", "TCP")] {
+        let probe = format!("ip(src=1.2.3.4, dst=5.6.7.8)/{name}(srcport=1, dstport=2)/hex(0000)");
+        let crafted = stdout(&rawbench_with(&["craft", &probe, "--hex"], b""));
+        let bytes = cli::bytes(&crafted);
+        let at = if name == "udp" { 26 } else { 36 };
+        let word = hex(&bytes[at..at + 2]);
+        let _ = writeln!(ours, "ip(src=1.2.3.4, dst=5.6.7.8)/{name}(srcport=1, dstport=2)/hex({word})");
+        let window = if name == "tcp" { ", flags=0, window=64240" } else { "" };
+        let _ = writeln!(
+            scapys,
+            "IP(src='1.2.3.4', dst='5.6.7.8', id=0)/{scapy}(sport=1, dport=2{window})/Raw(bytes.fromhex('{word}'))"
+        );
+    }
+    let crafted = stdout(&rawbench_with(&["craft", "-", "--hex"], ours.as_bytes()));
+    let built = stdout(&run(Command::new(python).args(["-c", SCRIPT]), scapys.as_bytes()));
+    assert_eq!(crafted, built);
+    let sums: Vec<_> = crafted.lines().map(cli::bytes).collect();
+    assert_eq!(sums[0][26..28], [0xff, 0xff]);
+    assert_eq!(sums[1][36..38], [0, 0]);
+}

@@ -1,0 +1,323 @@
+//! `read -e` prints what tshark 4.0 prints with `-T fields`, for every key that both have.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail this way")]
+
+#[path = "common/cli.rs"]
+mod cli;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::process::Command;
+
+use cli::{Dice, bytes, has_tshark, rawbench, rawbench_with, run, stderr, stdout, write_pcap};
+
+/// Keys that Wireshark does not have: parts of a header that it shows as text or not at all.
+const OWN: &[&str] = &[
+    "icmp.rest",
+    "icmp.unused16",
+    "icmp.unused8",
+    "ip.options",
+    "ip.opt.data",
+    "tcp.flags.control",
+    "tcp.flags.ecn",
+];
+
+/// No other dissector, and no memory of earlier packets: `read -e` speaks of a packet's own headers.
+const TSHARK: &[&str] = &[
+    "-n",
+    "--disable-protocol",
+    "ALL",
+    "--enable-protocol",
+    "frame",
+    "--enable-protocol",
+    "eth",
+    "--enable-protocol",
+    "ethertype",
+    "--enable-protocol",
+    "raw",
+    "--enable-protocol",
+    "ip",
+    "--enable-protocol",
+    "icmp",
+    "--enable-protocol",
+    "tcp",
+    "--enable-protocol",
+    "udp",
+    "--enable-protocol",
+    "data",
+    "-o",
+    "ip.defragment:FALSE",
+    "-o",
+    "ip.tso_support:FALSE",
+    "-o",
+    "tcp.desegment_tcp_streams:FALSE",
+    "-o",
+    "tcp.relative_sequence_numbers:FALSE",
+    "-T",
+    "fields",
+];
+
+fn keys() -> Vec<String> {
+    let listed = stdout(&rawbench(&["fields"]));
+    let all: BTreeSet<_> =
+        listed.lines().filter_map(|l| l.split_whitespace().next()).map(str::to_owned).collect();
+    all.into_iter().collect()
+}
+
+fn shared_keys() -> Vec<String> {
+    keys().into_iter().filter(|k| !OWN.contains(&k.as_str())).collect()
+}
+
+fn craft(notations: &[String]) -> Vec<Vec<u8>> {
+    let crafted = rawbench_with(&["craft", "-", "--hex"], (notations.join("\n") + "\n").as_bytes());
+    assert!(crafted.status.success(), "{}", stderr(&crafted));
+    stdout(&crafted).lines().map(bytes).collect()
+}
+
+/// How near the two must be.
+#[derive(Clone, Copy, PartialEq)]
+enum Demand {
+    /// The same text.
+    Equal,
+    /// All that tshark prints, and perhaps more: tshark reads some headers as a whole and shows nothing of a cut or
+    /// impossible one, where rawbench shows each field that is wholly there.
+    AtLeast,
+}
+
+impl Demand {
+    fn met(self, ours: &str, theirs: &str) -> bool {
+        // tshark's word for an option list that is wholly cut off.
+        let theirs = if theirs == "<MISSING>" { "" } else { theirs };
+        let mut all = ours.split(',');
+        ours == theirs
+            || self == Self::AtLeast && (theirs.is_empty() || theirs.split(',').all(|t| all.any(|o| o == t)))
+    }
+}
+
+/// The lines of both programs for these packets and keys, packet by packet and key by key.
+fn compare(link_type: u32, packets: &[(Vec<u8>, usize)], demand: Demand, but: &[&str]) -> String {
+    let keys: Vec<String> = shared_keys().into_iter().filter(|k| !but.contains(&k.as_str())).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("packets.pcap");
+    write_pcap(&path, link_type, packets);
+    let path = path.to_str().unwrap();
+    let named: Vec<&str> = keys.iter().flat_map(|k| ["-e", k.as_str()]).collect();
+    let ours = rawbench(&[&["read", path], named.as_slice()].concat());
+    assert!(ours.status.success(), "{}", stderr(&ours));
+    let theirs = run(Command::new("tshark").arg("-r").arg(path).args(TSHARK).args(&named), b"");
+    assert!(theirs.status.success(), "{}", stderr(&theirs));
+    let (ours, theirs) = (stdout(&ours), stdout(&theirs));
+    assert_eq!(ours.lines().count(), packets.len());
+    assert_eq!(theirs.lines().count(), packets.len());
+    let mut wrong: BTreeMap<&str, (usize, String)> = BTreeMap::new();
+    for ((a, b), (bytes, original)) in ours.lines().zip(theirs.lines()).zip(packets) {
+        for ((key, a), b) in keys.iter().zip(a.split('\t')).zip(b.split('\t')) {
+            if !demand.met(a, b) {
+                let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+                let text = format!("  ours   '{a}'\n  theirs '{b}'\n  of {original} bytes: {hex}\n");
+                wrong.entry(key).or_insert((0, text)).0 += 1;
+            }
+        }
+    }
+    wrong.iter().fold(String::new(), |mut all, (key, (count, first))| {
+        let _ = write!(all, "{key} differs {count} times, first:\n{first}");
+        all
+    })
+}
+
+fn whole(packets: Vec<Vec<u8>>) -> Vec<(Vec<u8>, usize)> {
+    packets.into_iter().map(|p| (p.clone(), p.len())).collect()
+}
+
+/// Each packet cut at each byte, as a small snap length does.
+fn cut(packets: &[Vec<u8>]) -> Vec<(Vec<u8>, usize)> {
+    packets.iter().flat_map(|p| (1..=p.len()).map(|n| (p[..n].to_vec(), p.len()))).collect()
+}
+
+/// Notations with everything that the tables have.
+fn samples() -> Vec<String> {
+    let ip = "ip(src=10.1.2.3, dst=10.77.0.2";
+    let quoted = format!("{ip}, ttl=1)/tcp(srcport=4711, dstport=443, seq=4026531841, flags=S)");
+    [
+        format!("{ip}, id=0xbeef, flags=D, dsfield=0xb9)/tcp(srcport=40000, dstport=81, seq=1, ack=2, flags=S.)"),
+        format!("{ip})/tcp(flags=FPUEWe, urgent_pointer=9, options=[mss(1460), sackOK, ts(7, 8), nop, wscale(7)])/\"hello\""),
+        format!("{ip})/tcp(flags=0xfff, options=[sack(1-2, 3-4), nop, nop])/zero(33)"),
+        format!("{ip})/tcp(flags=0, options=[opt(66, de ad be ef), eol])"),
+        format!("{ip})/tcp(flags=., options=[nop, eol])/\"x\""),
+        format!("{ip})/tcp(options=[opt(66), opt(67, 01)])"),
+        format!("{ip})/tcp(options=[mss(7), eol, nop, mss(9)])"),
+        format!("{ip})/tcp(flags=R, seq=9)/\"why\""),
+        format!("{ip})/udp(srcport=53001, dstport=9999)/\"hello\""),
+        format!("{ip})/udp(srcport=1, dstport=2)"),
+        format!("{ip})/udp(srcport=1, dstport=2, checksum=0)/\"odd\""),
+        format!("{ip})/icmp(type=8, ident=513, seq=7)/\"abcdefgh\""),
+        format!("{ip})/icmp(type=0, ident=1, seq=65535)"),
+        format!("{ip})/icmp(type=3, code=3)/{quoted}"),
+        format!("{ip})/icmp(type=3, code=4, mtu=1400)/{quoted}"),
+        format!("{ip})/icmp(type=11, code=0)/{ip})/udp(srcport=33434, dstport=33435)/\"12345678\""),
+        format!("{ip})/icmp(type=5, code=1, redir_gw=10.0.0.254)/{ip})/udp(srcport=9, dstport=10)"),
+        format!("{ip})/icmp(type=12, code=0, pointer=20, length=10)/{quoted}"),
+        format!("{ip})/icmp(type=11, code=1, length=8)/{quoted}"),
+        format!("{ip})/icmp(type=17, ident=3, seq=4)/zero(4)"),
+        format!("{ip})/icmp(type=4, code=0)/{quoted}"),
+        format!("{ip})/icmp(type=13, ident=3, seq=4)/zero(12)"),
+        format!("{ip})/icmp(type=40, code=2)/\"what\""),
+        format!("{ip}, flags=M)/udp(srcport=1, dstport=2)/zero(24)"),
+        format!("{ip}, frag_offset=1480)/zero(16)"),
+        format!("{ip}, proto=6, frag_offset=8, flags=M)/zero(24)"),
+        format!("{ip}, options=[nop, nop, eol])/tcp(flags=S)"),
+        format!("{ip}, options=[opt(148, 00 00), nop])/udp/\"q\""),
+        format!("{ip})/ip(src=192.0.2.1, dst=192.0.2.2)/tcp(flags=S)"),
+        format!("{ip}, proto=253)/\"something\""),
+        format!("{ip})"),
+    ]
+    .into()
+}
+
+fn in_ethernet(notations: &[String]) -> Vec<String> {
+    let eth = "eth(src=02:00:00:00:00:01, dst=ff:ff:ff:ff:ff:ff)";
+    notations.iter().map(|n| format!("{eth}/{n}")).collect()
+}
+
+#[test]
+fn every_key_has_wiresharks_name() {
+    if !has_tshark() {
+        return;
+    }
+    let listed = stdout(&run(Command::new("tshark").args(["-G", "fields"]), b""));
+    let known: BTreeSet<&str> =
+        listed.lines().filter(|l| l.starts_with("F\t")).filter_map(|l| l.split('\t').nth(2)).collect();
+    assert!(known.len() > 100_000, "tshark lists only {} fields", known.len());
+    let unknown: Vec<String> = shared_keys().into_iter().filter(|k| !known.contains(k.as_str())).collect();
+    assert!(unknown.is_empty(), "Wireshark has no {unknown:?}");
+    let stale: Vec<_> = OWN.iter().filter(|k| known.contains(*k)).collect();
+    assert!(stale.is_empty(), "Wireshark has {stale:?}: compare them too");
+}
+
+#[test]
+fn whole_packets() {
+    if !has_tshark() {
+        return;
+    }
+    let packets = craft(&samples());
+    let wrong = compare(101, &whole(packets), Demand::Equal, &[]);
+    assert!(wrong.is_empty(), "{wrong}");
+    let mut frames = craft(&in_ethernet(&samples()));
+    // A length in the place of the type.
+    frames.extend([craft(&["eth(type=46)/zero(46)".into()]).remove(0)]);
+    // Padding to the least length of an Ethernet frame.
+    frames.iter_mut().for_each(|f| f.resize(f.len().max(60), 0));
+    let wrong = compare(1, &whole(frames), Demand::Equal, &[]);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn packets_cut_at_every_byte() {
+    if !has_tshark() {
+        return;
+    }
+    // Of a SACK block cut in its middle tshark shows the left edge.
+    let but = ["tcp.options.sack_le"];
+    let wrong = compare(1, &cut(&craft(&in_ethernet(&samples()))), Demand::AtLeast, &but);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// A notation with random values in every field that does not change what the packet is.
+fn random_notation(dice: &mut Dice) -> String {
+    let word = |dice: &mut Dice| dice.number(u64::from(u32::MAX));
+    let short = |dice: &mut Dice| dice.number(0xffff);
+    let address = |dice: &mut Dice| std::net::Ipv4Addr::from(dice.number(u64::from(u32::MAX)) as u32);
+    let (src, dst) = (address(dice), address(dice));
+    let upper = match dice.below(3) {
+        // A reset carries no payload for Wireshark but a cause: the samples have one.
+        0 => format!(
+            "tcp(srcport={}, dstport={}, seq={}, ack={}, flags={}, window={}, checksum={}, urgent_pointer={}, \
+             options=[{}])",
+            short(dice),
+            short(dice),
+            word(dice),
+            word(dice),
+            dice.number(0xfff),
+            short(dice),
+            short(dice),
+            short(dice),
+            dice.pick(&[
+                "",
+                "mss(1), nop, wscale(9)",
+                "ts(5, 6)",
+                "sack(1-2, 3-4, 5-6)",
+                "sackOK, eol",
+                "opt(70, 01)"
+            ])
+        ),
+        1 => format!("udp(srcport={}, dstport={}, checksum={})", short(dice), short(dice), short(dice)),
+        _ => format!(
+            "icmp(type={}, code={}, ident={}, seq={})",
+            dice.pick(&[0, 8]),
+            dice.number(255),
+            short(dice),
+            short(dice)
+        ),
+    };
+    let size = dice.below(40);
+    format!(
+        "ip(src={src}, dst={dst}, dsfield={}, id={}, ttl={}, checksum={}, flags={}, options=[{}])/{upper}/random({size})",
+        dice.number(255),
+        short(dice),
+        dice.number(255),
+        short(dice),
+        dice.pick(&[0, 2, 4, 6]),
+        dice.pick(&["", "nop, nop, nop, eol", "opt(148, 00 00)"])
+    )
+}
+
+#[test]
+fn random_packets() {
+    if !has_tshark() {
+        return;
+    }
+    let mut dice = Dice::new(0x7a4c_0002);
+    let notations: Vec<String> = (0..1_000).map(|_| random_notation(&mut dice)).collect();
+    let wrong = compare(101, &whole(craft(&notations)), Demand::Equal, &[]);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn packets_of_a_short_snap_length() {
+    if !has_tshark() {
+        return;
+    }
+    let long = [
+        "tcp(flags=P., seq=5, options=[nop, nop, ts(1, 2)])",
+        "udp",
+        "icmp(type=8)",
+        "icmp(type=3, code=3)/ip(dst=1.2.3.4)/udp",
+    ];
+    let long: Vec<String> =
+        long.iter().map(|l| format!("ip(src=10.1.2.3, dst=10.77.0.2)/{l}/zero(300)")).collect();
+    let packets: Vec<_> =
+        craft(&in_ethernet(&long)).into_iter().map(|p| (p[..96].to_vec(), p.len())).collect();
+    let wrong = compare(1, &packets, Demand::Equal, &[]);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn damaged_packets() {
+    if !has_tshark() {
+        return;
+    }
+    let mut dice = Dice::new(0x7a4c_0001);
+    let sound = craft(&samples());
+    let damaged = (0..3_000).map(|i| {
+        let mut packet = sound[i % sound.len()].clone();
+        for _ in 0..=dice.below(3) {
+            let at = 1 + dice.below(packet.len().min(60) - 1);
+            packet[at] = dice.number(255) as u8;
+        }
+        packet
+    });
+    // tshark takes what an ICMP error quotes for IPv4 whatever its version says, and the rest of the packet for UDP's
+    // payload whatever its length says; the extended echo of RFC 8335 has no table here.
+    let but = ["ip.version", "udp.payload", "icmp.ident"];
+    let wrong = compare(228, &whole(damaged.collect()), Demand::AtLeast, &but);
+    assert!(wrong.is_empty(), "{wrong}");
+}

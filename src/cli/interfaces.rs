@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::args::InterfacesArgs;
 use super::json;
-use super::output::{self, Outcome};
-use crate::engine::{Access, Interface, Place};
+use super::output::{self, Failure, Outcome};
+use crate::net::{self, Door, Interface};
 use crate::wire::value;
 
 #[derive(Serialize)]
@@ -40,12 +40,13 @@ impl Line {
     }
 }
 
-/// Runs it.
+/// Runs it. It needs no privilege, and so no companion.
 ///
 /// # Errors
 /// The system's reason, or standard output fails.
-pub fn run(args: &InterfacesArgs, access: &Access) -> Outcome {
-    let lines: Vec<Line> = access.interfaces(&Place::Host)?.iter().map(Line::new).collect();
+pub fn run(args: &InterfacesArgs) -> Outcome {
+    let found = net::interfaces(&Door::unprivileged()).map_err(Failure::failed)?;
+    let lines: Vec<Line> = found.iter().map(Line::new).collect();
     let mut out = output::out();
     let widest = lines.iter().map(|l| l.name.chars().count()).max().unwrap_or(0);
     for line in &lines {

@@ -1,6 +1,7 @@
 //! What can be typed behind `rawbench`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -40,12 +41,28 @@ pub struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List the interfaces: name, index, MAC, addresses, MTU, state
+    Interfaces(InterfacesArgs),
     /// Build a packet from notation and print its bytes
     Craft(CraftArgs),
+    /// Send a packet and report the answers
+    Send(SendArgs),
+    /// Print or record packets as they come
+    Capture(CaptureArgs),
     /// Read a pcap or pcapng file
     Read(ReadArgs),
     /// The field reference: each key with its label, width and the document that defines it
     Fields(FieldsArgs),
+    /// What is permitted on this machine, what is not, and how to change that
+    Doctor,
+}
+
+/// `rawbench interfaces`.
+#[derive(Debug, clap::Args)]
+pub struct InterfacesArgs {
+    /// Print each interface as one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `rawbench craft`.
@@ -69,6 +86,115 @@ pub struct CraftArgs {
     /// Layers and fields, warnings, bytes
     #[arg(long, group = "form")]
     pub json: bool,
+}
+
+/// Where one works.
+#[derive(Debug, Default, clap::Args)]
+pub struct PlaceArgs {
+    /// Work inside the lab: a private network on this machine, without any privilege
+    #[arg(long, group = "place")]
+    pub lab: bool,
+    /// Work inside this network namespace: a name in /run/netns, or the number of a process in it
+    #[arg(long, value_name = "NAME|PID", group = "place")]
+    pub netns: Option<String>,
+}
+
+/// `rawbench send`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  rawbench send --lab 'ip(dst=10.77.0.2)/tcp(srcport=40000, dstport=80, flags=S)'\n\n\
+                  Times are the kernel's: when it saw the packet go out and the answer come in. In --json lines \
+                  `frame` begins with the IP header, also with -i."
+)]
+pub struct SendArgs {
+    /// The packet, such as 'ip(dst=10.77.0.2)/tcp(dstport=80, flags=S)'
+    pub notation: String,
+    /// Send at the link layer on this interface; an Ethernet header is added where there is none (default: a raw IP
+    /// socket, which the kernel routes)
+    #[arg(short, value_name = "IFACE")]
+    pub interface: Option<String>,
+    /// How many packets, at most 1000 a second
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: u64,
+    /// How long to wait for answers after the last packet; ends early when all have answered; 0: only the summary
+    /// (default: 1 for a single packet, else 0)
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub wait: Option<Duration>,
+    /// Record the exchange: pcap when the name ends in .pcap, else pcapng
+    #[arg(short = 'w', value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// A line of JSON for each packet that was answered or timed out, then one for the summary
+    #[arg(long)]
+    pub json: bool,
+    /// Where one works
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// An IP protocol that a raw socket receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum IpProtocol {
+    /// 1
+    Icmp,
+    /// 6
+    Tcp,
+    /// 17
+    Udp,
+}
+
+impl IpProtocol {
+    /// Its number (IANA).
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Icmp => 1,
+            Self::Tcp => 6,
+            Self::Udp => 17,
+        }
+    }
+}
+
+/// `rawbench capture`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Ctrl-C ends it, prints its summary and leaves every file complete.")]
+pub struct CaptureArgs {
+    /// The interface to capture on at the link layer, or any
+    #[arg(short, value_name = "IFACE", default_value = "any")]
+    pub interface: String,
+    /// What comes in at the IP layer for this protocol, reassembled, from the IP header on (repeatable)
+    #[arg(long, value_name = "PROTOCOL", conflicts_with = "interface")]
+    pub ip: Vec<IpProtocol>,
+    /// Keep this many bytes of a packet (0: all)
+    #[arg(short, value_name = "BYTES", default_value_t = 0)]
+    pub snap: usize,
+    /// Not promiscuous: only what is for this machine
+    #[arg(short = 'p')]
+    pub not_promiscuous: bool,
+    /// End after this many packets
+    #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// End after this time
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub duration: Option<Duration>,
+    /// Write pcapng (FILE.pcap: pcap; -: to standard output) and print nothing
+    #[arg(short = 'w', value_name = "FILE", group = "form")]
+    pub write: Option<PathBuf>,
+    /// Print the bytes that the socket gave, one line of upper-case hex pairs for each packet
+    #[arg(long, group = "form")]
+    pub hex: bool,
+    /// Print each packet as one line of JSON
+    #[arg(long, group = "form")]
+    pub json: bool,
+    /// Where one works
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// A time in seconds, with a fraction or without.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 =
+        text.parse().map_err(|_| "a number of seconds is needed, such as 1 or 0.5".to_owned())?;
+    Duration::try_from_secs_f64(number).map_err(|_| "it must be 0 or more, and less than 2^64".to_owned())
 }
 
 /// `rawbench read`.
@@ -114,7 +240,8 @@ impl Args {
         if file.as_os_str() == "-" || file.exists() {
             return None;
         }
-        notation::nearest(file.to_str()?, ["craft", "read", "fields", "help"].into_iter())
+        let known = ["interfaces", "craft", "send", "capture", "read", "fields", "doctor", "help"];
+        notation::nearest(file.to_str()?, known.into_iter())
     }
 }
 

@@ -70,7 +70,7 @@ fn word_lines(text: &mut String, work: &Work, sum: &mut u64) {
     let odd = if covered.len().is_multiple_of(2) { "" } else { ", a zero byte added" };
     let _ = writeln!(
         text,
-        "  covered: {} bytes from {} on, {} words{odd}; [ ] the checksum itself, taken as 0",
+        "  covered: {} bytes from {} on, {} words{odd}; [] the checksum, as 0",
         covered.len(),
         covered.start,
         work.words.len(),

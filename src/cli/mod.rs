@@ -4,13 +4,18 @@
 //! call or the notation is wrong, 3 the privilege to open a raw socket is missing.
 
 pub mod args;
+pub mod capture;
 pub mod checksum_text;
 pub mod craft;
+pub mod doctor;
 pub mod fields;
+pub mod interfaces;
 pub mod json;
 pub mod keys;
+pub mod live;
 pub mod output;
 pub mod read;
+pub mod send;
 pub mod sources;
 
 use std::process::ExitCode;
@@ -20,7 +25,7 @@ use clap::Parser;
 
 use crate::app::{Start, spool_directory};
 use crate::engine::Access;
-use crate::net;
+use crate::net::{self, Startup};
 use args::{Args, Command};
 use output::{Failure, Outcome};
 
@@ -53,8 +58,17 @@ fn run(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
         Some(Command::Craft(craft)) => craft::run(craft),
         Some(Command::Read(read)) => read::run(read),
         Some(Command::Fields(fields)) => fields::run(fields),
+        Some(Command::Interfaces(interfaces)) => interfaces::run(interfaces),
+        Some(Command::Doctor) => doctor::run(&start()?),
+        Some(Command::Send(send)) => send::run(send, &Access::new(start()?)),
+        Some(Command::Capture(capture)) => capture::run(capture, &Access::new(start()?)),
         None => window(args, open, begun),
     }
+}
+
+/// Splits off the companion and puts down every privilege; before any thread.
+fn start() -> Result<Startup, Failure> {
+    net::startup().map_err(Failure::failed)
 }
 
 /// A build without the feature `window` has the subcommands only.
@@ -66,9 +80,8 @@ fn window(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
         )));
     }
     if let Some(open) = open {
-        let startup = net::startup().map_err(Failure::failed)?;
         let start = Start {
-            access: Access::new(startup),
+            access: Access::new(start()?),
             file: args.file.clone(),
             interface: args.interface.clone(),
             capture: args.start,

@@ -2,10 +2,15 @@
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 
+use crate::engine;
+
 /// It failed while running.
 pub const FAILED: u8 = 1;
 /// The call, the notation or the filter is wrong.
 pub const WRONG_CALL: u8 = 2;
+
+/// The privilege to open a raw socket is missing.
+pub const NO_PRIVILEGE: u8 = 3;
 
 /// A run's exit status, or why it ended early.
 pub type Outcome = Result<u8, Failure>;
@@ -57,6 +62,20 @@ impl From<io::Error> for Failure {
             return Self::ClosedPipe;
         }
         Self::failed(anyhow::Error::new(error).context("cannot write to standard output"))
+    }
+}
+
+impl From<engine::Failure> for Failure {
+    fn from(failure: engine::Failure) -> Self {
+        let mut text = failure.text.clone();
+        for (number, (what, command)) in (1..).zip(&failure.ways) {
+            // The text may name the ways already: then once is enough.
+            if !failure.text.contains(command) {
+                text += &format!("\n  {number}. {what}: {command}");
+            }
+        }
+        let status = if failure.is_privilege() { NO_PRIVILEGE } else { FAILED };
+        Self::Message { status, error: anyhow::Error::msg(text) }
     }
 }
 

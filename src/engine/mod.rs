@@ -6,11 +6,18 @@
 //! so that the recorder never waits for the viewer.
 
 mod control;
+mod exchange;
+mod heads;
+mod job;
+mod probe;
 mod recorder;
 mod sources;
 mod transmitter;
 
 pub use control::{Engine, Event, Order, Waker};
+pub use exchange::{Answer, Exchange, Record, Seen};
+pub use job::{Happened, Job, MOST_PER_SECOND, Summary};
+pub use probe::{AnswerKind, Probe};
 pub use recorder::{Counters, End, Recorder, Recording, Sink, Stop, Tap};
 pub use sources::{Access, Failure, Listen, Neighbourhood, Source, Via};
 

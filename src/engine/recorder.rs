@@ -240,6 +240,7 @@ impl Recorder {
             statistics: Vec::new(),
             counters: self.counters(),
             left: self.packets,
+            snap: self.snap,
         };
         let mut end = self.record(&mut work, sink, wake);
         self.count_drops();
@@ -273,7 +274,7 @@ impl Recorder {
         loop {
             for tap in &self.taps {
                 if self.stop.load(Ordering::Relaxed) {
-                    return End::Stopped;
+                    return self.drain(&mut batch, work, sink);
                 }
                 let mut timeout = if dirty { WAKE_EVERY } else { patience };
                 if let Some(deadline) = deadline {
@@ -303,6 +304,29 @@ impl Recorder {
                 dirty = false;
             }
         }
+    }
+
+    /// Takes what the sockets held when the recorder was stopped, and nothing that came later.
+    fn drain(&self, batch: &mut Batch, work: &mut Work, sink: &mut dyn Sink) -> End {
+        let stopped_ns = now_ns();
+        for tap in &self.taps {
+            loop {
+                match tap.receive(batch, Duration::ZERO) {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) => return End::Failed(error.into()),
+                }
+                match work.take(batch, sink) {
+                    Ok(false) => {}
+                    Ok(true) => return End::Reached,
+                    Err(failure) => return End::Failed(failure),
+                }
+                if batch.packets().last().is_none_or(|packet| packet.time_ns > stopped_ns) {
+                    break;
+                }
+            }
+        }
+        End::Stopped
     }
 
     fn count_drops(&self) {
@@ -364,6 +388,7 @@ struct Work {
     statistics: Vec<InterfaceStatistics>,
     counters: Arc<Counters>,
     left: Option<u64>,
+    snap: usize,
 }
 
 impl Work {
@@ -399,7 +424,9 @@ impl Work {
                     None if packet.interface == 0 => "ip".into(),
                     None => format!("if{}", packet.interface),
                 };
-                let number = sink.interface(&InterfaceInfo::new(name, link_type(packet.hatype)))?;
+                let snap_length = u32::try_from(self.snap).unwrap_or(u32::MAX);
+                let info = InterfaceInfo::new(name, link_type(packet.hatype));
+                let number = sink.interface(&InterfaceInfo { snap_length, ..info })?;
                 self.numbers.insert(key, number);
                 self.statistics.push(InterfaceStatistics {
                     interface: number,
@@ -433,7 +460,7 @@ impl Work {
 }
 
 /// The link type of an interface's packets (tcpdump.org/linktypes) by its ARPHRD number (linux/if_arp.h).
-fn link_type(hatype: u16) -> LinkType {
+pub(super) fn link_type(hatype: u16) -> LinkType {
     match hatype {
         1 | 772 => LinkType::ETHERNET,
         // PPP without its header, tunnels, raw IP.
@@ -445,7 +472,7 @@ fn link_type(hatype: u16) -> LinkType {
     }
 }
 
-fn now_ns() -> u64 {
+pub(super) fn now_ns() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -159,6 +159,45 @@ impl Access {
         Ok(())
     }
 
+    /// What the system knows about the way to `destination` over one interface, whatever the route says.
+    pub fn neighbourhood_on(
+        &self,
+        place: &Place,
+        interface: &Interface,
+        destination: IpAddr,
+    ) -> Neighbourhood {
+        let mut found = Neighbourhood { interface: Some(interface.clone()), ..Neighbourhood::default() };
+        if let Err(failure) = self.explore_on(place, interface, destination, &mut found) {
+            found.problem = Some(failure.text);
+        }
+        found
+    }
+
+    fn explore_on(
+        &self,
+        place: &Place,
+        interface: &Interface,
+        to: IpAddr,
+        found: &mut Neighbourhood,
+    ) -> Result<(), Failure> {
+        let door = self.reading_door(place)?;
+        // Without a route, or with one over another interface, the destination is looked for on the link itself.
+        let route = net::route(&door, to).ok().filter(|route| route.interface == interface.index);
+        let same_family = |ip: &IpAddr| ip.is_ipv4() == to.is_ipv4();
+        let first = || interface.addresses.iter().map(|a| a.ip).find(same_family);
+        found.source = route.map(|r| r.source).or_else(first);
+        let next_hop = route.and_then(|r| r.gateway).unwrap_or(to);
+        found.neighbour = net::neighbour(&door, interface.index, next_hop)?;
+        if found.neighbour.is_none() {
+            found.problem = Some(format!(
+                "nobody on {} says that it is {next_hop}, so the link-layer destination stays zero: name it with \
+                 eth(dst=…)",
+                interface.name
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether raw sockets can be had on this machine itself.
     #[must_use]
     pub fn host_is_open(&self) -> bool {

@@ -1,6 +1,8 @@
 //! Sending: sockets that are opened once for each way out.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::craft::Draft;
 
@@ -33,9 +35,47 @@ enum Socket {
 #[derive(Default)]
 pub struct Transmitter {
     open: Option<(Place, Via, Socket)>,
+    keep_times: bool,
+    /// What the sends of the open socket were called, in their order.
+    names: VecDeque<u64>,
+    /// The kernel's number of the first of them.
+    first: u32,
 }
 
 impl Transmitter {
+    /// One that keeps the kernel's times of sending, where a raw IP socket can tell them. They have to be fetched with
+    /// [`Transmitter::sent_times`].
+    #[must_use]
+    pub fn with_times() -> Self {
+        Self { keep_times: true, ..Self::default() }
+    }
+
+    /// Calls the frame that was sent last by a name, for [`Transmitter::sent_times`].
+    pub fn name_last(&mut self, name: u64) {
+        if self.keep_times && matches!(&self.open, Some((.., Socket::Ip(..)))) {
+            self.names.push_back(name);
+        }
+    }
+
+    /// Fetches the times of sending that are known by now: name and nanoseconds since 1970.
+    pub fn sent_times(&mut self) -> Vec<(u64, u64)> {
+        let mut times = Vec::new();
+        let Some((.., Socket::Ip(socket, _))) = &self.open else { return times };
+        if !self.keep_times {
+            return times;
+        }
+        while let Ok(Some(sent)) = socket.sent_at(Duration::ZERO) {
+            let at = sent.number.wrapping_sub(self.first);
+            let name = usize::try_from(at).ok().and_then(|at| self.names.get(at).copied());
+            let Some(name) = name else { continue };
+            times.push((name, sent.time_ns));
+            // They come in the order of the sends: those before it were lost.
+            self.names.drain(..=at as usize);
+            self.first = sent.number.wrapping_add(1);
+        }
+        times
+    }
+
     /// Sends a frame.
     ///
     /// # Errors
@@ -56,6 +96,12 @@ impl Transmitter {
             Some(kept) => self.open.insert(kept),
             None => {
                 let socket = open(access, place, via, v6)?;
+                self.names.clear();
+                self.first = 0;
+                if let (Socket::Ip(socket, _), true) = (&socket, self.keep_times) {
+                    // Where the system refuses it, the packet socket's times are all there is.
+                    self.keep_times = socket.keep_send_times().is_ok();
+                }
                 self.open.insert((place.clone(), via.clone(), socket))
             }
         };

@@ -11,17 +11,32 @@ use crate::wire::summary;
 /// Those of `out`.
 pub fn write(packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
     let row = summary::row(packet.link_type(), packet.bytes);
-    let time = if packet.entry.has_time() { relative(packet) } else { "-".into() };
+    let time = packet.entry.has_time().then(|| relative(packet.entry.timestamp_ns, packet.first_ns));
+    write_row(packet.number, time.as_deref().unwrap_or("-"), packet.entry.original, &row, out)
+}
+
+/// Writes a row of a list.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_row(
+    number: usize,
+    time: &str,
+    length: u32,
+    row: &summary::Row,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
     let line = format!(
-        "{:>6} {time:>11} {:<15} {:<15} {:<8} {:>5} {}",
-        packet.number, row.source, row.destination, row.protocol, packet.entry.original, row.info
+        "{number:>6} {time:>11} {:<15} {:<15} {:<8} {length:>5} {}",
+        row.source, row.destination, row.protocol, row.info
     );
     writeln!(out, "{}", line.trim_end())
 }
 
 /// Seconds since the first packet with six digits, which cut and do not round: no packet comes before its time.
-fn relative(packet: &Packet<'_>) -> String {
-    let (sign, ns) = difference(packet.entry.timestamp_ns, packet.first_ns);
+#[must_use]
+pub fn relative(time_ns: u64, first_ns: u64) -> String {
+    let (sign, ns) = difference(time_ns, first_ns);
     format!("{sign}{}.{:06}", ns / 1_000_000_000, ns % 1_000_000_000 / 1000)
 }
 

@@ -1,7 +1,7 @@
 //! `rawbench read`: packets of a capture file as rows, values, trees, hex, notation or JSON.
 
-mod list;
-mod packet_json;
+pub mod list;
+pub mod packet_json;
 mod tree;
 mod values;
 

@@ -20,7 +20,7 @@ struct Line<'a> {
     link_type: u32,
     /// On the wire.
     length: u32,
-    captured: u32,
+    captured: usize,
     source: String,
     destination: String,
     protocol: &'static str,
@@ -40,27 +40,63 @@ struct StopLine {
     why: String,
 }
 
-/// Writes the line.
+/// A packet and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Captured<'a> {
+    /// Position, from 1 on.
+    pub number: usize,
+    /// Nanoseconds since 1970, where there is a time.
+    pub time_ns: Option<u64>,
+    /// Name of the interface.
+    pub interface: Option<&'a str>,
+    /// As capture files number it.
+    pub link_type: u32,
+    /// Length on the wire.
+    pub length: u32,
+    /// The transport checksum was left to the card.
+    pub left_to_card: bool,
+    /// The bytes that were kept.
+    pub bytes: &'a [u8],
+}
+
+/// Writes the line of a packet of a file.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn write(packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
-    let bytes = packet.bytes;
-    let found = dissect(packet.link_type(), bytes);
-    let row = summary::row_of(bytes, &found);
-    let hex = |range: std::ops::Range<usize>| value::hex_pairs(bytes.get(range).unwrap_or_default());
-    let line = Line {
+    let captured = Captured {
         number: packet.number,
         time_ns: packet.entry.has_time().then_some(packet.entry.timestamp_ns),
         interface: packet.interface.and_then(|i| i.name.as_deref()),
         link_type: packet.link_type(),
         length: packet.entry.original,
-        captured: packet.entry.captured,
+        left_to_card: packet.left_to_card(),
+        bytes: packet.bytes,
+    };
+    write_captured(&captured, out)
+}
+
+/// Writes the line of any packet.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_captured(packet: &Captured<'_>, out: &mut impl Write) -> std::io::Result<()> {
+    let bytes = packet.bytes;
+    let found = dissect(packet.link_type, bytes);
+    let row = summary::row_of(bytes, &found);
+    let hex = |range: std::ops::Range<usize>| value::hex_pairs(bytes.get(range).unwrap_or_default());
+    let line = Line {
+        number: packet.number,
+        time_ns: packet.time_ns,
+        interface: packet.interface,
+        link_type: packet.link_type,
+        length: packet.length,
+        captured: bytes.len(),
         source: row.source,
         destination: row.destination,
         protocol: row.protocol,
         info: row.info,
-        layers: json::captured_layers(bytes, &found.layers, packet.left_to_card()),
+        layers: json::captured_layers(bytes, &found.layers, packet.left_to_card),
         payload: hex(found.payload.clone()),
         trailer: hex(found.trailer.clone()),
         stop: found.stop.map(|s| StopLine { at: s.at, why: s.why }),

@@ -1,0 +1,306 @@
+//! `rawbench send`: a packet goes out, its answers are reported.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::args::SendArgs;
+use super::output::{self, FAILED, Failure, Out, Outcome, WRONG_CALL};
+use super::sources::System;
+use super::{json, live};
+use crate::craft::Draft;
+use crate::engine::{self, Access, Answer, Happened, Job, Summary, Via};
+use crate::wire::notation::{self, Part};
+use crate::wire::{summary, value};
+
+/// LINKTYPE_RAW: an answer's bytes begin with its IP header.
+const RAW: u32 = 101;
+
+/// Runs it.
+///
+/// # Errors
+/// The notation is wrong, the privilege is missing, the system has no way to the destination, a file or standard
+/// output fails.
+pub fn run(args: &SendArgs, access: &Access) -> Outcome {
+    let draft = match Draft::from_notation(&args.notation, &mut System::default()) {
+        Ok(draft) => draft,
+        Err(error) => {
+            output::message(&error.render(&args.notation));
+            return Ok(WRONG_CALL);
+        }
+    };
+    let via = match &args.interface {
+        Some(name) => Via::Link(name.clone()),
+        None => Via::Ip,
+    };
+    if args.interface.is_none() && draft.network_layer().is_none() {
+        return Err(Failure::wrong_call(
+            "the packet has no IP header, so the kernel cannot route it: begin with ip(dst=…), or name an interface with \
+             -i IFACE to send it at the link layer"
+                .into(),
+        ));
+    }
+    if args.write.as_deref() == Some(Path::new("-")) {
+        return Err(Failure::wrong_call("-w takes the name of a file: answers go to standard output".into()));
+    }
+    let mut job = Job::prepare(access, args.place.place(), via.clone(), draft)?;
+    job.count = args.count;
+    let wait = if args.count == 1 { Duration::from_secs(1) } else { Duration::ZERO };
+    job.wait = args.wait.unwrap_or(wait);
+    job.write = args.write.clone();
+    warn(args, &job, &via);
+    let stop = Arc::new(AtomicBool::new(false));
+    let interrupted = Arc::clone(&stop);
+    live::on_interrupt(move || interrupted.store(true, Ordering::Relaxed))?;
+    let mut report =
+        Report { out: output::out(), json: args.json, wait: job.wait, closed: false, no_time: 0 };
+    let done = job.run(access, &stop, &mut |happened| report.tell(&happened))?;
+    report.end(&done)
+}
+
+/// What a person should know before the packet goes out, on standard error.
+fn warn(args: &SendArgs, job: &Job, via: &Via) {
+    for note in &job.notes {
+        output::message(&format!("note: {note}"));
+    }
+    let draft = job.draft();
+    if *via == Via::Ip {
+        for overwrite in draft.overwrites().into_iter().filter(|o| o.changes) {
+            let pinned = draft.override_of(overwrite.path).is_some();
+            if pinned || is_named(args, draft, overwrite.path) {
+                let text = overwrite.text;
+                output::message(&format!("warning: {}: {text}; -i IFACE sends it as it is", overwrite.key));
+            }
+        }
+    }
+    if !args.json {
+        for warning in draft.warnings() {
+            let layer = draft.layers().get(warning.layer).map_or("", |l| l.header.short);
+            output::message(&format!("warning: {layer}: {}", warning.text));
+        }
+    }
+}
+
+/// Whether the notation names a field, so that its value is meant and not a default.
+fn is_named(args: &SendArgs, draft: &Draft, path: crate::wire::view::Path) -> bool {
+    let Some(found) = draft.locate(path) else { return false };
+    let parts = notation::parse(&args.notation).unwrap_or_default();
+    let mut layers = parts.iter().filter_map(|part| match part {
+        Part::Layer { args, .. } => Some(args),
+        _ => None,
+    });
+    layers
+        .nth(path.layer)
+        .is_some_and(|args| args.iter().any(|arg| found.field.scale_for(&arg.key.text).is_some()))
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Line<'a> {
+    Answer {
+        index: usize,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sent_ns: Option<u64>,
+        received_ns: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        rtt_ns: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        flags: Option<&'a str>,
+        kind: &'static str,
+        from: IpAddr,
+        frame: String,
+    },
+    Timeout {
+        index: usize,
+    },
+    Summary {
+        sent: u64,
+        answered: u64,
+        seconds: f64,
+        pps: f64,
+        errors: u64,
+    },
+}
+
+/// Prints what happens.
+struct Report {
+    out: Out,
+    json: bool,
+    wait: Duration,
+    /// Whoever read standard output has gone.
+    closed: bool,
+    /// Answers to packets whose sending the kernel did not show.
+    no_time: u64,
+}
+
+impl Report {
+    fn tell(&mut self, happened: &Happened) -> Result<(), engine::Failure> {
+        if let Happened::NotSent(_, failure) = happened {
+            // Without the privilege the way ends in the exit status; here a socket was there.
+            output::message(&format!("rawbench: {}", failure.text));
+            return Ok(());
+        }
+        if let Happened::Answer(answer) = happened {
+            self.no_time += u64::from(answer.sent_ns.is_none());
+        }
+        let written = if self.json { self.json_line(happened) } else { self.text_line(happened) };
+        written.and_then(|()| self.out.flush()).map_err(|error| {
+            self.closed |= error.kind() == std::io::ErrorKind::BrokenPipe;
+            engine::Failure::new(format!("cannot write to standard output: {error}"))
+        })
+    }
+
+    fn json_line(&mut self, happened: &Happened) -> std::io::Result<()> {
+        let line = match happened {
+            Happened::Answer(answer) => Line::Answer {
+                index: answer.index + 1,
+                sent_ns: answer.sent_ns,
+                received_ns: answer.received_ns,
+                rtt_ns: answer.rtt_ns(),
+                flags: answer.flags.as_deref(),
+                kind: answer.kind.name(),
+                from: answer.from,
+                frame: value::hex_pairs(&answer.packet),
+            },
+            Happened::Timeout(index) => Line::Timeout { index: index + 1 },
+            Happened::Duplicate(..) | Happened::KernelReset | Happened::NotSent(..) => return Ok(()),
+        };
+        json::write_line(&line, &mut self.out)
+    }
+
+    fn text_line(&mut self, happened: &Happened) -> std::io::Result<()> {
+        match happened {
+            Happened::Answer(answer) => self.answer_text(answer),
+            Happened::Timeout(index) => {
+                let wait = self.wait.as_secs_f64();
+                writeln!(self.out, "{:>6} no answer within {wait} s of the last packet", index + 1)
+            }
+            Happened::Duplicate(index, kind) => {
+                writeln!(self.out, "{:>6} {:<16} once more: a duplicate", index + 1, kind.name())
+            }
+            Happened::KernelReset | Happened::NotSent(..) => Ok(()),
+        }
+    }
+
+    fn answer_text(&mut self, answer: &Answer) -> std::io::Result<()> {
+        let row = summary::row(RAW, &answer.packet);
+        let rtt = answer.rtt_ns().map_or_else(|| "?".into(), duration);
+        writeln!(
+            self.out,
+            "{:>6} {:<16} {rtt:>11}  {:<15} {:<5} {}",
+            answer.index + 1,
+            answer.kind.name(),
+            answer.from,
+            row.protocol,
+            row.info
+        )
+    }
+
+    fn end(mut self, done: &Summary) -> Outcome {
+        if self.closed {
+            return Err(Failure::ClosedPipe);
+        }
+        if self.json {
+            let Summary { sent, answered, seconds, errors, .. } = *done;
+            json::write_line(
+                &Line::Summary { sent, answered, seconds, pps: done.pps(), errors },
+                &mut self.out,
+            )?;
+        } else {
+            writeln!(self.out, "{}", summary_text(done))?;
+        }
+        self.out.flush()?;
+        if self.no_time > 0 {
+            output::message(&format!(
+                "note: the kernel did not show when {} of the answered packets went out, so their round-trip time is not \
+                 known",
+                self.no_time
+            ));
+        }
+        if done.kernel_resets > 0 {
+            output::message(&format!(
+                "note: the kernel of this machine sent {} reset{} to the other end: it knows nothing of a connection that \
+                 was made by hand",
+                done.kernel_resets,
+                if done.kernel_resets == 1 { "" } else { "s" }
+            ));
+        }
+        if let Some(recorded) = &done.recorded {
+            output::message(recorded);
+        }
+        match &done.failure {
+            Some(failure) => Err(failure.clone().into()),
+            None if done.errors > 0 => Ok(FAILED),
+            None => Ok(0),
+        }
+    }
+}
+
+fn summary_text(done: &Summary) -> String {
+    let mut text = format!("{} sent, {} answered", done.sent, done.answered);
+    if done.duplicates > 0 {
+        text += &format!(", {} duplicates", done.duplicates);
+    }
+    if done.errors > 0 {
+        text += &format!(", {} not sent", done.errors);
+    }
+    if done.sent > 1 {
+        text += &format!(", {:.3} s, {:.1} packets a second", done.seconds, done.pps());
+    }
+    if done.stopped {
+        text += " (stopped)";
+    }
+    text
+}
+
+/// A time as a person reads it.
+fn duration(ns: u64) -> String {
+    let amount = ns as f64;
+    match ns {
+        0..1_000_000 => format!("{:.1} µs", amount / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.3} ms", amount / 1e6),
+        _ => format!("{:.3} s", amount / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit_that_fits() {
+        assert_eq!(duration(84_120), "84.1 µs");
+        assert_eq!(duration(1_500_000), "1.500 ms");
+        assert_eq!(duration(2_000_000_000), "2.000 s");
+    }
+
+    #[test]
+    fn lines_are_those_of_the_contract() {
+        let text = |line: &Line<'_>| serde_json::to_string(line).unwrap();
+        assert_eq!(text(&Line::Timeout { index: 2 }), r#"{"event":"timeout","index":2}"#);
+        let summary = Line::Summary { sent: 2, answered: 1, seconds: 1.0, pps: 2.0, errors: 0 };
+        assert_eq!(
+            text(&summary),
+            r#"{"event":"summary","sent":2,"answered":1,"seconds":1.0,"pps":2.0,"errors":0}"#
+        );
+        let answer = Line::Answer {
+            index: 1,
+            sent_ns: Some(5),
+            received_ns: 7,
+            rtt_ns: Some(2),
+            flags: Some("S."),
+            kind: "syn-ack",
+            from: IpAddr::from([10, 77, 0, 2]),
+            frame: "45 00".into(),
+        };
+        assert_eq!(
+            text(&answer),
+            r#"{"event":"answer","index":1,"sent_ns":5,"received_ns":7,"rtt_ns":2,"flags":"S.","kind":"syn-ack","from":"10.77.0.2","frame":"45 00"}"#
+        );
+    }
+}

@@ -1,0 +1,368 @@
+//! The rules by which an answer is an answer, on golden packets and near the edge of the sequence space.
+
+use proptest::prelude::*;
+use rawbench::cli::sources::System;
+use rawbench::craft::Draft;
+use rawbench::engine::{AnswerKind, Exchange, Probe, Record, Seen};
+use rawbench::wire::value::hex_pairs;
+
+const RAW: u32 = 101;
+const ETHERNET: u32 = 1;
+
+/// The bytes of a packet in notation.
+fn packet(notation: &str) -> Vec<u8> {
+    match Draft::from_notation(notation, &mut System::default()) {
+        Ok(draft) => draft.bytes().to_vec(),
+        Err(error) => panic!("{}", error.render(notation)),
+    }
+}
+
+/// Bytes of an IP packet from us.
+fn out(transport: &str) -> Vec<u8> {
+    packet(&format!("ip(src=10.77.0.1, dst=10.77.0.2, id=7)/{transport}"))
+}
+
+/// Bytes of an IP packet to us.
+fn back(transport: &str) -> Vec<u8> {
+    packet(&format!("ip(src=10.77.0.2, dst=10.77.0.1)/{transport}"))
+}
+
+fn judge(probe: &[u8], reply: &[u8]) -> Option<AnswerKind> {
+    Probe::of(RAW, probe).judge(RAW, reply)
+}
+
+/// A TCP segment from us to port 80.
+fn ours(rest: &str) -> Vec<u8> {
+    out(&format!("tcp(srcport=40000, dstport=80, {rest})"))
+}
+
+/// A TCP segment from port 80 to us.
+fn theirs(rest: &str) -> Vec<u8> {
+    back(&format!("tcp(srcport=80, dstport=40000, {rest})"))
+}
+
+/// An ICMP message of this type that quotes as much of a packet; from a router.
+fn error(kind: u8, code: u8, quoted: &[u8], bytes: usize) -> Vec<u8> {
+    let quote = hex_pairs(&quoted[..bytes.min(quoted.len())]);
+    let head = format!("ip(src=10.9.9.9, dst=10.77.0.1)/icmp(type={kind}, code={code})");
+    packet(&format!("{head}/hex({quote})"))
+}
+
+#[test]
+fn a_syn_is_answered_by_the_syn_ack_that_acknowledges_it() {
+    let syn = ours("seq=1000, flags=S");
+    assert_eq!(judge(&syn, &theirs("seq=5, ack=1001, flags=S.")), Some(AnswerKind::SynAck));
+    for wrong in [
+        "seq=5, ack=1000, flags=S.",
+        "seq=5, ack=1002, flags=S.",
+        // The acknowledgment field means nothing without the flag.
+        "seq=5, ack=1001, flags=S",
+        "seq=5, ack=1001, flags=P",
+        "seq=5, ack=7, flags=.",
+    ] {
+        assert_eq!(judge(&syn, &theirs(wrong)), None, "{wrong}");
+    }
+    let elsewhere = back("tcp(srcport=81, dstport=40000, seq=5, ack=1001, flags=S.)");
+    assert_eq!(judge(&syn, &elsewhere), None);
+    let other_host =
+        packet("ip(src=10.77.0.3, dst=10.77.0.1)/tcp(srcport=80, dstport=40000, seq=5, ack=1001, flags=S.)");
+    assert_eq!(judge(&syn, &other_host), None);
+    assert_eq!(judge(&syn, &syn), None, "not swapped");
+}
+
+#[test]
+fn data_in_a_syn_is_acknowledged_whole_or_not_at_all() {
+    let syn = out("tcp(srcport=40000, dstport=80, seq=1000, flags=S)/\"hello\"");
+    assert_eq!(judge(&syn, &theirs("ack=1001, flags=S.")), Some(AnswerKind::SynAck));
+    assert_eq!(judge(&syn, &theirs("ack=1006, flags=S.")), Some(AnswerKind::SynAck));
+    assert_eq!(judge(&syn, &theirs("ack=1003, flags=S.")), None);
+    // A reset covers the whole segment.
+    assert_eq!(judge(&syn, &theirs("ack=1006, flags=R.")), Some(AnswerKind::Reset));
+    assert_eq!(judge(&syn, &theirs("ack=1001, flags=R.")), None);
+}
+
+#[test]
+fn a_reset_follows_the_rules_for_probes_with_and_without_ack() {
+    let syn = ours("seq=1000, flags=S");
+    assert_eq!(judge(&syn, &theirs("seq=0, ack=1001, flags=R.")), Some(AnswerKind::Reset));
+    assert_eq!(judge(&syn, &theirs("seq=0, ack=1000, flags=R.")), None);
+    assert_eq!(judge(&syn, &theirs("seq=0, ack=1001, flags=R")), None, "a bare reset acknowledges nothing");
+    let null = ours("seq=1000, flags=0");
+    assert_eq!(judge(&null, &theirs("seq=0, ack=1000, flags=R.")), Some(AnswerKind::Reset));
+    let xmas = ours("seq=1000, flags=FPU");
+    assert_eq!(judge(&xmas, &theirs("seq=0, ack=1001, flags=R.")), Some(AnswerKind::Reset));
+    let ack = ours("seq=1000, ack=77, flags=.");
+    assert_eq!(judge(&ack, &theirs("seq=77, flags=R")), Some(AnswerKind::Reset));
+    assert_eq!(judge(&ack, &theirs("seq=78, flags=R")), None);
+    assert_eq!(judge(&ack, &theirs("seq=77, ack=1000, flags=R.")), Some(AnswerKind::Reset));
+    assert_eq!(judge(&ack, &theirs("seq=77, ack=1, flags=R.")), None);
+    let reset = ours("seq=1000, ack=77, flags=R.");
+    assert_eq!(judge(&reset, &theirs("seq=77, flags=R")), None, "a reset is never answered");
+    let syn_ack = ours("seq=1000, ack=77, flags=S.");
+    assert_eq!(judge(&syn_ack, &theirs("seq=77, flags=R")), Some(AnswerKind::Reset));
+}
+
+#[test]
+fn data_and_fin_count() {
+    let data = out("tcp(srcport=40000, dstport=80, seq=1000, ack=5, flags=P.)/\"GET /\"");
+    assert_eq!(judge(&data, &theirs("seq=5, ack=1005, flags=.")), Some(AnswerKind::Ack));
+    assert_eq!(judge(&data, &theirs("seq=5, ack=1004, flags=.")), None);
+    let fin = ours("seq=1000, ack=5, flags=F.");
+    assert_eq!(judge(&fin, &theirs("seq=5, ack=1001, flags=F.")), Some(AnswerKind::Ack));
+    assert_eq!(judge(&fin, &theirs("seq=5, ack=1000, flags=.")), None);
+    let options = out("tcp(srcport=40000, dstport=80, seq=1000, flags=S, options=[mss(1460), sackOK])");
+    assert_eq!(judge(&options, &theirs("ack=1001, flags=S.")), Some(AnswerKind::SynAck));
+    // A SYN-ACK that comes again does not answer the ACK that completed the handshake.
+    let ack = ours("seq=1001, ack=6, flags=.");
+    assert_eq!(judge(&ack, &theirs("seq=5, ack=1001, flags=S.")), None);
+}
+
+#[test]
+fn icmp_errors_are_known_by_the_packet_they_quote() {
+    let syn = ours("seq=1000, flags=S");
+    let udp = out("udp(srcport=5000, dstport=33434)/\"x\"");
+    let echo = out("icmp(type=8, ident=9, seq=3)");
+    for probe in [&syn, &udp, &echo] {
+        assert_eq!(judge(probe, &error(3, 3, probe, 28)), Some(AnswerKind::IcmpUnreachable));
+        assert_eq!(judge(probe, &error(3, 13, probe, 1000)), Some(AnswerKind::IcmpUnreachable));
+        assert_eq!(judge(probe, &error(11, 0, probe, 28)), Some(AnswerKind::IcmpOther));
+        assert_eq!(judge(probe, &error(11, 0, probe, 27)), None, "RFC 792: 64 bits at least");
+        let mut other_id = probe.clone();
+        other_id[5] ^= 1;
+        assert_eq!(judge(probe, &error(3, 1, &other_id, 28)), None);
+        for changed in [9, 15, 19, 26] {
+            // Protocol, source, destination; sequence numbers of TCP and ICMP.
+            let mut other = probe.clone();
+            other[changed] ^= 4;
+            if changed == 26 && probe == &udp {
+                continue;
+            }
+            assert_eq!(judge(probe, &error(3, 1, &other, 28)), None, "byte {changed}");
+        }
+    }
+    let mut other_port = udp.clone();
+    other_port[23] ^= 1;
+    assert_eq!(judge(&udp, &error(3, 3, &other_port, 28)), None);
+    let elsewhere = packet(&format!(
+        "ip(src=10.9.9.9, dst=10.77.0.9)/icmp(type=3, code=3)/hex({})",
+        hex_pairs(&syn[..28])
+    ));
+    assert_eq!(judge(&syn, &elsewhere), None, "not to us");
+}
+
+#[test]
+fn echo_and_udp_and_other_protocols() {
+    let echo = out("icmp(type=8, ident=9, seq=3)/\"abc\"");
+    assert_eq!(judge(&echo, &back("icmp(type=0, ident=9, seq=3)/\"abc\"")), Some(AnswerKind::EchoReply));
+    assert_eq!(judge(&echo, &back("icmp(type=0, ident=9, seq=4)")), None);
+    assert_eq!(judge(&echo, &back("icmp(type=0, ident=8, seq=3)")), None);
+    assert_eq!(judge(&echo, &back("icmp(type=8, ident=9, seq=3)")), None);
+    let udp = out("udp(srcport=5000, dstport=7)/\"x\"");
+    assert_eq!(judge(&udp, &back("udp(srcport=7, dstport=5000)/\"x\"")), Some(AnswerKind::Udp));
+    assert_eq!(judge(&udp, &back("udp(srcport=7, dstport=5001)")), None);
+    assert_eq!(judge(&udp, &back("udp(srcport=8, dstport=5000)")), None);
+    assert_eq!(judge(&udp, &back("tcp(srcport=7, dstport=5000, ack=1, flags=.)")), None);
+    let group = packet("ip(src=10.77.0.1, dst=224.0.0.251)/udp(srcport=5353, dstport=5353)");
+    assert_eq!(judge(&group, &back("udp(srcport=5353, dstport=5353)")), Some(AnswerKind::Udp));
+    let gre = packet("ip(src=10.77.0.1, dst=10.77.0.2, proto=47)/hex(00 00 08 00)");
+    let reply = packet("ip(src=10.77.0.2, dst=10.77.0.1, proto=47)/hex(00 00 08 00)");
+    assert_eq!(judge(&gre, &reply), Some(AnswerKind::Other));
+    assert_eq!(judge(&gre, &back("udp(srcport=1, dstport=2)")), None);
+}
+
+#[test]
+fn the_link_header_does_not_matter_and_padding_is_no_payload() {
+    let eth = |ip: &[u8]| [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0], ip].concat();
+    let tagged = |ip: &[u8]| [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x81, 0, 0, 5, 8, 0], ip].concat();
+    let ack = ours("seq=1000, ack=5, flags=F.");
+    let mut reply = eth(&theirs("seq=5, ack=1001, flags=."));
+    reply.extend([0; 6]);
+    for probe in [eth(&ack), tagged(&ack)] {
+        assert_eq!(Probe::of(ETHERNET, &probe).judge(ETHERNET, &reply), Some(AnswerKind::Ack));
+    }
+    // Ethernet padding of the probe is no data either.
+    let padded = [eth(&ack), vec![0; 6]].concat();
+    assert_eq!(Probe::of(ETHERNET, &padded).judge(ETHERNET, &reply), Some(AnswerKind::Ack));
+    assert_eq!(Probe::of(RAW, &ack).judge(ETHERNET, &reply), Some(AnswerKind::Ack));
+}
+
+#[test]
+fn a_sighting_allows_for_what_the_kernel_writes_and_no_more() {
+    let asked = packet("ip(src=0.0.0.0, dst=10.77.0.2)/tcp(srcport=40000, dstport=80, seq=9, flags=S)");
+    let mut seen = asked.clone();
+    seen[4..6].copy_from_slice(&[0xab, 0xcd]);
+    seen[10..12].copy_from_slice(&[1, 2]);
+    seen[12..16].copy_from_slice(&[10, 77, 0, 1]);
+    let probe = Probe::of(RAW, &asked);
+    assert!(probe.is_sighting(RAW, &seen));
+    for at in (0..seen.len()).filter(|at| !matches!(at, 2..6 | 10..16)) {
+        let mut other = seen.clone();
+        other[at] ^= 1;
+        assert!(!probe.is_sighting(RAW, &other), "byte {at}");
+    }
+    let fixed = ours("seq=9, flags=S");
+    for at in [4, 5, 12, 15] {
+        let mut other = fixed.clone();
+        other[at] ^= 1;
+        assert!(!Probe::of(RAW, &fixed).is_sighting(RAW, &other), "byte {at} was set");
+    }
+    let arp = [&[0xff; 12][..], &[8, 6, 1, 2, 3]].concat();
+    assert!(Probe::of(ETHERNET, &arp).is_sighting(ETHERNET, &arp));
+    assert!(!Probe::of(ETHERNET, &arp).is_sighting(ETHERNET, &arp[..16]));
+}
+
+fn record(bytes: &[u8], time_ns: u64, outgoing: bool) -> Record<'_> {
+    Record { link_type: RAW, time_ns, outgoing, bytes }
+}
+
+#[test]
+fn each_probe_gets_one_answer_and_the_rest_are_duplicates() {
+    let syn = ours("seq=1000, flags=S");
+    let answer = theirs("seq=5, ack=1001, flags=S.");
+    let mut exchange = Exchange::new(false);
+    assert_eq!(exchange.expect(RAW, &syn, 50), 0);
+    assert_eq!(exchange.take(&record(&syn, 100, true)), Seen::Sighting(0));
+    let Seen::Answer(found) = exchange.take(&record(&answer, 184, false)) else { panic!() };
+    assert_eq!((found.index, found.kind, found.rtt_ns()), (0, AnswerKind::SynAck, Some(84)));
+    assert_eq!(found.flags.as_deref(), Some("S."));
+    assert_eq!(found.from.to_string(), "10.77.0.2");
+    assert_eq!(found.packet, answer);
+    assert_eq!(exchange.open(), 0);
+    assert_eq!(exchange.take(&record(&answer, 200, false)), Seen::Duplicate(0, AnswerKind::SynAck));
+    let reset = ours("seq=1001, flags=R");
+    assert_eq!(exchange.take(&record(&reset, 190, true)), Seen::KernelReset);
+    assert_eq!(exchange.take(&record(&theirs("seq=5, ack=9, flags=."), 201, false)), Seen::Stray);
+    let foreign = back("tcp(srcport=22, dstport=40000, ack=1001, flags=S.)");
+    assert_eq!(exchange.take(&record(&foreign, 202, false)), Seen::Unrelated);
+    assert_eq!(exchange.take(&record(&answer, 203, true)), Seen::Unrelated, "what goes out is no answer");
+}
+
+#[test]
+fn identical_probes_are_answered_in_their_order() {
+    let syn = ours("seq=1000, flags=S");
+    let answer = theirs("seq=5, ack=1001, flags=S.");
+    let mut exchange = Exchange::new(false);
+    for n in 0..3 {
+        assert_eq!(exchange.expect(RAW, &syn, n), n as usize);
+    }
+    assert_eq!(exchange.take(&record(&syn, 10, true)), Seen::Sighting(0));
+    assert_eq!(exchange.take(&record(&syn, 20, true)), Seen::Sighting(1));
+    for (at, (index, rtt)) in [(30, (0, 20)), (35, (1, 15))] {
+        let Seen::Answer(found) = exchange.take(&record(&answer, at, false)) else { panic!() };
+        assert_eq!((found.index, found.rtt_ns()), (index, Some(rtt)));
+    }
+    // The third was not seen to go out yet: this is not its answer.
+    assert_eq!(exchange.take(&record(&answer, 36, false)), Seen::Duplicate(1, AnswerKind::SynAck));
+    assert_eq!(exchange.unanswered(), [2]);
+    exchange.withdraw(2);
+    assert_eq!(exchange.open(), 0);
+}
+
+#[test]
+fn identical_probes_are_told_apart_by_the_identification_that_the_kernel_gave() {
+    let asked = packet("ip(src=10.77.0.1, dst=10.77.0.2)/udp(srcport=5000, dstport=9)");
+    let sent = |id: u8| {
+        let mut bytes = asked.clone();
+        bytes[5] = id;
+        bytes
+    };
+    let mut exchange = Exchange::new(false);
+    for id in 1..4 {
+        exchange.expect(RAW, &asked, 0);
+        exchange.take(&record(&sent(id), u64::from(id), true));
+    }
+    let Seen::Answer(found) = exchange.take(&record(&error(3, 3, &sent(2), 28), 10, false)) else { panic!() };
+    assert_eq!((found.index, found.kind), (1, AnswerKind::IcmpUnreachable));
+    assert_eq!(found.from.to_string(), "10.9.9.9");
+    assert_eq!(exchange.unanswered(), [0, 2]);
+}
+
+#[test]
+fn where_sendings_cannot_be_seen_probes_still_get_their_answers() {
+    let echo = out("icmp(type=8, ident=9, seq=3)");
+    let reply = back("icmp(type=0, ident=9, seq=3)");
+    let mut exchange = Exchange::new(false);
+    exchange.expect(RAW, &echo, 10);
+    exchange.expect(RAW, &echo, 20);
+    assert_eq!(exchange.take(&record(&reply, 5, false)), Seen::Stray, "older than the probe");
+    for index in 0..2 {
+        let Seen::Answer(found) = exchange.take(&record(&reply, 30, false)) else { panic!() };
+        assert_eq!((found.index, found.rtt_ns()), (index, None));
+    }
+}
+
+#[test]
+fn on_loopback_the_probe_itself_is_no_answer() {
+    let own = packet("ip(src=127.0.0.1, dst=127.0.0.1, id=1)/udp(srcport=7, dstport=7)/\"x\"");
+    let mut exchange = Exchange::new(true);
+    exchange.expect(RAW, &own, 0);
+    assert_eq!(exchange.take(&record(&own, 1, false)), Seen::Sighting(0));
+    let Seen::Answer(found) = exchange.take(&record(&own, 3, false)) else { panic!() };
+    assert_eq!((found.kind, found.rtt_ns()), (AnswerKind::Udp, Some(2)));
+}
+
+/// A number near the edge of 2^32, or anywhere.
+fn edgy() -> impl Strategy<Value = u32> {
+    prop_oneof![(0u32..8).prop_map(|n| n.wrapping_sub(4)), any::<u32>()]
+}
+
+fn segment(sequence: u32, acknowledgment: u32, flags: u8, payload: usize, to_us: bool) -> Vec<u8> {
+    let (from, to, source, destination) =
+        if to_us { ("10.77.0.2", "10.77.0.1", 80, 40000) } else { ("10.77.0.1", "10.77.0.2", 40000, 80) };
+    packet(&format!(
+        "ip(src={from}, dst={to})/tcp(srcport={source}, dstport={destination}, seq={sequence}, \
+         ack={acknowledgment}, flags={flags})/zero({payload})"
+    ))
+}
+
+/// The rules once more, in 64 bits and word by word.
+fn expected(probe: (u32, u32, u8, usize), reply: (u32, u32, u8)) -> Option<AnswerKind> {
+    let (sequence, acknowledgment, flags, payload) = probe;
+    let (fin, syn, rst, ack) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0, flags & 16 != 0);
+    let length = payload as u64 + u64::from(fin) + u64::from(syn);
+    let right = (u64::from(sequence) + length) % (1 << 32);
+    let (r_syn, r_rst, r_ack) = (reply.2 & 2 != 0, reply.2 & 4 != 0, reply.2 & 16 != 0);
+    let covers = r_ack && u64::from(reply.1) == right;
+    if rst {
+        None
+    } else if r_rst && ack {
+        (reply.0 == acknowledgment && (!r_ack || covers)).then_some(AnswerKind::Reset)
+    } else if r_rst {
+        covers.then_some(AnswerKind::Reset)
+    } else if r_syn {
+        let only_syn = r_ack && u64::from(reply.1) == (u64::from(sequence) + 1) % (1 << 32);
+        (syn && (covers || only_syn)).then_some(AnswerKind::SynAck)
+    } else {
+        covers.then_some(AnswerKind::Ack)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #[test]
+    fn acknowledgments_are_right_around_the_edge(
+        sequence in edgy(), acknowledgment in edgy(), flags in 0u8..64, payload in 0usize..6,
+        r_sequence in prop_oneof![Just(None), edgy().prop_map(Some)], near in -3i64..8, reply_flags in 0u8..64,
+    ) {
+        let reply_ack = (i64::from(sequence) + near).rem_euclid(1 << 32) as u32;
+        let reply_seq = r_sequence.unwrap_or(acknowledgment);
+        let probe = segment(sequence, acknowledgment, flags, payload, false);
+        let reply = segment(reply_seq, reply_ack, reply_flags, 0, true);
+        prop_assert_eq!(
+            judge(&probe, &reply),
+            expected((sequence, acknowledgment, flags, payload), (reply_seq, reply_ack, reply_flags))
+        );
+    }
+
+    #[test]
+    fn no_bytes_panic(probe in prop::collection::vec(any::<u8>(), 0..80),
+                      reply in prop::collection::vec(any::<u8>(), 0..80), link in 0u32..3) {
+        let link = [RAW, ETHERNET, 147][link as usize];
+        let mut exchange = Exchange::new(true);
+        exchange.expect(link, &probe, 0);
+        for bytes in [&probe, &reply] {
+            exchange.take(&Record { link_type: link, time_ns: 1, outgoing: false, bytes });
+        }
+        prop_assert!(Probe::of(link, &probe).is_sighting(link, &probe));
+    }
+}

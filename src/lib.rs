@@ -21,3 +21,12 @@ pub mod pcap;
 #[cfg(feature = "window")]
 pub mod ui;
 pub mod wire;
+
+/// Runs the program: the command line, or the window in a build that has one.
+pub fn main() -> std::process::ExitCode {
+    #[cfg(feature = "window")]
+    let window: Option<cli::OpenWindow> = Some(ui::run);
+    #[cfg(not(feature = "window"))]
+    let window: Option<cli::OpenWindow> = None;
+    cli::main(window)
+}

@@ -63,6 +63,15 @@ pub enum Command {
         /// Its bytes.
         bytes: Vec<u8>,
     },
+    /// Replace an option.
+    SetOption {
+        /// Whose list.
+        layer: usize,
+        /// Which option.
+        at: usize,
+        /// Its new bytes.
+        bytes: Vec<u8>,
+    },
     /// Take an option out.
     RemoveOption {
         /// Whose list.

@@ -37,6 +37,10 @@ impl Workbench {
             Command::RemoveLayer(layer) => self.reshape(|d| done(d.remove_layer(layer))),
             Command::InsertOption { layer, at, bytes } => self.reshape(|d| d.insert_option(layer, at, bytes)),
             Command::RemoveOption { layer, at } => self.reshape(|d| d.remove_option(layer, at)),
+            Command::SetOption { layer, at, bytes } => self.reshape(|d| {
+                d.remove_option(layer, at)?;
+                d.insert_option(layer, at, bytes)
+            }),
             Command::MoveOption { layer, from, to } => self.reshape(|d| d.move_option(layer, from, to)),
             Command::SetPayload(bytes) => self.builder.edit(Some(PAYLOAD_MARK), |d| d.set_payload(&bytes)),
             Command::SetTrailer(bytes) => self.builder.edit(Some(TRAILER_MARK), |d| d.set_trailer(&bytes)),

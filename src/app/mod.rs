@@ -7,11 +7,13 @@ mod builder;
 mod capture;
 mod command;
 mod edits;
+mod start;
 mod workbench;
 
 pub use builder::{Builder, Refusal};
 pub use capture::{CaptureState, ListRow, Origin, Selected};
 pub use command::{Choice, Command, Question, Theme, Then};
+pub use start::{Start, spool_directory};
 pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
 
 pub use crate::engine::Via;

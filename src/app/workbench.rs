@@ -9,7 +9,7 @@ use super::capture::{CaptureState, Origin};
 use super::command::{Choice, Command, Question, Theme, Then};
 use crate::craft::build::Sources;
 use crate::craft::{Draft, Surroundings, presets};
-use crate::engine::{Engine, Event, Failure, Neighbourhood, Order, Place, Source, Via};
+use crate::engine::{Engine, Event, Failure, Listen, Neighbourhood, Order, Place, Source, Via};
 use crate::wire::value;
 use crate::wire::view::Path;
 
@@ -76,6 +76,7 @@ pub struct Workbench {
     /// A send that waits for the capture to listen.
     pub(super) pending_send: bool,
     pub(super) start_capture: bool,
+    pub(super) preferred: Option<(Option<String>, bool)>,
     pub(super) sent: Option<LastSend>,
     pub(super) directory: PathBuf,
     pub(super) saving: bool,
@@ -106,6 +107,7 @@ impl Workbench {
             explored: None,
             pending_send: false,
             start_capture: false,
+            preferred: None,
             sent: None,
             directory,
             saving: false,
@@ -149,6 +151,18 @@ impl Workbench {
     #[must_use]
     pub fn host_is_open(&self) -> bool {
         self.host_open
+    }
+
+    /// The names of the interfaces of the chosen place: a frame can be sent on each.
+    #[must_use]
+    pub fn link_interfaces(&self) -> Vec<&String> {
+        let place = self.source().map(|s| &s.place);
+        let here = self.sources.iter().filter(|s| Some(&s.place) == place);
+        here.filter_map(|s| match &s.listen {
+            Listen::Interface(name) => Some(name),
+            _ => None,
+        })
+        .collect()
     }
 
     /// How the draft is sent.
@@ -195,12 +209,23 @@ impl Workbench {
         self.neighbourhood.as_ref().filter(|(p, t, _)| p == place && *t == to).map(|(_, _, n)| n)
     }
 
+    /// Whether the window is asked to do something.
+    #[must_use]
+    pub fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
     /// What the window is asked to do; each is given once.
     pub fn take_requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)
     }
 
-    /// Starts to capture as soon as the sources are known. `source`: its label or interface name; `None`: the first.
+    /// Chooses this source once the list is known: an interface's name, `any`, or a label; with `lab`, in the lab.
+    pub fn prefer_source(&mut self, name: Option<String>, lab: bool) {
+        self.preferred = Some((name, lab));
+    }
+
+    /// Starts to capture as soon as the sources are known.
     pub fn capture_at_start(&mut self) {
         self.start_capture = true;
     }
@@ -475,12 +500,33 @@ impl Workbench {
                     chosen.and_then(|c| list.iter().position(|s| s.place == c.place && s.listen == c.listen));
                 self.source = kept.unwrap_or(0);
                 self.sources = list;
+                self.choose_preferred();
             }
             Err(failure) => self.notice(failure),
         }
         self.explore();
         if std::mem::take(&mut self.start_capture) {
             self.go_on(Then::Capture);
+        }
+    }
+
+    fn choose_preferred(&mut self) {
+        let Some((name, lab)) = self.preferred.take() else { return };
+        let place = if lab { Place::Lab } else { Place::Host };
+        let named = |s: &Source, n: &str| {
+            s.label == n
+                || matches!(&s.listen, Listen::Interface(i) if i == n)
+                || (s.listen == Listen::Any && n == "any")
+        };
+        let found = match &name {
+            Some(name) => self.sources.iter().position(|s| s.place == place && named(s, name)),
+            None if lab => self.sources.iter().position(|s| s.place == place),
+            None => Some(self.source),
+        };
+        match (found, name) {
+            (Some(found), _) => self.source = found,
+            (None, Some(name)) => self.notice(Failure::new(format!("there is no source {name} here"))),
+            (None, None) => {}
         }
     }
 

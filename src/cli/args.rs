@@ -1,9 +1,11 @@
 //! What can be typed behind `rawbench`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::net::SNAP_LENGTH;
 use crate::wire::notation;
 
 /// Build a TCP/IP packet bit by bit, send it, and watch what really happened.
@@ -42,6 +44,8 @@ pub struct Args {
 pub enum Command {
     /// List the interfaces: name, index, MAC, addresses, MTU, state
     Interfaces(InterfacesArgs),
+    /// Print packets as they come, a line each, or write them to a file
+    Capture(CaptureArgs),
     /// Build a packet from notation and print its bytes
     Craft(CraftArgs),
     /// Read a pcap or pcapng file
@@ -58,6 +62,72 @@ pub struct InterfacesArgs {
     /// Print each interface as one line of JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `rawbench capture`.
+#[derive(Debug, clap::Args)]
+pub struct CaptureArgs {
+    /// The interface, or any
+    #[arg(short, value_name = "IFACE", default_value = "any", conflicts_with = "ip")]
+    pub interface: String,
+    /// Listen at the IP layer instead, to what comes in for this protocol (repeatable)
+    #[arg(long, value_name = "PROTOCOL")]
+    pub ip: Vec<IpProtocol>,
+    /// Keep at most this many bytes of each packet
+    #[arg(short, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=SNAP_LENGTH as i64))]
+    pub snap: Option<u32>,
+    /// Leave the interface out of promiscuous mode
+    #[arg(short = 'p')]
+    pub not_promiscuous: bool,
+    /// Stop after this many packets
+    #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Stop after this many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub duration: Option<Duration>,
+    /// Write pcapng (FILE.pcap: pcap with nanoseconds; -: to standard output) and print nothing
+    #[arg(short, value_name = "FILE", group = "form")]
+    pub write: Option<PathBuf>,
+    /// Print each packet as one line of upper-case hex pairs
+    #[arg(long, group = "form")]
+    pub hex: bool,
+    /// Print each packet as one line of JSON
+    #[arg(long, group = "form")]
+    pub json: bool,
+    /// Work inside the lab: two connected network namespaces, without any privilege
+    #[arg(long)]
+    pub lab: bool,
+}
+
+/// The protocols that a raw IP socket can listen to here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum IpProtocol {
+    /// ICMP.
+    Icmp,
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl IpProtocol {
+    /// Its IANA number.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Icmp => 1,
+            Self::Tcp => 6,
+            Self::Udp => 17,
+        }
+    }
+}
+
+/// A time as people write it: `5`, `0.25`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let found = text.parse::<f64>().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+    // An instant a thousand years away overflows on no system.
+    let most = Duration::from_secs(1000 * 365 * 86400);
+    found.filter(|d| *d <= most).ok_or_else(|| "write seconds, such as 5 or 0.25".into())
 }
 
 /// `rawbench craft`.
@@ -126,7 +196,7 @@ impl Args {
         if file.as_os_str() == "-" || file.exists() {
             return None;
         }
-        let known = ["interfaces", "craft", "read", "fields", "doctor", "help"];
+        let known = ["interfaces", "capture", "craft", "read", "fields", "doctor", "help"];
         notation::nearest(file.to_str()?, known.into_iter())
     }
 }

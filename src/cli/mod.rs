@@ -4,6 +4,7 @@
 //! call or the notation is wrong, 3 the privilege to open a raw socket is missing.
 
 pub mod args;
+pub mod capture;
 pub mod checksum_text;
 pub mod craft;
 pub mod doctor;
@@ -12,23 +13,30 @@ pub mod interfaces;
 pub mod json;
 pub mod keys;
 pub mod output;
+pub mod packet;
 pub mod read;
 pub mod sources;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 
+use crate::app::{Start, spool_directory};
 use crate::engine::Access;
 use crate::net::{self, Startup};
 use args::{Args, Command};
 use output::{Failure, Outcome};
 
-/// Runs the program and gives its exit status.
-pub fn main() -> ExitCode {
-    let words: Vec<_> = std::env::args_os().skip(1).collect();
-    if let Some(status) = net::hidden_main(&words) {
-        return status;
+/// Shows the window until it is closed; the error is for the person.
+pub type OpenWindow = fn(Start) -> Result<(), String>;
+
+/// Runs the program and gives its exit status. `window`: what opens the window, in a build that has one.
+pub fn main(window: Option<OpenWindow>) -> ExitCode {
+    let begun = Instant::now();
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(code) = net::hidden_main(&arguments) {
+        return code;
     }
     let args = match Args::try_parse() {
         Ok(args) => args,
@@ -38,20 +46,21 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { output::WRONG_CALL } else { 0 });
         }
     };
-    match run(&args) {
+    match run(&args, window, begun) {
         Ok(status) => ExitCode::from(status),
         Err(failure) => ExitCode::from(failure.report()),
     }
 }
 
-fn run(args: &Args) -> Outcome {
+fn run(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
     match &args.command {
         Some(Command::Craft(craft)) => craft::run(craft),
         Some(Command::Read(read)) => read::run(read),
         Some(Command::Fields(fields)) => fields::run(fields),
         Some(Command::Interfaces(interfaces)) => interfaces::run(interfaces, &Access::new(start()?)),
+        Some(Command::Capture(capture)) => capture::run(capture, &Access::new(start()?)),
         Some(Command::Doctor) => doctor::run(&start()?),
-        None => window(args),
+        None => window(args, open, begun),
     }
 }
 
@@ -61,12 +70,25 @@ fn start() -> Result<Startup, Failure> {
 }
 
 /// A build without the feature `window` has the subcommands only.
-fn window(args: &Args) -> Outcome {
+fn window(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
     if let Some(near) = args.mistyped_command() {
         let file = args.file.iter().map(|f| f.display().to_string()).collect::<String>();
         return Err(Failure::wrong_call(format!(
             "there is no command and no file '{file}'; did you mean rawbench {near}?"
         )));
+    }
+    if let Some(open) = open {
+        let start = Start {
+            access: Access::new(start()?),
+            file: args.file.clone(),
+            interface: args.interface.clone(),
+            capture: args.start,
+            lab: args.lab,
+            stats: args.stats,
+            begun,
+            directory: spool_directory(),
+        };
+        return open(start).map(|()| 0).map_err(|text| Failure::failed(anyhow::Error::msg(text)));
     }
     Err(Failure::failed(anyhow::anyhow!(
         "cannot open the window: this build of rawbench has none (it was built without the feature `window`); \

@@ -173,14 +173,14 @@ impl Batch {
             header.msg_hdr.msg_name = (&raw mut *address).cast();
             header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
             header.msg_hdr.msg_control = control.0.as_mut_ptr().cast();
-            header.msg_hdr.msg_controllen = CONTROL as _;
+            header.msg_hdr.msg_controllen = CONTROL;
         }
         // SAFETY: the headers point into `parts`, `addresses`, `self.memory` and `self.control`, each to a place of
         // its own of the length that is given, and all of them outlive the call.
         let count = unsafe { sys::receive_many(socket, &mut headers, libc::MSG_TRUNC)? };
         for index in 0..count.min(BATCH) {
             let header = &headers[index];
-            let used = (header.msg_hdr.msg_controllen as usize).min(CONTROL);
+            let used = header.msg_hdr.msg_controllen.min(CONTROL);
             let raw = Raw {
                 length: header.msg_len as usize,
                 snap: self.snap,

@@ -237,9 +237,9 @@ impl Door {
         let tried =
             || if self.0.place == Place::Host { what.into() } else { format!("{what} in {}", self.0.place) };
         let raw = matches!(request.kind, Kind::Packet | Kind::RawV4 | Kind::RawSendV4 | Kind::RawSendV6);
-        // What anybody may open here is opened here. A port below 1024 is one for the other process.
-        let ours = self.0.place == Place::Host && !raw && request.kind != Kind::Status && request.port == 0
-            || self.0.place == Place::Host && request.port >= 1024;
+        // What anybody may open here is opened here. A guard is better off with the rights of the other process.
+        let anybody = matches!(request.kind, Kind::Netlink | Kind::Udp);
+        let ours = self.0.place == Place::Host && anybody;
         let opened = match &self.0.channel {
             Some(channel) if !ours => {
                 let mut channel = channel.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,17 +4,17 @@ use super::broker::{self, Opener, Reply, Request, Served, Status};
 use super::interfaces::read_interfaces;
 use super::lab::{SERVER_INTERFACE, SERVER_V4, SERVER_V6, Stage, YOU_INTERFACE, YOU_V4, YOU_V6};
 use super::lab_server::Server;
-use super::netlink::{Message, Netlink};
+use super::netlink::{Message, Netlink, attributes};
 use super::process::{self, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_ADMIN};
 use super::sys;
 use std::fs::File;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How long the interfaces may take to run.
-const CARRIER_PATIENCE: Duration = Duration::from_millis(500);
+const CARRIER_PATIENCE: Duration = Duration::from_secs(2);
 
 type Failed = (Stage, io::Error);
 
@@ -81,7 +81,7 @@ fn build() -> Result<Server, Failed> {
     let at = |stage: Stage| move |error: io::Error| (stage, error);
 
     process::unshare(libc::CLONE_NEWNET).map_err(at(Stage::NetworkNamespace))?;
-    free_low_ports();
+    set_switches();
     let server_namespace: OwnedFd =
         File::open("/proc/self/ns/net").map_err(at(Stage::NetworkNamespace))?.into();
     let mut server_side = Netlink::here().map_err(at(Stage::Link))?;
@@ -89,7 +89,7 @@ fn build() -> Result<Server, Failed> {
     let server = Server::open().map_err(at(Stage::Server))?;
 
     process::unshare(libc::CLONE_NEWNET).map_err(at(Stage::NetworkNamespace))?;
-    free_low_ports();
+    set_switches();
     let mut your_side = Netlink::here().map_err(at(Stage::Link))?;
     let your_switch = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).map_err(at(Stage::Link))?;
     make_pair(&mut your_side, &server_namespace).map_err(at(Stage::Link))?;
@@ -103,11 +103,15 @@ fn build() -> Result<Server, Failed> {
     }
     wait_until_running(&mut server_side, SERVER_INTERFACE).map_err(at(Stage::Addresses))?;
     wait_until_running(&mut your_side, YOU_INTERFACE).map_err(at(Stage::Addresses))?;
+    wait_until_solicited(&mut server_side, SERVER_V6);
+    wait_until_solicited(&mut your_side, YOU_V6);
     Ok(server)
 }
 
 /// Makes a user namespace in which the user is root, and nobody else exists: user_namespaces(7).
 fn enter_user_namespace(uid: u32, gid: u32) -> Result<(), Failed> {
+    // A program file with a capability is closed to its user; then its maps are root's to write.
+    process::set_dumpable();
     process::unshare(libc::CLONE_NEWUSER).map_err(|error| (Stage::UserNamespace, error))?;
     let write = |file: &str, text: String| {
         std::fs::write(format!("/proc/self/{file}"), text).map_err(|error| (Stage::Maps, error))
@@ -117,12 +121,27 @@ fn enter_user_namespace(uid: u32, gid: u32) -> Result<(), Failed> {
     write("gid_map", format!("0 {gid} 1"))
 }
 
-/// Lets everybody in this namespace use ports below 1024. Where /proc is read-only, it stays as it was; the server's
-/// own ports need it not.
-fn free_low_ports() {
+/// Lets everybody in this namespace use ports below 1024, and has it quiet. Where /proc is read-only, it stays as it
+/// was; the server's own ports need it not.
+fn set_switches() {
     let _ = std::fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+    // The reports of the neighbours' multicast groups go out at once, and not among the user's first packets.
+    let _ = std::fs::write("/proc/sys/net/ipv6/conf/default/mldv2_unsolicited_report_interval", "1");
 }
 
+/// Numbers of the two ends. They differ, because the kernel takes its time (up to a second) to set an interface
+/// running whose number is that of its peer.
+const YOU_INDEX: u32 = 2;
+const SERVER_INDEX: u32 = 3;
+
+/// The fixed part of a link message about one interface.
+fn link(index: u32) -> [u8; 16] {
+    let mut fixed = [0; 16];
+    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+    fixed
+}
+
+const IFA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_AF_SPEC: u16 = 26;
@@ -140,17 +159,15 @@ const NESTED: u16 = 0x8000;
 fn make_pair(netlink: &mut Netlink, server: &OwnedFd) -> io::Result<()> {
     let peer = server.as_raw_fd().to_ne_bytes();
     let flags = libc::NLM_F_CREATE | libc::NLM_F_EXCL;
-    let message = Message::new(libc::RTM_NEWLINK, flags, &[0; 16]).text(IFLA_IFNAME, YOU_INTERFACE).nest(
-        IFLA_LINKINFO | NESTED,
-        &[],
-        |message| {
+    let message = Message::new(libc::RTM_NEWLINK, flags, &link(YOU_INDEX))
+        .text(IFLA_IFNAME, YOU_INTERFACE)
+        .nest(IFLA_LINKINFO | NESTED, &[], |message| {
             message.text(IFLA_INFO_KIND, "veth").nest(IFLA_INFO_DATA | NESTED, &[], |message| {
-                message.nest(VETH_INFO_PEER | NESTED, &[0; 16], |message| {
+                message.nest(VETH_INFO_PEER | NESTED, &link(SERVER_INDEX), |message| {
                     message.text(IFLA_IFNAME, SERVER_INTERFACE).attribute(IFLA_NET_NS_FD, &peer)
                 })
             })
-        },
-    );
+        });
     netlink.order(message)
 }
 
@@ -190,7 +207,6 @@ fn is_missing(error: &io::Error) -> bool {
 }
 
 fn add_address(netlink: &mut Netlink, index: u32, ip: IpAddr) -> io::Result<()> {
-    const IFA_ADDRESS: u16 = 1;
     const IFA_LOCAL: u16 = 2;
     let (bytes, family, _) = super::interfaces::ip_parts(ip);
     let prefix = if ip.is_ipv4() { 24 } else { 64 };
@@ -203,9 +219,7 @@ fn add_address(netlink: &mut Netlink, index: u32, ip: IpAddr) -> io::Result<()> 
 
 /// Keeps the kernel from making a link-local address and from soliciting routers with it.
 fn keep_quiet(netlink: &mut Netlink, index: u32) -> io::Result<()> {
-    let mut fixed = [0; 16];
-    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
-    let message = Message::new(libc::RTM_NEWLINK, 0, &fixed);
+    let message = Message::new(libc::RTM_NEWLINK, 0, &link(index));
     netlink.order(message.nest(IFLA_AF_SPEC | NESTED, &[], |message| {
         message.nest(libc::AF_INET6 as u16 | NESTED, &[], |message| {
             message.attribute(IFLA_INET6_ADDR_GEN_MODE, &[IN6_ADDR_GEN_MODE_NONE])
@@ -214,8 +228,7 @@ fn keep_quiet(netlink: &mut Netlink, index: u32) -> io::Result<()> {
 }
 
 fn up(netlink: &mut Netlink, index: u32) -> io::Result<()> {
-    let mut fixed = [0; 16];
-    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+    let mut fixed = link(index);
     fixed[8..12].copy_from_slice(&(libc::IFF_UP as u32).to_ne_bytes());
     fixed[12..16].copy_from_slice(&(libc::IFF_UP as u32).to_ne_bytes());
     netlink.order(Message::new(libc::RTM_NEWLINK, 0, &fixed))
@@ -225,11 +238,42 @@ fn up(netlink: &mut Netlink, index: u32) -> io::Result<()> {
 fn wait_until_running(netlink: &mut Netlink, name: &str) -> io::Result<()> {
     let deadline = Instant::now() + CARRIER_PATIENCE;
     loop {
-        if read_interfaces(netlink)?.iter().any(|interface| interface.name == name && interface.running) {
-            return Ok(());
+        let interfaces = read_interfaces(netlink)?;
+        if let Some(interface) = interfaces.iter().find(|i| i.name == name && i.running) {
+            // It shows as running a moment before its queue is in place, and what is sent in between is lost. Both
+            // happen under one lock of the kernel, which this order has to wait for.
+            return up(netlink, interface.index);
         }
         if Instant::now() >= deadline {
             return Err(io::Error::from_raw_os_error(libc::ENETDOWN));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Waits until the kernel listens to the multicast group by which neighbours ask for an IPv6 address (RFC 4291,
+/// 2.7.1). It joins later than the interface runs, and a first question that is missed costs a second. In a lab
+/// without IPv6 there is nothing to wait for.
+fn wait_until_solicited(netlink: &mut Netlink, ip: Ipv6Addr) {
+    const IFA_MULTICAST: u16 = 7;
+    let mut group = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0, 0, 0];
+    group[13..].copy_from_slice(&ip.octets()[13..]);
+    let deadline = Instant::now() + CARRIER_PATIENCE;
+    let has = |body: &[u8], wanted: &[u8], kind: u16| {
+        attributes(body.get(8..).unwrap_or_default()).any(|(k, value)| k == kind && value == wanted)
+    };
+    let family = [libc::AF_INET6 as u8, 0, 0, 0, 0, 0, 0, 0];
+    while Instant::now() < deadline {
+        let addresses = netlink.dump(libc::RTM_GETADDR, &family).unwrap_or_default();
+        let Some((_, address)) = addresses.iter().find(|(_, body)| has(body, &ip.octets(), IFA_ADDRESS))
+        else {
+            return;
+        };
+        // A tentative address does not answer for itself yet, even without duplicate detection.
+        let tentative = address.get(2).is_some_and(|flags| u32::from(*flags) & libc::IFA_F_TENTATIVE != 0);
+        match netlink.dump(libc::RTM_GETMULTICAST, &family) {
+            Ok(groups) if tentative || !groups.iter().any(|(_, body)| has(body, &group, IFA_MULTICAST)) => {}
+            _ => return,
         }
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -133,9 +133,17 @@ impl Server {
                 if self.connections.len() >= CONNECTIONS {
                     break;
                 }
-                let Ok((socket, _)) = socket.accept() else { break };
-                if socket.set_nonblocking(true).is_ok() {
-                    self.connections.push(Connection::new(socket, *service, now));
+                match socket.accept() {
+                    Ok((socket, _)) if socket.set_nonblocking(true).is_ok() => {
+                        self.connections.push(Connection::new(socket, *service, now));
+                    }
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(_) => {
+                        // Too many open files, say: it would be ready again at once.
+                        std::thread::sleep(Duration::from_millis(10));
+                        break;
+                    }
                 }
             }
         }

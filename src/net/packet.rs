@@ -38,6 +38,8 @@ pub struct PacketSocket {
     dropped: AtomicU64,
     /// Outgoing copies on loopback, which are not shown.
     copies: AtomicU64,
+    /// What it captures on, in words.
+    bound: Mutex<String>,
     /// Hardware type of the interface that was sent on last.
     sent_on: Mutex<Option<(u32, u16)>>,
 }
@@ -62,6 +64,7 @@ impl PacketSocket {
             received: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             copies: AtomicU64::new(0),
+            bound: Mutex::new("a socket that is not bound".into()),
             sent_on: Mutex::new(None),
         })
     }
@@ -72,8 +75,11 @@ impl PacketSocket {
     /// `ENODEV` without that interface, `ENETDOWN` when it is down.
     pub fn bind(&self, interface: Option<u32>) -> Result<(), Error> {
         let address = sys::link_address(ALL_PROTOCOLS, interface.unwrap_or(0));
+        let name = self.named(interface);
         sys::bind_link(self.as_fd(), &address)
-            .map_err(|error| Error::system(format!("capture on {}", self.named(interface)), error))
+            .map_err(|error| Error::system(format!("capture on {name}"), error))?;
+        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        Ok(())
     }
 
     /// Sees what the interface hears for others too, as long as the socket is open (`PACKET_MR_PROMISC`).
@@ -113,8 +119,12 @@ impl PacketSocket {
     /// `ENETDOWN` when the interface went down (it may be tried again: packets come when it is up again) or was
     /// taken away; each such event is told once.
     pub fn receive(&self, batch: &mut Batch, timeout: Duration) -> Result<usize, Error> {
-        batch::receive(self.as_fd(), &self.stopper, batch, timeout, |raw, room| self.read(raw, room))
-            .map_err(|error| Error::system("capture any further", error))
+        batch::receive(self.as_fd(), &self.stopper, batch, timeout, |raw, room| self.read(raw, room)).map_err(
+            |error| {
+                let name = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+                Error::system(format!("capture any further on {name}"), error)
+            },
+        )
     }
 
     /// Makes a slot of a message; none of the outgoing copy on loopback.
@@ -147,10 +157,9 @@ impl PacketSocket {
             slot.original = auxiliary.length.max(raw.length);
             slot.checksum = auxiliary.checksum();
             slot.bundle = auxiliary.status & STATUS_BUNDLE != 0;
-            if let Some(tag) = auxiliary.tag() {
-                if hatype == ETHERNET || hatype == LOOPBACK {
-                    put_tag_back(&mut slot, room, tag, raw.snap);
-                }
+            let ethernet = hatype == ETHERNET || hatype == LOOPBACK;
+            if let Some(tag) = auxiliary.tag().filter(|_| ethernet) {
+                put_tag_back(&mut slot, room, tag, raw.snap);
             }
         }
         Some(slot)
@@ -170,7 +179,8 @@ impl PacketSocket {
         Ok(Statistics { received: received.saturating_sub(self.copies.load(Ordering::Relaxed)), dropped })
     }
 
-    /// Sends a frame, with its link header, on an interface. The socket need not be bound.
+    /// Sends a frame, with its link header, on an interface. The socket need not be bound. The kernel does not show a
+    /// frame to the socket that sent it: capture with another one.
     ///
     /// # Errors
     /// [`SendError`], which explains the system's reason.
@@ -191,6 +201,23 @@ impl PacketSocket {
             Ok(_) => Err(explain(io::Error::from_raw_os_error(libc::EMSGSIZE))),
             Err(error) => Err(explain(error)),
         }
+    }
+
+    /// From now on the kernel keeps the time at which it hands each frame of this socket to the driver. They have to
+    /// be fetched with [`Self::sent_at`]; do not capture with the same socket.
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub fn keep_send_times(&self) -> Result<(), Error> {
+        super::raw::keep_send_times(self.as_fd())
+    }
+
+    /// The oldest time of sending that was not fetched yet, waiting up to `timeout` for it. Not every driver tells.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn sent_at(&self, timeout: Duration) -> Result<Option<super::raw::SentAt>, Error> {
+        super::raw::sent_at(self.as_fd(), timeout)
     }
 
     /// The protocol that the kernel is told for a frame: its Ethernet type, or on an interface without a link

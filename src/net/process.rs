@@ -121,6 +121,9 @@ pub fn fork(child: impl FnOnce() -> i32) -> io::Result<i32> {
     }
 }
 
+/// How many descriptors are closed one by one where the kernel cannot close a range.
+const OLD_LIMIT: i32 = 4096;
+
 /// Cuts a child loose from its terminal and the files that it inherited: a session of its own (so that Ctrl-C
 /// does not reach it), /dev/null as the standard streams, every other descriptor but `keep` closed, `/` as
 /// its directory, children reaped by the kernel.
@@ -139,14 +142,17 @@ pub fn detach(keep: BorrowedFd) -> io::Result<()> {
                 check(libc::dup2(null.as_raw_fd(), stream))?;
             }
         }
-        let close = |from: i32, to: u32| {
-            if i64::from(from) <= i64::from(to) {
-                libc::syscall(libc::SYS_close_range, from, to, 0);
+        let close = |from: i32, to: i32| {
+            if from <= to && libc::syscall(libc::SYS_close_range, from, to, 0) != 0 {
+                // A kernel before 5.9 does not know the call.
+                (from..=to.min(from + OLD_LIMIT)).for_each(|fd| {
+                    libc::close(fd);
+                });
             }
         };
         std::mem::forget(null);
-        close(3, u32::try_from(keep - 1).unwrap_or(0));
-        close((keep + 1).max(3), u32::MAX);
+        close(3, keep - 1);
+        close((keep + 1).max(3), i32::MAX);
     }
     Ok(())
 }

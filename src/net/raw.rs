@@ -19,6 +19,8 @@ const NO_LINK_HEADER: u16 = 0xfffe;
 const SO_MEMINFO: i32 = 55;
 /// Place of the number of drops in the answer to `SO_MEMINFO`.
 const MEMINFO_DROPS: usize = 8;
+/// Control message of a packet socket's error queue (linux/if_packet.h).
+const PACKET_TX_TIMESTAMP: i32 = 16;
 /// Receive buffer that a capture asks for, in bytes; the system's limit (net.core.rmem_max) cuts it.
 const RECEIVE_BUFFER: i32 = 32 << 20;
 
@@ -160,12 +162,7 @@ impl RawIpSocket {
     /// # Errors
     /// When the system refuses it.
     pub fn keep_send_times(&self) -> Result<(), Error> {
-        let flags = libc::SOF_TIMESTAMPING_TX_SOFTWARE
-            | libc::SOF_TIMESTAMPING_SOFTWARE
-            | libc::SOF_TIMESTAMPING_OPT_ID
-            | libc::SOF_TIMESTAMPING_OPT_TSONLY;
-        sys::set_option(self.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPING, flags as i32)
-            .map_err(|error| Error::system("keep the times of sending", error))
+        keep_send_times(self.as_fd())
     }
 
     /// The oldest time of sending that was not fetched yet, waiting up to `timeout` for it. Not every driver tells.
@@ -173,15 +170,30 @@ impl RawIpSocket {
     /// # Errors
     /// What the system says.
     pub fn sent_at(&self, timeout: Duration) -> Result<Option<SentAt>, Error> {
-        let failed = |error| Error::system("read the time of sending", error);
-        // The error queue shows as POLLERR, which poll reports without being asked.
-        let mut fds = [sys::watch(self.as_fd(), 0)];
-        sys::poll(&mut fds, Some(timeout)).map_err(failed)?;
-        match sys::receive_error(self.as_fd()) {
-            Ok(control) => Ok(read_sent(&control)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
+        sent_at(self.as_fd(), timeout)
+    }
+}
+
+/// Has the kernel keep the times of sending of a socket.
+pub(crate) fn keep_send_times(socket: BorrowedFd) -> Result<(), Error> {
+    let flags = libc::SOF_TIMESTAMPING_TX_SOFTWARE
+        | libc::SOF_TIMESTAMPING_SOFTWARE
+        | libc::SOF_TIMESTAMPING_OPT_ID
+        | libc::SOF_TIMESTAMPING_OPT_TSONLY;
+    sys::set_option(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPING, flags)
+        .map_err(|error| Error::system("keep the times of sending", error))
+}
+
+/// The oldest time of sending of a socket that was not fetched yet.
+pub(crate) fn sent_at(socket: BorrowedFd, timeout: Duration) -> Result<Option<SentAt>, Error> {
+    let failed = |error| Error::system("read the time of sending", error);
+    // The error queue shows as POLLERR, which poll reports without being asked.
+    let mut fds = [sys::watch(socket, 0)];
+    sys::poll(&mut fds, Some(timeout)).map_err(failed)?;
+    match sys::receive_error(socket) {
+        Ok(control) => Ok(read_sent(&control)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(failed(error)),
     }
 }
 
@@ -192,7 +204,9 @@ fn read_sent(control: &[u8]) -> Option<SentAt> {
         match (level, kind) {
             (libc::SOL_SOCKET, libc::SCM_TIMESTAMPING) => sent.time_ns = batch::read_time(payload)?,
             // struct sock_extended_err: errno, origin, type, code, pad, info, data.
-            (libc::SOL_IP, libc::IP_RECVERR) | (libc::SOL_IPV6, libc::IPV6_RECVERR) => {
+            (libc::SOL_IP, libc::IP_RECVERR)
+            | (libc::SOL_IPV6, libc::IPV6_RECVERR)
+            | (libc::SOL_PACKET, PACKET_TX_TIMESTAMP) => {
                 sent.number = u32::from_ne_bytes(payload.get(12..16)?.try_into().ok()?);
             }
             _ => {}

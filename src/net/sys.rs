@@ -156,7 +156,7 @@ pub unsafe fn receive_many(fd: BorrowedFd, headers: &mut [libc::mmsghdr], flags:
             fd.as_raw_fd(),
             headers.as_mut_ptr(),
             headers.len() as libc::c_uint,
-            (flags | libc::MSG_DONTWAIT) as _,
+            flags | libc::MSG_DONTWAIT,
             std::ptr::null_mut(),
         )
     };
@@ -212,7 +212,7 @@ pub fn send_message(
         header.msg_iovlen = 1;
         if descriptor.is_some() {
             header.msg_control = control.0.as_mut_ptr().cast();
-            header.msg_controllen = ONE_DESCRIPTOR as _;
+            header.msg_controllen = ONE_DESCRIPTOR;
         }
         libc::sendmsg(socket.as_raw_fd(), &raw const header, flags | libc::MSG_NOSIGNAL)
     };
@@ -241,10 +241,10 @@ pub fn receive_message(socket: BorrowedFd, buffer: &mut [u8], flags: i32) -> io:
         header.msg_iov = &raw mut part;
         header.msg_iovlen = 1;
         header.msg_control = control.0.as_mut_ptr().cast();
-        header.msg_controllen = ONE_DESCRIPTOR as _;
+        header.msg_controllen = ONE_DESCRIPTOR;
         let flags = flags | libc::MSG_CMSG_CLOEXEC | libc::MSG_TRUNC;
         let got = libc::recvmsg(socket.as_raw_fd(), &raw mut header, flags);
-        (got, header.msg_flags, header.msg_controllen as usize)
+        (got, header.msg_flags, header.msg_controllen)
     };
     let length = usize::try_from(got).map_err(|_| io::Error::last_os_error())?;
     let used = control.0.get(..used.min(ONE_DESCRIPTOR)).unwrap_or_default();
@@ -344,9 +344,9 @@ pub fn receive_error(socket: BorrowedFd) -> io::Result<Vec<u8>> {
     let (got, used) = unsafe {
         let mut header: libc::msghdr = zeroed();
         header.msg_control = control.as_mut_ptr().cast();
-        header.msg_controllen = std::mem::size_of_val(&control) as _;
+        header.msg_controllen = std::mem::size_of_val(&control);
         let got = libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT);
-        (got, header.msg_controllen as usize)
+        (got, header.msg_controllen)
     };
     if got < 0 {
         return Err(io::Error::last_os_error());

@@ -1,1 +1,225 @@
 //! The window. Imports all but `net` and `cli`.
+//!
+//! `logic` drains what the engine reports and runs shortcuts; `ui` draws the workbench and gathers commands, which are
+//! applied when the frame is drawn. No view knows a protocol by name: all is read off the tables.
+
+mod bars;
+mod builder;
+mod commands;
+mod detail;
+mod diagram;
+mod dialogs;
+mod editor;
+mod hex;
+mod list;
+mod lit;
+mod options;
+mod overlays;
+mod payload;
+mod shown;
+mod stats;
+mod sums;
+mod theme;
+mod window;
+
+use std::time::Duration;
+
+use eframe::egui::{CentralPanel, Context, Frame, Panel, Ui};
+
+pub use stats::Stats;
+pub use window::run;
+
+use crate::app::{Command, Question, Request, Workbench};
+use dialogs::{Dialog, Outcome, Purpose};
+use lit::Lit;
+
+/// Soonest next frame that anything here asks for: without a pause a bare X server gives no input events at all.
+pub(crate) const REPAINT: Duration = Duration::from_millis(16);
+/// Longest time that one frame spends on what the engine reports.
+const DRAIN_BUDGET: Duration = Duration::from_millis(8);
+
+/// What the window itself remembers between frames.
+#[derive(Default)]
+pub struct State {
+    typing: Option<editor::Typing>,
+    payload: payload::PayloadEdit,
+    lit_builder: Lit,
+    lit_detail: Lit,
+    tab: builder::Tab,
+    sum_layer: Option<usize>,
+    headers: detail::Headers,
+    scroll_to: Option<usize>,
+    palette: String,
+    palette_choice: usize,
+    path: String,
+    path_opened: bool,
+}
+
+/// The workbench with its window.
+pub struct App {
+    /// What is shown.
+    pub bench: Workbench,
+    state: State,
+    dialog: Option<Dialog>,
+    commands: Vec<Command>,
+    stats: Stats,
+    closing: bool,
+}
+
+impl App {
+    /// A window on a workbench.
+    #[must_use]
+    pub fn new(bench: Workbench, context: &Context) -> Self {
+        theme::install(context);
+        Self {
+            bench,
+            state: State::default(),
+            dialog: None,
+            commands: Vec::new(),
+            stats: Stats::default(),
+            closing: false,
+        }
+    }
+
+    /// What was measured.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Takes in what has happened and what the keyboard says.
+    pub fn step(&mut self, context: &Context) {
+        if self.bench.drain(DRAIN_BUDGET) {
+            context.request_repaint_after(REPAINT);
+        }
+        self.poll_dialog();
+        let text_owns_undo =
+            self.state.typing.as_ref().is_some_and(|t| t.touched) || self.state.payload.owns_undo();
+        overlays::shortcuts(context, &self.bench, text_owns_undo, &mut self.commands);
+        if context.input(|i| i.viewport().close_requested()) && !self.closing {
+            context.send_viewport_cmd(eframe::egui::ViewportCommand::CancelClose);
+            self.commands.push(Command::Quit);
+        }
+        self.apply(context);
+    }
+
+    /// Draws the window and applies what was done in it.
+    pub fn draw(&mut self, ui: &mut Ui) {
+        let (bench, state, commands) = (&mut self.bench, &mut self.state, &mut self.commands);
+        Panel::top("top").frame(builder::bar_frame(ui)).show(ui, |ui| bars::top_ui(ui, bench, commands));
+        Panel::bottom("status").frame(builder::bar_frame(ui)).show(ui, |ui| bars::status_ui(ui, bench));
+        let half = ui.available_width() * 0.49;
+        Panel::left("build")
+            .resizable(true)
+            .default_size(half)
+            .size_range(430.0..=1000.0)
+            .frame(Frame::NONE)
+            .show(ui, |ui| builder::builder_ui(ui, bench, state, commands));
+        CentralPanel::default().frame(Frame::NONE).show(ui, |ui| capture_ui(ui, bench, state, commands));
+        overlays::notices_ui(ui, bench, commands);
+        overlays::question_ui(ui, bench, state, commands);
+        overlays::palette_ui(ui, bench, state, commands);
+        state.lit_builder.end_frame(ui.ctx());
+        state.lit_detail.end_frame(ui.ctx());
+        let context = ui.ctx().clone();
+        self.apply(&context);
+    }
+
+    fn apply(&mut self, context: &Context) {
+        if self.commands.is_empty() && !self.bench.has_requests() {
+            return;
+        }
+        for command in std::mem::take(&mut self.commands) {
+            let replaces = matches!(
+                command,
+                Command::Undo
+                    | Command::Redo
+                    | Command::Preset(_)
+                    | Command::LoadNotation(_)
+                    | Command::EditCopy(_)
+            );
+            if matches!(command, Command::Send) && self.state.payload.refused().is_some() {
+                // The payload is a field like any other: what is refused there is looked at before anything goes out.
+                context.memory_mut(|m| m.request_focus(payload::payload_id()));
+                continue;
+            }
+            self.bench.apply(command);
+            if replaces {
+                // The text box shows the draft's value again, not what was typed.
+                self.state.typing = None;
+            }
+        }
+        for request in self.bench.take_requests() {
+            self.fulfil(request, context);
+        }
+        context.request_repaint_after(REPAINT);
+    }
+
+    fn fulfil(&mut self, request: Request, context: &Context) {
+        match request {
+            Request::Clipboard(text) => context.copy_text(text),
+            Request::AskOpen if self.dialog.is_none() => {
+                self.dialog = Some(Dialog::open(Purpose::Open, "", context))
+            }
+            Request::AskSave(name) if self.dialog.is_none() => {
+                self.dialog = Some(Dialog::open(Purpose::Save, &name, context));
+            }
+            Request::AskOpen | Request::AskSave(_) => {}
+            Request::Focus(path) => context.memory_mut(|m| m.request_focus(editor::field_id(path))),
+            Request::Close => {
+                self.closing = true;
+                context.send_viewport_cmd(eframe::egui::ViewportCommand::Close);
+            }
+        }
+    }
+
+    fn poll_dialog(&mut self) {
+        let Some(dialog) = &self.dialog else { return };
+        let Some(outcome) = dialog.outcome() else { return };
+        let purpose = dialog.purpose;
+        self.dialog = None;
+        match (outcome, purpose) {
+            (Outcome::Chosen(path), Purpose::Open) => self.commands.push(Command::OpenPath(path)),
+            (Outcome::Chosen(path), Purpose::Save) => self.commands.push(Command::SavePath(path)),
+            (Outcome::Cancelled, _) => self.bench.path_cancelled(),
+            (Outcome::Missing, purpose) => {
+                self.state.path_opened = true;
+                self.bench.ask_path(match purpose {
+                    Purpose::Open => Question::OpenPath,
+                    Purpose::Save => Question::SavePath,
+                });
+            }
+        }
+    }
+}
+
+fn capture_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    let look = theme::look(ui);
+    Panel::top("capture-bar").frame(builder::bar_frame(ui)).show_separator_line(false).show(ui, |ui| {
+        bars::capture_bar_ui(ui, bench, commands);
+    });
+    let half = ui.available_height() * 0.55;
+    Panel::bottom("detail")
+        .resizable(true)
+        .default_size(half)
+        .size_range(120.0..=900.0)
+        .frame(Frame::new().fill(look.panel))
+        .show(ui, |ui| detail::detail_ui(ui, bench, state, commands));
+    CentralPanel::default().frame(Frame::new().fill(look.panel)).show(ui, |ui| {
+        list::list_ui(ui, bench, state, commands);
+    });
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, context: &Context, _frame: &mut eframe::Frame) {
+        self.stats.begin();
+        self.step(context);
+        self.stats.pause();
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.stats.resume();
+        self.draw(ui);
+        self.stats.end(&mut self.bench);
+    }
+}

@@ -404,17 +404,40 @@ pub fn payload_text(bytes: &[u8]) -> String {
         }
         return format!("hex({})", value::hex_pairs(bytes).to_lowercase());
     }
-    let mut text = String::from("\"");
+    format!("\"{}\"", escape(bytes).replace('"', "\\\""))
+}
+
+/// Bytes as text with the notation's escapes; quotes stand as they are.
+#[must_use]
+pub fn escape(bytes: &[u8]) -> String {
+    let mut text = String::new();
     for &byte in bytes {
         match byte {
             b'\r' => text += "\\r",
             b'\n' => text += "\\n",
             b'\t' => text += "\\t",
             b'\\' => text += "\\\\",
-            b'"' => text += "\\\"",
-            b if plain(&b) => text.push(b as char),
-            b => text += &format!("\\x{b:02x}"),
+            0x20..0x7f => text.push(byte as char),
+            _ => text += &format!("\\x{byte:02x}"),
         }
     }
-    text + "\""
+    text
+}
+
+/// The bytes of a text with the notation's escapes; quotes may stand as they are.
+///
+/// # Errors
+/// The place of an escape that is none.
+pub fn unescape(text: &str) -> Result<Vec<u8>, NotationError> {
+    let mut reader = Reader { source: text, at: 0 };
+    let mut out = Vec::new();
+    while let Some(c) = reader.peek() {
+        let at = reader.at;
+        reader.at += c.len_utf8();
+        match c {
+            '\\' => out.push(reader.escape(at)?),
+            _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Ok(out)
 }

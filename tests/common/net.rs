@@ -1,5 +1,7 @@
 //! Packets made by hand, the lab behind a door, and what both kinds of tests share.
 
+#![allow(dead_code, reason = "each test uses a part of it")]
+
 use rawbench::net::{Batch, Door, DoorKind, LAB_HOST, Place};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

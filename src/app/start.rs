@@ -1,0 +1,42 @@
+//! How the window starts: what the command line says, as data.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::engine::Access;
+
+/// How the window starts.
+pub struct Start {
+    /// The way to the sockets.
+    pub access: Access,
+    /// A file to open.
+    pub file: Option<PathBuf>,
+    /// The source to choose: an interface's name, `any`, or a label of the list.
+    pub interface: Option<String>,
+    /// Start capturing at once.
+    pub capture: bool,
+    /// Work in the lab.
+    pub lab: bool,
+    /// Print what was measured at the end.
+    pub stats: bool,
+    /// When the program was started.
+    pub begun: Instant,
+    /// Where spools stand.
+    pub directory: PathBuf,
+}
+
+/// Where spools stand: the state directory of the user, or the system's temporary one where that cannot be.
+#[must_use]
+pub fn spool_directory() -> PathBuf {
+    let own = directories::ProjectDirs::from("", "", "rawbench")
+        .and_then(|d| d.state_dir().map(std::path::Path::to_path_buf))
+        .filter(|d| std::fs::create_dir_all(d).is_ok() && !is_read_only(d));
+    own.unwrap_or_else(|| std::env::temp_dir().join(format!("rawbench-{}", std::process::id())))
+}
+
+fn is_read_only(directory: &std::path::Path) -> bool {
+    let probe = directory.join(format!(".probe-{}", std::process::id()));
+    let made = std::fs::write(&probe, b"").is_ok();
+    let _ = std::fs::remove_file(&probe);
+    !made
+}

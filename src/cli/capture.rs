@@ -1,0 +1,223 @@
+//! `rawbench capture`: packets as they come, printed or written.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::args::CaptureArgs;
+use super::output::{self, Failure, Out, Outcome};
+use super::packet::Packet;
+use crate::engine::{self, Access, End, Listen, Place, Recorder, Sink, Source};
+use crate::net::SNAP_LENGTH;
+use crate::pcap::{self, ChecksumState, Format, InterfaceInfo, InterfaceStatistics, PacketRecord, Writer};
+use crate::wire::value;
+
+/// Runs it.
+///
+/// # Errors
+/// The privilege is missing, there is no such interface, the capture cannot go on, or the output fails.
+pub fn run(args: &CaptureArgs, access: &Access) -> Outcome {
+    let source = source(args);
+    let snap = args.snap.map_or(SNAP_LENGTH, |s| s as usize);
+    let recorder = Recorder::open(access, &source, !args.not_promiscuous, snap)?;
+    let recorder = recorder.limited(args.count, args.duration);
+    let stop = recorder.stopper();
+    ctrlc::set_handler(move || stop.stop())
+        .map_err(|e| Failure::failed(anyhow::anyhow!("cannot take over Ctrl-C: {e}")))?;
+    match args.write.as_deref() {
+        Some(path) => {
+            let mut sink = FileSink::new(path)?;
+            record(recorder, &source, &mut sink)
+        }
+        None => record(recorder, &source, &mut PrintSink::new(args)),
+    }
+}
+
+fn source(args: &CaptureArgs) -> Source {
+    let listen = if !args.ip.is_empty() {
+        let mut protocols: Vec<u8> = args.ip.iter().map(|p| p.number()).collect();
+        protocols.sort_unstable();
+        protocols.dedup();
+        Listen::Ip(protocols)
+    } else if args.interface == "any" {
+        Listen::Any
+    } else {
+        Listen::Interface(args.interface.clone())
+    };
+    let label = match &listen {
+        Listen::Ip(_) => "the IP layer".into(),
+        Listen::Any => "all interfaces".into(),
+        Listen::Interface(name) => name.clone(),
+    };
+    let place = if args.lab { Place::Lab } else { Place::Host };
+    Source { place, listen, label, detail: String::new() }
+}
+
+/// A sink whose reader may go away, which ends a capture without being a failure.
+trait CaptureSink: Sink {
+    fn reader_has_gone(&self) -> bool;
+}
+
+fn record(recorder: Recorder, source: &Source, sink: &mut dyn CaptureSink) -> Outcome {
+    let counters = recorder.counters();
+    // Scripts wait for this line: from here on no packet is missed.
+    output::message(&format!("capturing on {}", source.label));
+    let end = recorder.run(sink, &|| {});
+    output::message(&counters.summary());
+    match end {
+        _ if sink.reader_has_gone() => Err(Failure::ClosedPipe),
+        End::Stopped | End::Reached => Ok(0),
+        End::Failed(failure) => Err(failure.into()),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Row,
+    Hex,
+    Json,
+}
+
+/// Prints each packet.
+struct PrintSink {
+    out: Out,
+    form: Form,
+    interfaces: Vec<InterfaceInfo>,
+    number: usize,
+    first_ns: Option<u64>,
+    previous_ns: u64,
+    gone: bool,
+}
+
+impl PrintSink {
+    fn new(args: &CaptureArgs) -> Self {
+        let form = match (args.hex, args.json) {
+            (true, _) => Form::Hex,
+            (_, true) => Form::Json,
+            _ => Form::Row,
+        };
+        let (out, interfaces) = (output::out(), Vec::new());
+        Self { out, form, interfaces, number: 0, first_ns: None, previous_ns: 0, gone: false }
+    }
+
+    fn checked(&mut self, written: io::Result<()>) -> Result<(), engine::Failure> {
+        written.map_err(|error| {
+            self.gone |= error.kind() == io::ErrorKind::BrokenPipe;
+            engine::Failure::new(format!("cannot write to standard output: {error}"))
+        })
+    }
+}
+
+impl Sink for PrintSink {
+    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, engine::Failure> {
+        self.interfaces.push(interface.clone());
+        u32::try_from(self.interfaces.len() - 1)
+            .map_err(|_| engine::Failure::new("there are more interfaces than can be counted"))
+    }
+
+    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), engine::Failure> {
+        self.number += 1;
+        let first_ns = *self.first_ns.get_or_insert(record.timestamp_ns);
+        let packet = Packet {
+            number: self.number,
+            time_ns: Some(record.timestamp_ns),
+            original: record.original_length,
+            bytes: record.data,
+            left_to_card: record.checksum == ChecksumState::NotComputed,
+            interface: usize::try_from(record.interface).ok().and_then(|i| self.interfaces.get(i)),
+            first_ns,
+            previous_ns: self.previous_ns,
+        };
+        let written = match self.form {
+            Form::Row => packet.write_row(&mut self.out),
+            Form::Hex => writeln!(self.out, "{}", value::hex_pairs(packet.bytes)),
+            Form::Json => packet.write_json(&mut self.out),
+        };
+        self.previous_ns = record.timestamp_ns;
+        self.checked(written)
+    }
+
+    fn flush(&mut self) -> Result<(), engine::Failure> {
+        let flushed = self.out.flush();
+        self.checked(flushed)
+    }
+
+    fn finish(&mut self, _statistics: &[InterfaceStatistics]) -> Result<(), engine::Failure> {
+        self.flush()
+    }
+}
+
+impl CaptureSink for PrintSink {
+    fn reader_has_gone(&self) -> bool {
+        self.gone
+    }
+}
+
+/// Writes a capture file.
+struct FileSink {
+    /// `None` once it is finished.
+    writer: Option<Writer<Box<dyn Write>>>,
+    gone: bool,
+}
+
+impl FileSink {
+    fn new(path: &Path) -> Result<Self, Failure> {
+        let (out, format, name): (Box<dyn Write>, _, _) = if path.as_os_str() == "-" {
+            (Box::new(io::stdout().lock()), Format::PcapNg, Path::new("standard output"))
+        } else {
+            let file = File::create(path)
+                .map_err(|e| Failure::failed(anyhow::anyhow!("cannot make {}: {e}", path.display())))?;
+            (Box::new(file), Format::for_path(path), path)
+        };
+        let mut writer = Writer::new(out, format, name);
+        // The header at once: who reads along sees a capture, even while no packet comes.
+        if format == Format::PcapNg {
+            writer.flush().map_err(Failure::failed)?;
+        }
+        Ok(Self { writer: Some(writer), gone: false })
+    }
+
+    fn with<T>(
+        &mut self,
+        work: impl FnOnce(&mut Writer<Box<dyn Write>>) -> Result<T, pcap::Error>,
+    ) -> Result<T, engine::Failure> {
+        let writer =
+            self.writer.as_mut().ok_or_else(|| engine::Failure::new("the file is finished already"))?;
+        work(writer).map_err(|error| {
+            self.gone |= is_closed_pipe(&error);
+            error.into()
+        })
+    }
+}
+
+fn is_closed_pipe(error: &pcap::Error) -> bool {
+    matches!(error, pcap::Error::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
+}
+
+impl Sink for FileSink {
+    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, engine::Failure> {
+        self.with(|w| w.add_interface(interface))
+    }
+
+    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), engine::Failure> {
+        self.with(|w| w.write_packet(record).map(|_| ()))
+    }
+
+    fn flush(&mut self) -> Result<(), engine::Failure> {
+        self.with(Writer::flush)
+    }
+
+    fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), engine::Failure> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        writer.finish(statistics).map(|_| ()).map_err(|error| {
+            self.gone |= is_closed_pipe(&error);
+            error.into()
+        })
+    }
+}
+
+impl CaptureSink for FileSink {
+    fn reader_has_gone(&self) -> bool {
+        self.gone
+    }
+}

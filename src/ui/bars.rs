@@ -1,0 +1,162 @@
+//! The bars of the window: the top one, the status, and the capture panel's.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Role, Ui, WidgetInfo};
+
+use super::theme::look;
+use crate::app::{Command, Origin, Theme, Workbench};
+use crate::engine::Place;
+
+/// Source, start and stop, open and save, commands.
+pub fn top_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
+    let look = look(ui);
+    ui.horizontal(|ui| {
+        source_ui(ui, bench, commands);
+        let busy = bench.capture().is_busy();
+        if busy {
+            let text = RichText::new("■ Stop").color(look.bad);
+            if ui.button(text).on_hover_text("Ctrl+R").clicked() {
+                commands.push(Command::StopCapture);
+            }
+        } else {
+            let text = RichText::new("● Start").color(look.good);
+            if ui.button(text).on_hover_text("capture from this source (Ctrl+R)").clicked() {
+                commands.push(Command::StartCapture);
+            }
+        }
+        ui.separator();
+        if ui.button("Open").on_hover_text("a capture file (Ctrl+O)").clicked() {
+            commands.push(Command::Open);
+        }
+        if ui.button("Save").on_hover_text("the captured packets (Ctrl+S)").clicked() {
+            commands.push(Command::Save);
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let (icon, theme) = match bench.theme() {
+                Theme::Dark => ("☀", Theme::Light),
+                Theme::Light => ("🌙", Theme::Dark),
+            };
+            let button = ui.add(Button::new(icon).frame(false));
+            button.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Switch theme"));
+            if button.on_hover_text("dark or light (Ctrl+T)").clicked() {
+                commands.push(Command::Theme(theme));
+            }
+            if ui.button("Commands…").on_hover_text("everything by name (Ctrl+K)").clicked() {
+                commands.push(Command::Palette);
+            }
+        });
+    });
+}
+
+fn source_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
+    let look = look(ui);
+    let (sources, chosen) = bench.sources();
+    let text = sources.get(chosen).map_or("no source yet".to_owned(), |s| s.label.clone());
+    ui.label(RichText::new("Source").color(look.dim));
+    ui.name_inputs("Source", |ui| {
+        ComboBox::from_id_salt("source").selected_text(text).width(170.0).height(400.0).show_ui(ui, |ui| {
+            ui.set_min_width(380.0);
+            for (index, source) in sources.iter().enumerate() {
+                let name = RichText::new(&source.label);
+                ui.horizontal(|ui| {
+                    if ui.selectable_label(index == chosen, name).clicked() {
+                        commands.push(Command::Source(index));
+                        ui.close();
+                    }
+                    ui.label(RichText::new(&source.detail).size(11.0).color(look.dim));
+                });
+            }
+        });
+    });
+}
+
+/// What was received, lost and written, and where one works.
+pub fn status_ui(ui: &mut Ui, bench: &Workbench) {
+    let look = look(ui);
+    let dim = |text: String| RichText::new(text).size(12.0).color(look.dim);
+    ui.horizontal(|ui| {
+        match bench.capture().counters() {
+            Some(counters) => {
+                let get = |c: &AtomicU64| c.load(Ordering::Relaxed);
+                let lost = get(&counters.lost_kernel) + get(&counters.lost_here);
+                ui.label(dim(format!("received {}", grouped(get(&counters.received)))));
+                let text = format!(
+                    "lost {} (kernel) {} (us)",
+                    grouped(get(&counters.lost_kernel)),
+                    grouped(get(&counters.lost_here))
+                );
+                ui.label(RichText::new(text).size(12.0).color(if lost > 0 { look.bad } else { look.dim }));
+                ui.label(dim(format!("written {}", size_text(get(&counters.bytes)))));
+            }
+            None => {
+                let text = match bench.capture().origin() {
+                    Origin::File(path) => {
+                        format!("{} packets of {}", grouped(bench.capture().len() as u64), path.display())
+                    }
+                    _ => "no packets yet".into(),
+                };
+                ui.label(dim(text));
+            }
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let place = match bench.source().map(|s| &s.place) {
+                Some(Place::Lab) => "in the lab, no privilege used",
+                Some(_) if bench.host_is_open() => "raw sockets through the broker",
+                Some(_) => "no privilege for raw sockets here",
+                None => "",
+            };
+            ui.label(dim(place.into()));
+        });
+    });
+}
+
+/// The capture panel's bar.
+pub fn capture_bar_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
+    let look = look(ui);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Capture").strong().size(14.0));
+        let (text, color) = match (bench.capture().is_running(), bench.capture().origin()) {
+            (true, Origin::Live(source)) => (format!("● listening on {source}"), look.good),
+            (false, Origin::Live(source)) => (format!("stopped, from {source}"), look.dim),
+            (_, Origin::File(path)) => {
+                let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+                (if bench.capture().is_loading() { format!("reading {name}…") } else { name }, look.dim)
+            }
+            _ => (String::new(), look.dim),
+        };
+        ui.label(RichText::new(text).size(12.0).color(color));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let mut follow = bench.capture().follows();
+            if ui.checkbox(&mut follow, "Follow").on_hover_text("keep the newest packet in sight").changed() {
+                commands.push(Command::Follow(follow));
+            }
+            let count = bench.capture().len();
+            ui.label(RichText::new(format!("{} packets", grouped(count as u64))).size(12.0).color(look.dim));
+        });
+    });
+}
+
+/// A number with a thin space between thousands.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Bytes in the unit that reads best.
+#[must_use]
+pub fn size_text(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_048_576 => format!("{} KiB", bytes / 1024),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}

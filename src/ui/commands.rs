@@ -1,0 +1,77 @@
+//! What can be done from the keyboard and the palette: a name, a shortcut, a command.
+
+use eframe::egui::{Key, KeyboardShortcut, Modifiers};
+
+use crate::app::{Command, Theme, Workbench};
+use crate::craft::presets;
+use crate::craft::print::Detail;
+
+/// An entry of the palette.
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Its shortcut, where it has one.
+    pub shortcut: Option<KeyboardShortcut>,
+    /// What it does.
+    pub command: Command,
+}
+
+const fn ctrl(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::COMMAND, key))
+}
+
+const fn ctrl_shift(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key))
+}
+
+/// All that can be done now.
+#[must_use]
+pub fn entries(bench: &Workbench) -> Vec<Entry> {
+    let entry = |name: &str, shortcut, command| Entry { name: name.into(), shortcut, command };
+    let theme = if bench.theme() == Theme::Dark { Theme::Light } else { Theme::Dark };
+    let capture = if bench.capture().is_busy() {
+        entry("Stop the capture", ctrl(Key::R), Command::StopCapture)
+    } else {
+        entry("Start a capture", ctrl(Key::R), Command::StartCapture)
+    };
+    let mut all = vec![
+        entry("Send the packet", ctrl(Key::Enter), Command::Send),
+        capture,
+        entry("Open a capture file", ctrl(Key::O), Command::Open),
+        entry("Save the capture", ctrl(Key::S), Command::Save),
+        entry("Undo", ctrl(Key::Z), Command::Undo),
+        entry("Redo", ctrl_shift(Key::Z), Command::Redo),
+        entry("Copy the packet as hex pairs", ctrl_shift(Key::H), Command::CopyHex),
+        entry("Copy the packet as notation", ctrl_shift(Key::N), Command::CopyNotation(Detail::Short)),
+        entry("Follow the newest packet", ctrl(Key::End), Command::Follow(true)),
+        entry("Empty the packet list", ctrl_shift(Key::Delete), Command::Clear),
+        entry(
+            "Look for interfaces again",
+            Some(KeyboardShortcut::new(Modifiers::NONE, Key::F5)),
+            Command::RefreshSources,
+        ),
+        entry("Switch between dark and light", ctrl(Key::T), Command::Theme(theme)),
+        entry("All commands", ctrl(Key::K), Command::Palette),
+        entry("Close the window", ctrl(Key::Q), Command::Quit),
+    ];
+    if let Some(selected) = bench.capture().selected() {
+        all.push(entry(
+            "Edit a copy of the selected packet",
+            ctrl(Key::E),
+            Command::EditCopy(selected.index),
+        ));
+    }
+    for (index, preset) in presets::ALL.iter().enumerate() {
+        all.push(entry(&format!("Preset: {}", preset.name), digit(index), Command::Preset(index)));
+    }
+    for (index, source) in bench.sources().0.iter().enumerate() {
+        all.push(entry(&format!("Source: {}", source.label), None, Command::Source(index)));
+    }
+    all
+}
+
+fn digit(index: usize) -> Option<KeyboardShortcut> {
+    const KEYS: [Key; 9] =
+        [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
+    KEYS.get(index).map(|key| KeyboardShortcut::new(Modifiers::ALT, *key))
+}

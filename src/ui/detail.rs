@@ -1,0 +1,207 @@
+//! The packet view of a captured packet: tree, diagram and hex of the same bytes, read-only.
+
+use eframe::egui::{
+    Align, CentralPanel, CollapsingHeader, Frame, Layout, Margin, Panel, RichText, Role, ScrollArea, Sense,
+    Ui, WidgetInfo, vec2,
+};
+
+use super::State;
+use super::builder::{bar_frame, layer_heading};
+use super::diagram::{Pen, diagram_ui};
+use super::hex::hex_ui;
+use super::lit::Lit;
+use super::options::{option_line, options_ui};
+use super::shown::Shown;
+use super::theme::{GAP, look};
+use crate::app::{Command, Selected, Workbench};
+use crate::craft::Draft;
+use crate::craft::print::Detail;
+use crate::wire::bits::BitRange;
+use crate::wire::checksum::{self, Verdict};
+use crate::wire::dissect::{Dissection, dissect};
+use crate::wire::value;
+
+/// How the headers are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Headers {
+    /// A line for each field.
+    #[default]
+    Tree,
+    /// The RFC's diagram.
+    Diagram,
+}
+
+/// Draws the selected packet.
+pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    let look = look(ui);
+    let Some(packet) = bench.capture().selected() else {
+        ui.add_space(GAP);
+        ui.vertical_centered(|ui| {
+            ui.label(RichText::new("Select a packet to see its headers and bytes.").color(look.dim))
+        });
+        return;
+    };
+    let found = dissect(packet.link_type, &packet.bytes);
+    Panel::top("detail-bar").frame(bar_frame(ui)).show_separator_line(false).show(ui, |ui| {
+        bar_ui(ui, packet, state, commands);
+    });
+    let shown = Shown {
+        id: "detail",
+        bytes: &packet.bytes,
+        layers: &found.layers,
+        left_to_card: packet.left_to_card(),
+    };
+    let frame = Frame::new().fill(look.panel).inner_margin(Margin::symmetric(8, 4));
+    Panel::bottom("detail-hex").resizable(true).default_size(120.0).min_size(50.0).frame(frame).show(
+        ui,
+        |ui| {
+            hex_ui(ui, &shown, &mut state.lit_detail);
+        },
+    );
+    CentralPanel::default().frame(frame).show(ui, |ui| {
+        ScrollArea::vertical().id_salt("detail-scroll").auto_shrink(false).show(ui, |ui| {
+            match state.headers {
+                Headers::Tree => tree_ui(ui, &shown, &found, &mut state.lit_detail),
+                Headers::Diagram => {
+                    for index in 0..found.layers.len() {
+                        layer_heading(ui, &shown, index, None);
+                        let mut pen = Pen { shown, lit: &mut state.lit_detail, editor: None };
+                        diagram_ui(ui, &mut pen, index);
+                        options_ui(ui, &mut pen, index);
+                        ui.add_space(GAP / 2.0);
+                    }
+                }
+            }
+        });
+    });
+}
+
+fn bar_ui(ui: &mut Ui, packet: &Selected, state: &mut State, commands: &mut Vec<Command>) {
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(format!("Packet {}", packet.index + 1)).strong());
+        ui.selectable_value(&mut state.headers, Headers::Tree, "Tree");
+        ui.selectable_value(&mut state.headers, Headers::Diagram, "Diagram");
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.menu_button("Copy ▾", |ui| {
+                if ui.button("Hex pairs").clicked() {
+                    commands.push(Command::Copy(value::hex_pairs(&packet.bytes)));
+                    ui.close();
+                }
+                if ui.button("Notation").clicked() {
+                    let draft = Draft::from_bytes(packet.link_type, &packet.bytes, packet.left_to_card());
+                    commands.push(Command::Copy(draft.notation(Detail::Short)));
+                    ui.close();
+                }
+            });
+            if ui.button("Edit a copy").on_hover_text("Ctrl+E").clicked() {
+                commands.push(Command::EditCopy(packet.index));
+            }
+        });
+    });
+}
+
+fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, lit: &mut Lit) {
+    ui.spacing_mut().item_spacing.y = 1.0;
+    for (index, layer) in found.layers.iter().enumerate() {
+        let look = look(ui);
+        let view = shown.view(index);
+        let text = format!("{}, {}", layer.header.name, (layer.header.info)(&view));
+        let hue = look.hue(layer.header);
+        let title = RichText::new(text).size(12.5).color(super::theme::mix(hue, look.text, 70));
+        let open = CollapsingHeader::new(title).id_salt((index, layer.header.key)).default_open(true).show(
+            ui,
+            |ui| {
+                layer_fields(ui, shown, index, lit);
+            },
+        );
+        if open.header_response.hovered() {
+            lit.point_at(BitRange { start: layer.start * 8, width: layer.len * 8 });
+        }
+    }
+    range_line(ui, lit, "Payload", found.payload.clone());
+    range_line(ui, lit, "Trailer", found.trailer.clone());
+    if let Some(stop) = &found.stop {
+        let look = look(ui);
+        let text = format!("⚠ at byte {}: {}", stop.at, stop.why);
+        ui.label(RichText::new(text).size(12.0).color(look.warn));
+    }
+}
+
+fn range_line(ui: &mut Ui, lit: &mut Lit, name: &str, range: std::ops::Range<usize>) {
+    if range.is_empty() {
+        return;
+    }
+    let bits = BitRange { start: range.start * 8, width: range.len() * 8 };
+    line_ui(ui, lit, bits, 4.0, &format!("{name}: {} bytes", range.len()), None);
+}
+
+fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
+    let look = look(ui);
+    let view = shown.view(index);
+    let verdict = checksum::verdict(shown.bytes, shown.layers, index, shown.left_to_card);
+    let sum_field = checksum::field(view.layer().header).map(|f| f.0);
+    for field in view.header_fields() {
+        let mut note = None;
+        if Some(field.path.field) == sum_field {
+            note = verdict.as_ref().map(|v| {
+                let color = match v {
+                    Verdict::Good => look.good,
+                    Verdict::Bad { .. } => look.bad,
+                    _ => look.dim,
+                };
+                (v.text(), color)
+            });
+        } else if let Some(name) = field.stored(shown.bytes).and_then(|s| value::name_of(field.field, s)) {
+            note = Some((name.to_owned(), look.dim));
+        }
+        // Leaves of a group stand under it.
+        let inside = view.header_fields().any(|g| {
+            g.field.group
+                && g.path != field.path
+                && g.bits.start <= field.bits.start
+                && field.bits.end() <= g.bits.end()
+        });
+        let text = format!("{}: {}", field.field.label, field.text(shown.bytes));
+        line_ui(ui, lit, field.bits, if inside { 18.0 } else { 4.0 }, &text, note);
+    }
+    for item in view.items() {
+        let bits = BitRange { start: item.range.start * 8, width: item.range.len() * 8 };
+        let note = item.problem.clone().map(|p| (p, look.warn));
+        let terse = item.terse_text(shown.bytes);
+        let text = if terse.is_empty() {
+            option_line(&item, shown.bytes)
+        } else {
+            format!("Option: {} ({terse})", item.item.name)
+        };
+        line_ui(ui, lit, bits, 4.0, &text, note);
+    }
+}
+
+/// A line of the tree; it lights its bits, and is lit with them.
+fn line_ui(
+    ui: &mut Ui,
+    lit: &mut Lit,
+    bits: BitRange,
+    indent: f32,
+    text: &str,
+    note: Option<(String, eframe::egui::Color32)>,
+) {
+    let look = look(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 17.0), Sense::hover());
+    let spoken = note.as_ref().map_or_else(|| text.to_owned(), |(n, _)| format!("{text} {n}"));
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
+    if response.hovered() {
+        lit.point_at(bits);
+    }
+    if lit.lights(bits) {
+        ui.painter().rect_filled(rect, 2.0, super::theme::mix(look.panel, look.accent, 50));
+    }
+    let at = rect.left_center() + vec2(indent, 0.0);
+    let mono = super::theme::mono(12.0);
+    let painter = ui.painter();
+    let end = painter.text(at, eframe::egui::Align2::LEFT_CENTER, text, mono, look.text).right();
+    if let Some((note, color)) = note {
+        let at = eframe::egui::pos2(end + 8.0, rect.center().y);
+        painter.text(at, eframe::egui::Align2::LEFT_CENTER, note, super::theme::plain(11.5), color);
+    }
+}

@@ -1,0 +1,222 @@
+//! The packet list: a row for each packet, drawn only where it is in sight.
+
+use eframe::egui::{
+    Align2, CornerRadius, Key, Modifiers, Rect, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2,
+};
+
+use super::State;
+use super::theme::{self, LIST_ROW, look};
+use crate::app::{Command, ListRow, Workbench};
+use crate::pcap::Direction;
+
+/// The columns: name, width in points, aligned to the right.
+const COLUMNS: [(&str, f32, bool); 7] = [
+    ("No.", 46.0, true),
+    ("Time", 84.0, true),
+    ("Source", 104.0, false),
+    ("Destination", 104.0, false),
+    ("Protocol", 58.0, false),
+    ("Length", 48.0, true),
+    ("Info", 0.0, false),
+];
+const SPACE: f32 = 8.0;
+const SIZE: f32 = 12.0;
+
+/// Draws the list.
+pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    header_ui(ui);
+    let count = bench.capture().len();
+    if count == 0 {
+        empty_ui(ui, bench);
+        return;
+    }
+    keys(ui, bench, state, commands);
+    let follow = bench.capture().follows();
+    let height = ui.available_height();
+    let row = LIST_ROW;
+    let mut area = ScrollArea::vertical().id_salt("packets").auto_shrink(false);
+    if let Some(index) = state.scroll_to.take() {
+        let target = index as f32 * row - height / 2.0;
+        area = area.vertical_scroll_offset(target.max(0.0));
+    } else if follow {
+        area = area.vertical_scroll_offset((count as f32 * row - height).max(0.0));
+    }
+    ui.spacing_mut().item_spacing.y = 0.0;
+    let wheel = ui.rect_contains_pointer(ui.available_rect_before_wrap())
+        && ui.input(|i| i.smooth_scroll_delta().y > 0.0);
+    let selected = bench.capture().selected().map(|s| s.index);
+    let out = area.show_rows(ui, row, count, |ui, range| {
+        for index in range {
+            if let Some(found) = bench.capture_mut().row(index) {
+                row_ui(ui, &found, selected == Some(index), commands, state);
+            }
+        }
+    });
+    // Scrolling up lets the list rest; going to its end follows the newest again.
+    let end = (count as f32 * row - out.inner_rect.height()).max(0.0);
+    let at_end = out.state.clamped_offset().y >= end - row / 2.0;
+    let dragged = out.state.clamped_offset().y < end - row && ui.input(|i| i.pointer.primary_down());
+    if follow && (wheel && end > 0.0 || dragged) {
+        commands.push(Command::Follow(false));
+    } else if !follow
+        && at_end
+        && !wheel
+        && ui.input(|i| i.smooth_scroll_delta().y < 0.0 || i.pointer.primary_down())
+    {
+        commands.push(Command::Follow(true));
+    }
+}
+
+/// Moves the selection by the arrow and page keys, when no text box has the keyboard.
+fn keys(ui: &Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    if ui.memory(|m| m.focused().is_some()) {
+        return;
+    }
+    let count = bench.capture().len();
+    let page = (ui.available_height() / LIST_ROW) as usize;
+    let now = bench.capture().selected().map(|s| s.index);
+    let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+    let at = now.unwrap_or(0);
+    let next = if pressed(Key::ArrowDown) {
+        Some(now.map_or(0, |n| n + 1))
+    } else if pressed(Key::ArrowUp) {
+        Some(at.saturating_sub(1))
+    } else if pressed(Key::PageDown) {
+        Some(at + page)
+    } else if pressed(Key::PageUp) {
+        Some(at.saturating_sub(page))
+    } else if pressed(Key::Home) {
+        Some(0)
+    } else if pressed(Key::End) {
+        commands.push(Command::Follow(true));
+        Some(count - 1)
+    } else {
+        None
+    };
+    if let Some(next) = next {
+        let next = next.min(count - 1);
+        commands.push(Command::Select(Some(next)));
+        if next + 1 < count {
+            commands.push(Command::Follow(false));
+        }
+        state.scroll_to = Some(next);
+    }
+}
+
+fn columns(rect: Rect) -> impl Iterator<Item = (usize, Rect, bool)> {
+    let mut left = rect.left() + 6.0;
+    COLUMNS.iter().enumerate().map(move |(i, (_, width, right))| {
+        let width = if *width == 0.0 { (rect.right() - left - 4.0).max(10.0) } else { *width };
+        let cell = Rect::from_min_size(pos2(left, rect.top()), vec2(width, rect.height()));
+        left += width + SPACE;
+        (i, cell, *right)
+    })
+}
+
+fn header_ui(ui: &mut Ui) {
+    let look = look(ui);
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), LIST_ROW), Sense::hover());
+    ui.painter().rect_filled(rect, CornerRadius::ZERO, look.bar);
+    for (i, cell, right) in columns(rect) {
+        cell_text(ui, cell, right, COLUMNS[i].0, theme::plain(11.5), look.dim);
+    }
+}
+
+fn cell_text(
+    ui: &Ui,
+    cell: Rect,
+    right: bool,
+    text: &str,
+    font: eframe::egui::FontId,
+    color: eframe::egui::Color32,
+) {
+    let (at, align) = if right {
+        (cell.right_center(), Align2::RIGHT_CENTER)
+    } else {
+        (cell.left_center(), Align2::LEFT_CENTER)
+    };
+    ui.painter().with_clip_rect(cell.intersect(ui.clip_rect())).text(at, align, text, font, color);
+}
+
+fn row_ui(ui: &mut Ui, found: &ListRow, selected: bool, commands: &mut Vec<Command>, state: &mut State) {
+    let look = look(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LIST_ROW), Sense::click());
+    let row = &found.row;
+    let spoken =
+        || format!("{} {} {} {} {}", found.number, row.source, row.destination, row.protocol, row.info);
+    response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, selected, spoken()));
+    let hue = look.protocol_hue(row.protocol);
+    let ground = if selected {
+        look.selection
+    } else if response.hovered() {
+        theme::mix(look.panel, hue, 60)
+    } else {
+        theme::mix(look.panel, hue, 18)
+    };
+    ui.painter().rect_filled(rect, CornerRadius::ZERO, ground);
+    let mark = Rect::from_min_size(rect.min, vec2(3.0, rect.height()));
+    let outgoing = found.entry.direction() == Direction::Outbound;
+    ui.painter().rect_filled(
+        mark,
+        CornerRadius::ZERO,
+        if outgoing { hue } else { theme::mix(look.panel, hue, 70) },
+    );
+    let time = time_text(found.relative_ns);
+    let texts = [
+        found.number.to_string(),
+        time,
+        row.source.clone(),
+        row.destination.clone(),
+        row.protocol.to_owned(),
+        found.entry.original.to_string(),
+        if outgoing { format!("→ {}", row.info) } else { format!("← {}", row.info) },
+    ];
+    for (i, cell, right) in columns(rect) {
+        let color = if i < 2 { look.dim } else { look.text };
+        let font = if i == 4 { theme::plain(SIZE) } else { theme::mono(11.5) };
+        cell_text(ui, cell, right, &texts[i], font, color);
+    }
+    if response.clicked() {
+        response.surrender_focus();
+        commands.push(Command::Select(Some(found.number - 1)));
+        commands.push(Command::Follow(false));
+        state.scroll_to = None;
+    }
+    if response.double_clicked() {
+        commands.push(Command::EditCopy(found.number - 1));
+    }
+    response.on_hover_ui(|ui| {
+        ui.label(RichText::new(row.info.as_str()).monospace().size(12.0));
+    });
+}
+
+/// Seconds since the first packet, to the microsecond.
+fn time_text(relative_ns: i64) -> String {
+    let sign = if relative_ns < 0 { "-" } else { "" };
+    let micros = relative_ns.unsigned_abs() / 1000;
+    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
+
+/// What to do when there is nothing to see yet.
+fn empty_ui(ui: &mut Ui, bench: &Workbench) {
+    let look = look(ui);
+    ui.add_space(ui.available_height() * 0.25);
+    ui.vertical_centered(|ui| {
+        if bench.capture().is_busy() {
+            ui.label(RichText::new("Listening. Nothing has come yet.").color(look.dim));
+            return;
+        }
+        if bench.capture().is_loading() {
+            ui.label(RichText::new("Reading the file…").color(look.dim));
+            return;
+        }
+        ui.label(RichText::new("Press Ctrl+Enter to send the packet and see what comes back.").size(14.0));
+        ui.add_space(4.0);
+        let text = match bench.source() {
+            Some(source) => format!("It goes out on {} ({}).", source.label, source.detail),
+            None => "The list of sources is on its way.".into(),
+        };
+        ui.label(RichText::new(text).color(look.dim));
+        ui.label(RichText::new("Or start a capture, or open a file with Ctrl+O.").color(look.dim));
+    });
+}

@@ -1,0 +1,212 @@
+//! The option list of a header: add, remove, reorder, and a meter against what the header length can say.
+
+use eframe::egui::{
+    Align, Button, Layout, ProgressBar, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2,
+};
+
+use super::diagram::{Pen, field_name};
+use super::editor::shown_text;
+use super::theme::{self, TINY, look};
+use crate::app::Command;
+use crate::craft::edit::new_option;
+use crate::wire::items::ItemSpan;
+use crate::wire::table::{ItemList, Kind};
+use crate::wire::value;
+use crate::wire::view::Located;
+
+/// Height of a row.
+const ROW: f32 = 24.0;
+
+/// Draws the options of a layer whose table has a list.
+pub fn options_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
+    let view = pen.shown.view(layer);
+    let Some(list) = view.layer().header.items else { return };
+    let items = view.items();
+    if items.is_empty() && pen.editor.is_none() {
+        return;
+    }
+    let shown = match &pen.editor {
+        Some(editor) => editor.builder.draft().options(layer).len(),
+        None => items.len(),
+    };
+    bar_ui(ui, pen, layer, list, view.items_range().len(), shown);
+    for (index, item) in items.iter().take(shown).enumerate() {
+        row_ui(ui, pen, layer, index, item, shown);
+    }
+    let padding: usize = items.iter().skip(shown).map(|i| i.range.len()).sum();
+    if padding > 0 {
+        let bytes = if padding == 1 { "byte" } else { "bytes" };
+        ui.horizontal(|ui| {
+            ui.add_space(10.0);
+            ui.weak(RichText::new(format!("padded with {padding} zero {bytes} to 32 bits")).size(11.0));
+        });
+    }
+}
+
+fn bar_ui(
+    ui: &mut Ui,
+    pen: &mut Pen<'_, '_>,
+    layer: usize,
+    list: &'static ItemList,
+    used: usize,
+    count: usize,
+) {
+    let look = look(ui);
+    let short = pen.shown.layers[layer].header.short;
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(list.label).size(11.5).color(look.dim));
+        let over = used > list.limit;
+        let color = if over { look.bad } else { look.accent };
+        let share = used as f32 / list.limit as f32;
+        let bar = ProgressBar::new(share.min(1.0)).fill(color).desired_width(80.0).desired_height(5.0);
+        ui.add(bar);
+        let text = format!("{used} of {} bytes", list.limit);
+        ui.label(RichText::new(text).size(11.0).color(if over { look.bad } else { look.dim }));
+        let Some(editor) = pen.editor.as_mut() else { return };
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let menu = ui.menu_button("+ option", |ui| {
+                for item in list.items {
+                    let kind = item.kind.unwrap_or(0);
+                    if ui.button(format!("{} ({kind})", item.name)).clicked() {
+                        let bytes = new_option(item, kind);
+                        editor.commands.push(Command::InsertOption { layer, at: count, bytes });
+                        ui.close();
+                    }
+                }
+                ui.separator();
+                if ui.button("Any kind, raw bytes").clicked() {
+                    editor.commands.push(Command::InsertOption { layer, at: count, bytes: vec![254, 2] });
+                    ui.close();
+                }
+            });
+            menu.response
+                .widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Add {short} option")));
+        });
+    });
+}
+
+fn row_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize, index: usize, item: &ItemSpan, count: usize) {
+    let look = look(ui);
+    let header = pen.shown.layers[layer].header;
+    let hue = look.hue(header);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+    let bits = crate::wire::bits::BitRange { start: item.range.start * 8, width: item.range.len() * 8 };
+    let lit = pen.lit.lights(bits);
+    if response.contains_pointer() {
+        pen.lit.point_at(bits);
+    }
+    let ground = rect.shrink2(vec2(0.0, 1.0));
+    ui.painter().rect_filled(ground, 2.0, look.ground(hue, lit));
+    let bar = Rect::from_min_size(ground.min, vec2(3.0, ground.height()));
+    ui.painter().rect_filled(bar, 1.0, hue);
+    let mut inner = ui.new_child(
+        eframe::egui::UiBuilder::new()
+            .id_salt((pen.shown.id, "option", layer, index))
+            .max_rect(ground.shrink2(vec2(8.0, 0.0)))
+            .layout(Layout::left_to_right(Align::Center)),
+    );
+    let ui = &mut inner;
+    let name = ui.label(RichText::new(item.item.name).size(12.0));
+    if let Some(problem) = &item.problem {
+        name.on_hover_text(problem);
+        ui.label(RichText::new("!").color(look.warn).strong()).on_hover_text(problem);
+    }
+    let view = pen.shown.view(layer);
+    for found in view.item_fields(index, item) {
+        // Kind and length of a known option follow from what it is.
+        let structural = found.path.nth.is_none() && found.bits.start < item.range.start * 8 + 16;
+        if structural && item.item.kind.is_some() {
+            continue;
+        }
+        value_ui(ui, pen, &found);
+    }
+    if pen.editor.is_some() {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            row_buttons(ui, pen, layer, index, item, count);
+        });
+    }
+}
+
+fn value_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located) {
+    let look = look(ui);
+    let width = match found.field.kind {
+        Kind::Bytes => 150.0,
+        _ if found.field.bits.width > 16 => 92.0,
+        _ => 52.0,
+    };
+    let label = ui.fonts_mut(|f| f.layout_no_wrap(found.field.label.into(), theme::plain(TINY), look.dim));
+    let size = vec2(label.size().x + width + 8.0, ROW - 4.0);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    let at = pos2(rect.left(), rect.center().y - label.size().y / 2.0);
+    let left = at.x + label.size().x + 4.0;
+    ui.painter().galley(at, label, look.dim);
+    let field = Rect::from_min_max(pos2(left, rect.top() + 1.0), pos2(left + width, rect.bottom() - 1.0));
+    let lit = pen.lit.lights(found.bits);
+    let refused = pen.editor.as_ref().is_some_and(|e| e.refusal(found.path).is_some());
+    let line = if refused {
+        look.bad
+    } else if lit {
+        look.accent
+    } else {
+        look.line
+    };
+    if ui.rect_contains_pointer(rect) {
+        pen.lit.point_at(found.bits);
+    }
+    let name = field_name(&pen.shown, found);
+    if let Some(editor) = pen.editor.as_mut() {
+        ui.painter().rect(field, 2.0, look.field, (1.0, line), eframe::egui::StrokeKind::Inside);
+        editor.field_ui(ui, found, field.shrink2(vec2(4.0, 0.0)), &name);
+    } else {
+        let text = shown_text(found, pen.shown.bytes);
+        ui.painter().text(
+            field.left_center(),
+            eframe::egui::Align2::LEFT_CENTER,
+            text,
+            theme::mono(12.5),
+            look.text,
+        );
+    }
+}
+
+fn row_buttons(
+    ui: &mut Ui,
+    pen: &mut Pen<'_, '_>,
+    layer: usize,
+    index: usize,
+    item: &ItemSpan,
+    count: usize,
+) {
+    let Some(editor) = pen.editor.as_mut() else { return };
+    let name = format!("{} {}", item.item.name, index + 1);
+    let button = |ui: &mut Ui, text: &str, name: String, enabled: bool| {
+        let response = ui.add_enabled(enabled, Button::new(RichText::new(text).size(11.0)).frame(false));
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &name));
+        response.on_hover_text(name).clicked()
+    };
+    if button(ui, "✕", format!("Remove {name}"), true) {
+        editor.commands.push(Command::RemoveOption { layer, at: index });
+    }
+    if button(ui, "⬇", format!("Move {name} down"), index + 1 < count) {
+        editor.commands.push(Command::MoveOption { layer, from: index, to: index + 1 });
+    }
+    if button(ui, "⬆", format!("Move {name} up"), index > 0) {
+        editor.commands.push(Command::MoveOption { layer, from: index, to: index.wrapping_sub(1) });
+    }
+    let step = item.item.repeat_bytes();
+    if step > 0 && button(ui, "+", format!("Add a block to {name}"), true) {
+        let mut bytes = pen.shown.bytes.get(item.range.clone()).unwrap_or_default().to_vec();
+        bytes.resize(bytes.len() + step, 0);
+        if let (Ok(len), Some(field)) = (u8::try_from(bytes.len()), bytes.get_mut(1)) {
+            *field = len;
+            editor.commands.push(Command::SetOption { layer, at: index, bytes });
+        }
+    }
+}
+
+/// One option as a line of the tree.
+#[must_use]
+pub fn option_line(item: &ItemSpan, bytes: &[u8]) -> String {
+    let raw = bytes.get(item.range.clone()).unwrap_or_default();
+    format!("{}  {}", item.item.name, value::hex_pairs(raw).to_lowercase())
+}

@@ -1,0 +1,232 @@
+//! What lies over the panels: notices, questions, the command palette.
+
+use eframe::egui::{
+    Align, Align2, Area, Button, Context, Frame, Id, Key, Layout, Margin, Modal, Order, RichText, Role,
+    ScrollArea, Stroke, TextEdit, Ui, WidgetInfo, vec2,
+};
+
+use super::State;
+use super::commands::entries;
+use super::theme::{Look, look};
+use crate::app::{Choice, Command, Notice, Question, Severity, Workbench};
+
+/// Notices stand at the lower right; their text can be selected and copied.
+pub fn notices_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
+    if bench.notices().is_empty() {
+        return;
+    }
+    let look = look(ui);
+    let area = Area::new(Id::unique("notices"))
+        .order(Order::Foreground)
+        .anchor(Align2::RIGHT_BOTTOM, vec2(-14.0, -34.0));
+    area.show(ui.ctx(), |ui| {
+        ui.set_max_width(560.0);
+        ui.with_layout(Layout::bottom_up(Align::Max), |ui| {
+            for (index, notice) in bench.notices().iter().enumerate().rev().take(3) {
+                notice_ui(ui, look, index, notice, commands);
+            }
+        });
+    });
+}
+
+fn notice_ui(ui: &mut Ui, look: &Look, index: usize, notice: &Notice, commands: &mut Vec<Command>) {
+    let color = if notice.severity == Severity::Done { look.good } else { look.bad };
+    let frame = Frame::new()
+        .fill(look.bar)
+        .stroke(Stroke::new(1.0, color))
+        .corner_radius(6)
+        .inner_margin(Margin::symmetric(12, 8))
+        .shadow(ui.visuals().popup_shadow);
+    frame.show(ui, |ui| {
+        ui.with_layout(Layout::top_down(Align::Min), |ui| {
+            ui.set_max_width(540.0);
+            let first = if notice.ways.is_empty() { notice.text.as_str() } else { until_ways(&notice.text) };
+            ui.label(RichText::new(first).size(13.0));
+            for (number, (what, command)) in notice.ways.iter().enumerate() {
+                ui.add_space(3.0);
+                ui.label(RichText::new(format!("{}. {what}", number + 1)).size(12.5));
+                ui.horizontal(|ui| {
+                    ui.add_space(14.0);
+                    if ui.small_button("Copy").clicked() {
+                        commands.push(Command::Copy(command.clone()));
+                    }
+                    ui.label(RichText::new(command).monospace().size(12.0).color(look.accent));
+                });
+            }
+            ui.horizontal(|ui| {
+                if ui.small_button("Copy text").clicked() {
+                    commands.push(Command::Copy(notice.text.clone()));
+                }
+                if ui.small_button("Dismiss").clicked() {
+                    commands.push(Command::Dismiss(index));
+                }
+            });
+        });
+    });
+}
+
+/// The message without the list of ways, which is shown apart.
+fn until_ways(text: &str) -> &str {
+    text.lines().next().unwrap_or(text)
+}
+
+/// A question that has to be answered first.
+pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    let Some(question) = bench.question() else { return };
+    let modal = Modal::new(Id::unique("question")).show(ui.ctx(), |ui| {
+        ui.set_width(440.0);
+        match question {
+            Question::Unsaved { packets, .. } => unsaved_ui(ui, *packets, commands),
+            Question::SavePath => {
+                path_ui(ui, state, "Save the capture as", "Save", commands, Command::SavePath)
+            }
+            Question::OpenPath => {
+                path_ui(ui, state, "Open a capture file", "Open", commands, Command::OpenPath)
+            }
+        }
+    });
+    if modal.should_close() {
+        commands.push(Command::Answer(Choice::Cancel));
+    }
+}
+
+fn unsaved_ui(ui: &mut Ui, packets: usize, commands: &mut Vec<Command>) {
+    let noun = if packets == 1 { "packet is" } else { "packets are" };
+    ui.label(RichText::new(format!("{packets} captured {noun} not saved")).strong().size(15.0));
+    ui.add_space(4.0);
+    ui.label("Save them first, or lose them?");
+    ui.add_space(10.0);
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let look = look(ui);
+        let save = Button::new(RichText::new("Save…").color(look.on_accent)).fill(look.accent);
+        if ui.add(save).clicked() {
+            commands.push(Command::Answer(Choice::Save));
+        }
+        if ui.button("Cancel").clicked() {
+            commands.push(Command::Answer(Choice::Cancel));
+        }
+        if ui.button(RichText::new("Discard").color(look.bad)).clicked() {
+            commands.push(Command::Answer(Choice::Discard));
+        }
+    });
+}
+
+fn path_ui(
+    ui: &mut Ui,
+    state: &mut State,
+    title: &str,
+    action: &str,
+    commands: &mut Vec<Command>,
+    command: fn(std::path::PathBuf) -> Command,
+) {
+    ui.label(RichText::new(title).strong().size(15.0));
+    ui.label("This system offers no file dialog, so type the path:");
+    let edit = TextEdit::singleline(&mut state.path)
+        .desired_width(f32::INFINITY)
+        .hint_text("/home/me/capture.pcapng");
+    let response = ui.name_inputs("Path", |ui| ui.add(edit));
+    if state.path_opened {
+        response.request_focus();
+        state.path_opened = false;
+    }
+    let entered = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
+    ui.add_space(8.0);
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let look = look(ui);
+        let button = Button::new(RichText::new(action).color(look.on_accent)).fill(look.accent);
+        let button = ui.add(button);
+        button.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{action} this path")));
+        let ready = !state.path.trim().is_empty();
+        if ready && (button.clicked() || entered) {
+            commands.push(Command::Answer(Choice::Cancel));
+            commands.push(command(state.path.trim().into()));
+        }
+        if ui.button("Cancel").clicked() {
+            commands.push(Command::Answer(Choice::Cancel));
+        }
+    });
+}
+
+/// The palette: everything by name.
+pub fn palette_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    if !bench.palette_is_open() {
+        state.palette.clear();
+        state.palette_choice = 0;
+        return;
+    }
+    let modal = Modal::new(Id::unique("palette")).show(ui.ctx(), |ui| {
+        ui.set_width(480.0);
+        palette_body(ui, bench, state, commands);
+    });
+    if modal.should_close() && !commands.iter().any(|c| matches!(c, Command::Palette)) {
+        commands.push(Command::Palette);
+    }
+}
+
+fn palette_body(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    let look = look(ui);
+    let down = ui.input_mut(|i| i.consume_key(eframe::egui::Modifiers::NONE, Key::ArrowDown));
+    let up = ui.input_mut(|i| i.consume_key(eframe::egui::Modifiers::NONE, Key::ArrowUp));
+    let edit = TextEdit::singleline(&mut state.palette).desired_width(f32::INFINITY).hint_text("what to do");
+    let response = ui.name_inputs("Command", |ui| ui.add(edit));
+    let entered = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
+    if !entered {
+        response.request_focus();
+    }
+    if response.changed() {
+        state.palette_choice = 0;
+    }
+    let words: Vec<String> = state.palette.to_lowercase().split_whitespace().map(str::to_owned).collect();
+    let matches = |name: &str| words.iter().all(|w| name.to_lowercase().contains(w));
+    let found: Vec<_> = entries(bench).into_iter().filter(|e| matches(&e.name)).collect();
+    if found.is_empty() {
+        ui.label(RichText::new("No command has that name.").color(look.dim));
+        return;
+    }
+    let last = found.len() - 1;
+    state.palette_choice = match (down, up) {
+        (true, _) => (state.palette_choice + 1).min(last),
+        (_, true) => state.palette_choice.saturating_sub(1),
+        _ => state.palette_choice.min(last),
+    };
+    ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
+        for (index, entry) in found.into_iter().enumerate() {
+            let chosen = index == state.palette_choice;
+            let shortcut = entry.shortcut.map(|s| ui.ctx().format_shortcut(&s)).unwrap_or_default();
+            let mut button =
+                Button::selectable(chosen, entry.name).min_size(vec2(ui.available_width(), 22.0));
+            if !shortcut.is_empty() {
+                button = button.right_text(RichText::new(shortcut).size(11.0).color(look.dim));
+            }
+            let response = ui.add(button);
+            if chosen && (down || up) {
+                response.scroll_to_me(None);
+            }
+            if response.clicked() || (chosen && entered) {
+                if !matches!(entry.command, Command::Palette) {
+                    commands.push(entry.command);
+                }
+                commands.push(Command::Palette);
+            }
+        }
+    });
+}
+
+/// Runs the shortcuts. `text_owns_undo`: Ctrl+Z belongs to the text box that has the keyboard.
+pub fn shortcuts(context: &Context, bench: &Workbench, text_owns_undo: bool, commands: &mut Vec<Command>) {
+    if bench.question().is_some() {
+        return;
+    }
+    let mut all = entries(bench);
+    // The longer ones first: Ctrl+Shift+Z is not Ctrl+Z.
+    all.sort_by_key(|e| e.shortcut.is_none_or(|s| !s.modifiers.shift));
+    for entry in all {
+        let Some(shortcut) = entry.shortcut else { continue };
+        if text_owns_undo && matches!(entry.command, Command::Undo | Command::Redo) {
+            continue;
+        }
+        if context.input_mut(|i| i.consume_shortcut(&shortcut)) {
+            commands.push(entry.command);
+        }
+    }
+}

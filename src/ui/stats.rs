@@ -1,0 +1,104 @@
+//! `--stats`: how long our own work in a frame takes, and how far rows lag behind their packets.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::app::Workbench;
+
+/// What is measured while the window runs.
+#[derive(Debug)]
+pub struct Stats {
+    start: Instant,
+    begun: Option<Instant>,
+    spent: Duration,
+    frames: Vec<Duration>,
+    first_frame: Option<Duration>,
+    first_row: Option<Duration>,
+    rows: usize,
+    longest_lag: Duration,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            begun: None,
+            spent: Duration::ZERO,
+            frames: Vec::new(),
+            first_frame: None,
+            first_row: None,
+            rows: 0,
+            longest_lag: Duration::ZERO,
+        }
+    }
+}
+
+/// Most frames that are remembered: half an hour at sixty a second.
+const MAX_FRAMES: usize = 108_000;
+
+impl Stats {
+    /// Counts from this moment, the start of the program.
+    pub fn since(&mut self, start: Instant) {
+        self.start = start;
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.spent = Duration::ZERO;
+        self.begun = Some(Instant::now());
+    }
+
+    pub(super) fn pause(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            self.spent += begun.elapsed();
+        }
+    }
+
+    pub(super) fn resume(&mut self) {
+        self.begun = Some(Instant::now());
+    }
+
+    pub(super) fn end(&mut self, bench: &mut Workbench) {
+        self.pause();
+        if self.frames.len() < MAX_FRAMES {
+            self.frames.push(self.spent);
+        }
+        self.first_frame.get_or_insert_with(|| self.start.elapsed());
+        let rows = bench.capture().len();
+        if rows == self.rows {
+            return;
+        }
+        let live = bench.capture().is_running() && rows > self.rows;
+        if rows > 0 {
+            self.first_row.get_or_insert_with(|| self.start.elapsed());
+        }
+        // The oldest row that is new in this frame has waited longest.
+        let oldest = if rows > self.rows { self.rows } else { 0 };
+        self.rows = rows;
+        if let (true, Some(row)) = (live, bench.capture_mut().row(oldest)) {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let lag = now.saturating_sub(Duration::from_nanos(row.entry.timestamp_ns));
+            self.longest_lag = self.longest_lag.max(lag);
+        }
+    }
+
+    /// One line of JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let mut frames = self.frames.clone();
+        frames.sort_unstable();
+        let ms = |d: Duration| (d.as_secs_f64() * 1e6).round() / 1e3;
+        let quantile = |q: f64| {
+            let last = frames.len().saturating_sub(1);
+            frames.get((last as f64 * q).round() as usize).copied().map_or(0.0, ms)
+        };
+        serde_json::json!({
+            "frames": frames.len(),
+            "frame_p50_ms": quantile(0.5),
+            "frame_p99_ms": quantile(0.99),
+            "frame_max_ms": quantile(1.0),
+            "longest_lag_ms": ms(self.longest_lag),
+            "first_frame_ms": self.first_frame.map(ms),
+            "first_row_ms": self.first_row.map(ms),
+        })
+        .to_string()
+    }
+}

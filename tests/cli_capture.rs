@@ -114,7 +114,6 @@ fn a_wrong_interface_is_named_with_those_that_there_are() {
 fn wrong_calls_of_capture() {
     for args in [
         &["--ip", "sctp"][..],
-        &["-s", "0"],
         &["--duration", "-1"],
         &["-i", "lo", "--ip", "tcp"],
         &["--hex", "--json"],

@@ -232,7 +232,6 @@ impl Job {
                 transmitter: Transmitter::with_times(),
                 times: Vec::new(),
                 told: Vec::new(),
-                closed: false,
                 summary: Summary::default(),
             };
             run.all(access);
@@ -277,8 +276,6 @@ struct Run<'a> {
     times: Vec<(u64, u64)>,
     /// Failures to send that were told, so that a thousand of them are one message.
     told: Vec<String>,
-    /// What is unanswered by now stays so.
-    closed: bool,
     summary: Summary,
 }
 
@@ -299,8 +296,7 @@ impl Run<'_> {
             start.elapsed().as_secs_f64().max(if self.summary.sent > 1 { slots } else { 0.0 });
         let waited = self.listen_until(Instant::now() + self.job.wait, true);
         if waited && !self.job.wait.is_zero() {
-            let unanswered = self.lock().unanswered();
-            self.closed = true;
+            let unanswered = self.lock().close();
             for index in unanswered {
                 self.tell(Happened::Timeout(index));
             }
@@ -351,7 +347,7 @@ impl Run<'_> {
                 // The recorder ended: its thread says why.
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
-            if until_answered && self.seen.is_empty() && self.lock().open() == 0 {
+            if until_answered && self.all_is_told() {
                 return true;
             }
         }
@@ -359,7 +355,6 @@ impl Run<'_> {
 
     fn handle(&mut self, seen: Seen) {
         match seen {
-            Seen::Answer(_) if self.closed => {}
             Seen::Answer(mut answer) => {
                 self.summary.answered += 1;
                 if answer.sent_ns.is_none() {
@@ -404,6 +399,13 @@ impl Run<'_> {
         }
     }
 
+    /// Whether every probe has its answer, and every answer was handled. The recorder hands answers over under the
+    /// lock, so that there is no moment in which one is in neither place.
+    fn all_is_told(&self) -> bool {
+        let exchange = self.lock();
+        exchange.open() == 0 && self.seen.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Exchange> {
         lock(&self.exchange)
     }
@@ -436,7 +438,8 @@ impl Sink for Tee {
             writer.write_packet(record)?;
         }
         let link = usize::try_from(record.interface).ok().and_then(|i| self.links.get(i));
-        let seen = lock(&self.exchange).take(&Record {
+        let mut exchange = lock(&self.exchange);
+        let seen = exchange.take(&Record {
             link_type: link.map_or(u32::MAX, |l| l.0),
             time_ns: record.timestamp_ns,
             outgoing: record.direction == Direction::Outbound,

@@ -1,6 +1,7 @@
 //! `send` and `capture` through the real program, on real packets: in the lab, and on loopback in a network namespace
 //! of its own. They run as root and as an ordinary user. Where the system forbids such namespaces they are skipped,
 //! loudly; with `RAWBENCH_REQUIRE_NET` set that is a failure.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail here")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

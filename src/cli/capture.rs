@@ -183,6 +183,8 @@ struct FileSink {
     /// Standard output, which is what may be closed.
     stdout: bool,
     closed: bool,
+    /// Packets that were taken and are not known to be written.
+    pending: u64,
 }
 
 impl FileSink {
@@ -200,7 +202,7 @@ impl FileSink {
             let file: Box<dyn Write> = Box::new(made);
             Writer::new(file, Format::for_path(path), path)
         };
-        Ok(Self { writer: Some(writer), stdout, closed: false })
+        Ok(Self { writer: Some(writer), stdout, closed: false, pending: 0 })
     }
 
     fn with<T>(
@@ -237,11 +239,19 @@ impl Sink for FileSink {
     }
 
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), engine::Failure> {
-        self.with(|writer| writer.write_packet(record).map(|_| ()))
+        self.with(|writer| writer.write_packet(record).map(|_| ()))?;
+        self.pending += 1;
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), engine::Failure> {
-        self.with(Writer::flush)
+        self.with(Writer::flush)?;
+        self.pending = 0;
+        Ok(())
+    }
+
+    fn lost(&self) -> u64 {
+        self.pending
     }
 
     fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), engine::Failure> {

@@ -211,8 +211,13 @@ impl Job {
         let recorder = Recorder::open(access, &source, false, SNAP_LENGTH)?;
         let exchange = Arc::new(Mutex::new(Exchange::new(self.loopback)));
         let (sender, seen) = unbounded();
-        let mut sink =
-            Tee { writer: self.writer()?, exchange: Arc::clone(&exchange), links: Vec::new(), sender };
+        let mut sink = Tee {
+            writer: self.writer()?,
+            exchange: Arc::clone(&exchange),
+            links: Vec::new(),
+            sender,
+            pending: 0,
+        };
         let (counters, stopper) = (recorder.counters(), recorder.stopper());
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("recorder".into());
@@ -422,6 +427,8 @@ struct Tee {
     /// Link types of the interfaces, by their number.
     links: Vec<LinkType>,
     sender: Sender<Seen>,
+    /// Packets that were taken and are not known to be written.
+    pending: u64,
 }
 
 impl Sink for Tee {
@@ -436,6 +443,7 @@ impl Sink for Tee {
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
         if let Some(writer) = &mut self.writer {
             writer.write_packet(record)?;
+            self.pending += 1;
         }
         let link = usize::try_from(record.interface).ok().and_then(|i| self.links.get(i));
         let mut exchange = lock(&self.exchange);
@@ -454,9 +462,15 @@ impl Sink for Tee {
 
     fn flush(&mut self) -> Result<(), Failure> {
         match &mut self.writer {
-            Some(writer) => Ok(writer.flush()?),
-            None => Ok(()),
+            Some(writer) => writer.flush()?,
+            None => return Ok(()),
         }
+        self.pending = 0;
+        Ok(())
+    }
+
+    fn lost(&self) -> u64 {
+        self.pending
     }
 
     fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure> {

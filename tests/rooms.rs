@@ -1,5 +1,7 @@
 //! The rules of the rooms: who may import whom, how long a file may be, where `unsafe` may stand.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail this way")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 

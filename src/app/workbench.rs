@@ -72,7 +72,7 @@ pub struct Workbench {
     pub(super) palette: bool,
     pub(super) neighbourhood: Option<(Place, IpAddr, Neighbourhood)>,
     /// What was asked for last, so that each destination is asked for once.
-    pub(super) explored: Option<(Place, IpAddr, bool)>,
+    pub(super) explored: Option<(Place, IpAddr, Via)>,
     /// A send that waits for the capture to listen.
     pub(super) pending_send: bool,
     pub(super) start_capture: bool,
@@ -255,7 +255,7 @@ impl Workbench {
     pub fn apply(&mut self, command: Command) {
         match command {
             Command::Send => self.send(),
-            Command::SendVia(via) => self.via = via,
+            Command::SendVia(via) => self.send_via(via),
             Command::Source(index) => self.choose_source(index),
             Command::RefreshSources => self.order(Order::Sources),
             Command::StartCapture => self.unless_unsaved(Then::Capture),
@@ -301,17 +301,26 @@ impl Workbench {
         self.neighbourhood = None;
     }
 
+    /// Chooses how the draft goes out. A frame needs a link header: where the draft has none it gets one.
+    fn send_via(&mut self, via: Via) {
+        let bare = self.builder.draft().network_layer() == Some(0);
+        self.via = via;
+        if let (Via::Link(_), true) = (&self.via, bare) {
+            self.apply_edit(Command::InsertLayer { at: 0, header: crate::wire::dissect::ethernet() });
+        }
+    }
+
     /// Asks the system for the way to the draft's destination when that is another than before.
     fn explore(&mut self) {
         let Some((_, destination)) = self.builder.draft().network_ends() else { return };
         let Some(place) = self.source().map(|s| s.place.clone()) else { return };
-        let link = self.builder.draft().layers().first().is_some_and(|l| !l.header.network);
-        let asked = (place.clone(), destination, link);
+        let via = self.via.clone();
+        let asked = (place.clone(), destination, via.clone());
         if self.explored.as_ref() == Some(&asked) {
             return;
         }
         self.explored = Some(asked);
-        self.order(Order::Explore { place, destination, link });
+        self.order(Order::Explore { place, destination, via });
     }
 
     fn send(&mut self) {
@@ -499,14 +508,28 @@ impl Workbench {
                 let kept =
                     chosen.and_then(|c| list.iter().position(|s| s.place == c.place && s.listen == c.listen));
                 self.source = kept.unwrap_or(0);
+                let first = self.sources.is_empty();
                 self.sources = list;
                 self.choose_preferred();
+                if first && self.source().is_some_and(|s| s.place == Place::Host) {
+                    self.stay_at_home();
+                }
             }
             Err(failure) => self.notice(failure),
         }
         self.explore();
         if std::mem::take(&mut self.start_capture) {
             self.go_on(Then::Capture);
+        }
+    }
+
+    /// The first packet of a bench on the machine's own network goes to the machine itself: nobody else is probed by
+    /// a first press of Send.
+    fn stay_at_home(&mut self) {
+        let syn = presets::ALL[0].to(LOCALHOST);
+        let (can_undo, _) = self.builder.can();
+        if let (false, Ok(draft)) = (can_undo, Draft::from_notation(&syn, &mut LocalSources)) {
+            self.builder = Builder::new(draft);
         }
     }
 
@@ -571,6 +594,8 @@ impl Workbench {
     }
 }
 
+/// This machine.
+const LOCALHOST: &str = "127.0.0.1";
 /// The lab's server: where a first packet is safe to go.
 pub(super) const LAB_SERVER: &str = "10.77.0.2";
 

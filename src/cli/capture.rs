@@ -1,245 +1,212 @@
-//! `rawbench capture`: packets as they come, as rows, hex, JSON, or into a file.
+//! `rawbench capture`: packets as they come, printed or written.
 
 use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use super::args::CaptureArgs;
 use super::live;
 use super::output::{self, Failure, Out, Outcome};
-use super::read::list;
-use super::read::packet_json::{self, Captured};
+use super::packet::Packet;
 use crate::engine::{self, Access, End, Listen, Recorder, Sink, Source};
 use crate::net::SNAP_LENGTH;
 use crate::pcap::{self, ChecksumState, Format, InterfaceInfo, InterfaceStatistics, PacketRecord, Writer};
-use crate::wire::{summary, value};
+use crate::wire::value;
 
 /// Runs it.
 ///
 /// # Errors
-/// The missing privilege with the ways to it, no such interface, a file or standard output that fails.
+/// The privilege is missing, there is no such interface, the capture cannot go on, or the output fails.
 pub fn run(args: &CaptureArgs, access: &Access) -> Outcome {
-    let to_stdout = args.write.as_deref() == Some(Path::new("-"));
-    if to_stdout && std::io::stdout().is_terminal() {
+    if args.write.as_deref() == Some(Path::new("-")) && io::stdout().is_terminal() {
         return Err(Failure::wrong_call(
-            "-w - would write a capture file to the terminal: send it through a pipe or to a file".into(),
+            "-w - would write a capture file to the terminal: send it through a pipe or into a file".into(),
         ));
     }
-    let source = Source {
-        place: args.place.place(),
-        listen: listen(args),
-        label: String::new(),
-        detail: String::new(),
-    };
+    let source = source(args);
     let snap = if args.snap == 0 { SNAP_LENGTH } else { args.snap };
-    let recorder =
-        Recorder::open(access, &source, !args.not_promiscuous, snap)?.limited(args.count, args.duration);
-    let mut sink: Box<dyn ClosableSink> = match &args.write {
-        Some(path) => Box::new(FileSink::new(path)?),
-        None => Box::new(Printer::new(args)),
-    };
-    let (stop, counters) = (recorder.stopper(), recorder.counters());
+    let recorder = Recorder::open(access, &source, !args.not_promiscuous, snap)?;
+    let recorder = recorder.limited(args.count, args.duration);
+    let stop = recorder.stopper();
     live::on_interrupt(move || stop.stop())?;
-    output::message(&format!("capturing {}", describe(args)));
-    let end = recorder.run(sink.as_sink(), &|| {});
+    match args.write.as_deref() {
+        Some(path) => {
+            let mut sink = FileSink::new(path)?;
+            record(recorder, &source, &mut sink)
+        }
+        None => record(recorder, &source, &mut PrintSink::new(args)),
+    }
+}
+
+fn source(args: &CaptureArgs) -> Source {
+    let listen = if !args.ip.is_empty() {
+        let mut protocols: Vec<u8> = args.ip.iter().map(|p| p.number()).collect();
+        protocols.sort_unstable();
+        protocols.dedup();
+        Listen::Ip(protocols)
+    } else if args.interface == "any" {
+        Listen::Any
+    } else {
+        Listen::Interface(args.interface.clone())
+    };
+    let label = match &listen {
+        Listen::Ip(_) => "the IP layer".into(),
+        Listen::Any => "all interfaces".into(),
+        Listen::Interface(name) => name.clone(),
+    };
+    Source { place: args.place.place(), listen, label, detail: String::new() }
+}
+
+/// A sink whose reader may go away, which ends a capture without being a failure.
+trait CaptureSink: Sink {
+    fn reader_has_gone(&self) -> bool;
+}
+
+fn record(recorder: Recorder, source: &Source, sink: &mut dyn CaptureSink) -> Outcome {
+    let counters = recorder.counters();
+    // Scripts wait for this line: from here on no packet is missed.
+    output::message(&format!("capturing on {}", source.label));
+    let end = recorder.run(sink, &|| {});
     output::message(&counters.summary());
     match end {
+        _ if sink.reader_has_gone() => Err(Failure::ClosedPipe),
         End::Stopped | End::Reached => Ok(0),
-        End::Failed(_) if sink.is_closed() => Err(Failure::ClosedPipe),
         End::Failed(failure) => Err(failure.into()),
     }
 }
 
-fn listen(args: &CaptureArgs) -> Listen {
-    if !args.ip.is_empty() {
-        let mut numbers: Vec<u8> = args.ip.iter().map(|p| p.number()).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        return Listen::Ip(numbers);
-    }
-    match args.interface.as_str() {
-        "any" => Listen::Any,
-        name => Listen::Interface(name.to_owned()),
-    }
-}
-
-fn describe(args: &CaptureArgs) -> String {
-    let place = match args.place.place() {
-        engine::Place::Host => String::new(),
-        place => format!(" in {place}"),
-    };
-    match listen(args) {
-        Listen::Any => format!("on all interfaces{place}"),
-        Listen::Interface(name) => format!("on {name}{place}"),
-        Listen::Ip(_) => {
-            let names: Vec<String> = args.ip.iter().map(|p| format!("{p:?}").to_uppercase()).collect();
-            format!("{} at the IP layer{place}: what comes in", names.join(", "))
-        }
-    }
-}
-
-/// A sink that can tell that its reader has gone.
-trait ClosableSink {
-    fn is_closed(&self) -> bool;
-    fn as_sink(&mut self) -> &mut dyn Sink;
-}
-
-/// A failed write to standard output; notes when the reader has gone.
-fn out_failed(error: &std::io::Error, closed: &mut bool) -> engine::Failure {
-    *closed |= error.kind() == std::io::ErrorKind::BrokenPipe;
-    engine::Failure::new(format!("cannot write to standard output: {error}"))
-}
-
+#[derive(Clone, Copy)]
 enum Form {
-    Rows,
+    Row,
     Hex,
     Json,
 }
 
-/// Prints packets as they come.
-struct Printer {
+/// Prints each packet.
+struct PrintSink {
     out: Out,
     form: Form,
     interfaces: Vec<InterfaceInfo>,
     number: usize,
-    first_ns: u64,
-    closed: bool,
+    first_ns: Option<u64>,
+    previous_ns: u64,
+    gone: bool,
 }
 
-impl Printer {
+impl PrintSink {
     fn new(args: &CaptureArgs) -> Self {
-        let form = if args.hex {
-            Form::Hex
-        } else if args.json {
-            Form::Json
-        } else {
-            Form::Rows
+        let form = match (args.hex, args.json) {
+            (true, _) => Form::Hex,
+            (_, true) => Form::Json,
+            _ => Form::Row,
         };
-        Self { out: output::out(), form, interfaces: Vec::new(), number: 0, first_ns: 0, closed: false }
+        let (out, interfaces) = (output::out(), Vec::new());
+        Self { out, form, interfaces, number: 0, first_ns: None, previous_ns: 0, gone: false }
     }
 
-    fn print(&mut self, record: &PacketRecord<'_>) -> std::io::Result<()> {
-        let interface = usize::try_from(record.interface).ok().and_then(|i| self.interfaces.get(i));
-        let link_type = interface.map_or(u32::MAX, |i| i.link_type.0);
-        match self.form {
-            Form::Hex => writeln!(self.out, "{}", value::hex_pairs(record.data)),
-            Form::Rows => {
-                let row = summary::row(link_type, record.data);
-                let time = list::relative(record.timestamp_ns, self.first_ns);
-                list::write_row(self.number, &time, record.original_length, &row, &mut self.out)
-            }
-            Form::Json => {
-                let packet = Captured {
-                    number: self.number,
-                    time_ns: Some(record.timestamp_ns),
-                    interface: interface.and_then(|i| i.name.as_deref()),
-                    link_type,
-                    length: record.original_length,
-                    left_to_card: record.checksum == ChecksumState::NotComputed,
-                    bytes: record.data,
-                };
-                packet_json::write_captured(&packet, &mut self.out)
-            }
-        }
+    fn checked(&mut self, written: io::Result<()>) -> Result<(), engine::Failure> {
+        written.map_err(|error| {
+            self.gone |= error.kind() == io::ErrorKind::BrokenPipe;
+            engine::Failure::new(format!("cannot write to standard output: {error}"))
+        })
     }
 }
 
-impl ClosableSink for Printer {
-    fn is_closed(&self) -> bool {
-        self.closed
-    }
-
-    fn as_sink(&mut self) -> &mut dyn Sink {
-        self
-    }
-}
-
-impl Sink for Printer {
+impl Sink for PrintSink {
     fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, engine::Failure> {
         self.interfaces.push(interface.clone());
-        Ok(u32::try_from(self.interfaces.len() - 1).unwrap_or(u32::MAX))
+        u32::try_from(self.interfaces.len() - 1)
+            .map_err(|_| engine::Failure::new("there are more interfaces than can be counted"))
     }
 
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), engine::Failure> {
         self.number += 1;
-        if self.number == 1 {
-            self.first_ns = record.timestamp_ns;
-        }
-        self.print(record).map_err(|error| out_failed(&error, &mut self.closed))
+        let first_ns = *self.first_ns.get_or_insert(record.timestamp_ns);
+        let packet = Packet {
+            number: self.number,
+            time_ns: Some(record.timestamp_ns),
+            original: record.original_length,
+            bytes: record.data,
+            left_to_card: record.checksum == ChecksumState::NotComputed,
+            interface: usize::try_from(record.interface).ok().and_then(|i| self.interfaces.get(i)),
+            first_ns,
+            previous_ns: self.previous_ns,
+        };
+        let written = match self.form {
+            Form::Row => packet.write_row(&mut self.out),
+            Form::Hex => writeln!(self.out, "{}", value::hex_pairs(packet.bytes)),
+            Form::Json => packet.write_json(&mut self.out),
+        };
+        self.previous_ns = record.timestamp_ns;
+        self.checked(written)
     }
 
     fn flush(&mut self) -> Result<(), engine::Failure> {
-        self.out.flush().map_err(|error| out_failed(&error, &mut self.closed))
+        let flushed = self.out.flush();
+        self.checked(flushed)
     }
 
-    fn finish(&mut self, _: &[InterfaceStatistics]) -> Result<(), engine::Failure> {
-        Sink::flush(self)
+    fn finish(&mut self, _statistics: &[InterfaceStatistics]) -> Result<(), engine::Failure> {
+        self.flush()
+    }
+}
+
+impl CaptureSink for PrintSink {
+    fn reader_has_gone(&self) -> bool {
+        self.gone
     }
 }
 
 /// Writes a capture file.
 struct FileSink {
+    /// `None` once it is finished.
     writer: Option<Writer<Box<dyn Write>>>,
-    /// Standard output, which is what may be closed.
-    stdout: bool,
-    closed: bool,
+    gone: bool,
     /// Packets that were taken and are not known to be written.
     pending: u64,
 }
 
 impl FileSink {
     fn new(path: &Path) -> Result<Self, Failure> {
-        let stdout = path == Path::new("-");
-        let writer = if stdout {
-            let out: Box<dyn Write> = Box::new(std::io::stdout().lock());
-            Writer::new(out, Format::PcapNg, "standard output")
+        let (out, format, name): (Box<dyn Write>, _, _) = if path.as_os_str() == "-" {
+            (Box::new(io::stdout().lock()), Format::PcapNg, Path::new("standard output"))
         } else {
-            let made = File::create(path).map_err(|error| {
-                Failure::failed(
-                    anyhow::Error::new(error).context(format!("cannot make the file {}", path.display())),
-                )
-            })?;
-            let file: Box<dyn Write> = Box::new(made);
-            Writer::new(file, Format::for_path(path), path)
+            let file = File::create(path)
+                .map_err(|e| Failure::failed(anyhow::anyhow!("cannot make {}: {e}", path.display())))?;
+            (Box::new(file), Format::for_path(path), path)
         };
-        Ok(Self { writer: Some(writer), stdout, closed: false, pending: 0 })
+        let mut writer = Writer::new(out, format, name);
+        // The header at once: who reads along sees a capture, even while no packet comes.
+        if format == Format::PcapNg {
+            writer.flush().map_err(Failure::failed)?;
+        }
+        Ok(Self { writer: Some(writer), gone: false, pending: 0 })
     }
 
     fn with<T>(
         &mut self,
         work: impl FnOnce(&mut Writer<Box<dyn Write>>) -> Result<T, pcap::Error>,
     ) -> Result<T, engine::Failure> {
-        let Some(writer) = &mut self.writer else {
-            return Err(engine::Failure::new("the capture file is finished already"));
-        };
-        work(writer).map_err(|error| failed(error, self.stdout, &mut self.closed))
+        let writer =
+            self.writer.as_mut().ok_or_else(|| engine::Failure::new("the file is finished already"))?;
+        work(writer).map_err(|error| {
+            self.gone |= is_closed_pipe(&error);
+            error.into()
+        })
     }
 }
 
-fn failed(error: pcap::Error, stdout: bool, closed: &mut bool) -> engine::Failure {
-    if let pcap::Error::Io { source, .. } = &error {
-        *closed |= stdout && source.kind() == std::io::ErrorKind::BrokenPipe;
-    }
-    error.into()
-}
-
-impl ClosableSink for FileSink {
-    fn is_closed(&self) -> bool {
-        self.closed
-    }
-
-    fn as_sink(&mut self) -> &mut dyn Sink {
-        self
-    }
+fn is_closed_pipe(error: &pcap::Error) -> bool {
+    matches!(error, pcap::Error::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
 }
 
 impl Sink for FileSink {
     fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, engine::Failure> {
-        self.with(|writer| writer.add_interface(interface))
+        self.with(|w| w.add_interface(interface))
     }
 
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), engine::Failure> {
-        self.with(|writer| writer.write_packet(record).map(|_| ()))?;
+        self.with(|w| w.write_packet(record).map(|_| ()))?;
         self.pending += 1;
         Ok(())
     }
@@ -256,9 +223,15 @@ impl Sink for FileSink {
 
     fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), engine::Failure> {
         let Some(writer) = self.writer.take() else { return Ok(()) };
-        match writer.finish(statistics) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(failed(error, self.stdout, &mut self.closed)),
-        }
+        writer.finish(statistics).map(|_| ()).map_err(|error| {
+            self.gone |= is_closed_pipe(&error);
+            error.into()
+        })
+    }
+}
+
+impl CaptureSink for FileSink {
+    fn reader_has_gone(&self) -> bool {
+        self.gone
     }
 }

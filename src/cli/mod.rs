@@ -14,6 +14,7 @@ pub mod json;
 pub mod keys;
 pub mod live;
 pub mod output;
+pub mod packet;
 pub mod read;
 pub mod send;
 pub mod sources;

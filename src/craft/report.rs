@@ -24,7 +24,7 @@ pub struct Overwrite {
     pub key: String,
     /// In words.
     pub text: String,
-    /// The field holds something other than what the kernel will write there.
+    /// The field was pinned, and the kernel writes over it all the same.
     pub changes: bool,
 }
 
@@ -84,7 +84,7 @@ impl Draft {
                     }
                     _ => format!("{} is written by the kernel", f.field.label),
                 };
-                let changes = what == RawSocket::FilledWhenZero || pinned;
+                let changes = what == RawSocket::Overwritten && pinned;
                 Overwrite { path: f.path, key: format!("{}.{}", header.key, f.field.key), text, changes }
             })
             .collect()

@@ -29,8 +29,8 @@ pub enum Order {
         place: Place,
         /// To where.
         destination: IpAddr,
-        /// Also the next hop's address.
-        link: bool,
+        /// How the packet will be sent.
+        via: Via,
     },
     /// Start a capture into a spool in this directory. One that runs is ended first.
     Capture {
@@ -201,8 +201,16 @@ impl Control {
         for order in orders {
             match order {
                 Order::Sources => self.sources(),
-                Order::Explore { place, destination, link } => {
-                    let found = self.access.neighbourhood(&place, destination, link);
+                Order::Explore { place, destination, via } => {
+                    let found = match &via {
+                        Via::Ip => self.access.neighbourhood(&place, destination, false),
+                        Via::Link(name) => match self.access.interface(&place, name) {
+                            Ok(interface) => self.access.neighbourhood_on(&place, &interface, destination),
+                            Err(failure) => {
+                                Neighbourhood { problem: Some(failure.text), ..Default::default() }
+                            }
+                        },
+                    };
                     self.post.event(Event::Explored { place, destination, found });
                 }
                 Order::Capture { source, directory } => self.capture(source, &directory),

@@ -33,11 +33,11 @@ pub fn top_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
             commands.push(Command::Save);
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let (icon, theme) = match bench.theme() {
-                Theme::Dark => ("☀", Theme::Light),
-                Theme::Light => ("🌙", Theme::Dark),
+            let (name, theme) = match bench.theme() {
+                Theme::Dark => ("Light", Theme::Light),
+                Theme::Light => ("Dark", Theme::Dark),
             };
-            let button = ui.add(Button::new(icon).frame(false));
+            let button = ui.add(Button::new(RichText::new(name).color(look.dim)).frame(false));
             button.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Switch theme"));
             if button.on_hover_text("dark or light (Ctrl+T)").clicked() {
                 commands.push(Command::Theme(theme));

@@ -9,7 +9,7 @@ use super::State;
 use super::diagram::{Pen, diagram_ui};
 use super::editor::Editor;
 use super::hex::hex_ui;
-use super::options::options_ui;
+use super::options::{options_meter, options_ui};
 use super::payload::payload_ui;
 use super::shown::Shown;
 use super::sums::checksum_ui;
@@ -17,6 +17,7 @@ use super::theme::{GAP, look};
 use crate::app::{Command, Via, Workbench};
 use crate::craft::print::Detail;
 use crate::craft::{Draft, presets};
+use crate::engine::Listen;
 use crate::wire::checksum;
 use crate::wire::protocols;
 use crate::wire::value;
@@ -45,7 +46,7 @@ pub fn builder_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
     });
     let look = look(ui);
     let frame = Frame::new().fill(look.panel).inner_margin(Margin::symmetric(8, 4));
-    Panel::bottom("builder-bytes").resizable(true).default_size(176.0).min_size(90.0).frame(frame).show(
+    Panel::bottom("builder-bytes").resizable(true).default_size(150.0).min_size(90.0).frame(frame).show(
         ui,
         |ui| {
             bytes_ui(ui, bench, state, commands);
@@ -108,7 +109,7 @@ fn bar_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
 fn stack_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     let draft = bench.builder().draft();
     let look = look(ui);
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
         for (index, layer) in draft.layers().iter().enumerate() {
             let hue = look.hue(layer.header);
@@ -119,6 +120,8 @@ fn stack_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
                 .inner_margin(Margin::symmetric(9, 2));
             frame.show(ui, |ui| {
                 ui.spacing_mut().item_spacing.x = 4.0;
+                ui.spacing_mut().interact_size.y = 16.0;
+                ui.spacing_mut().button_padding.y = 0.0;
                 ui.label(RichText::new(layer.header.short).size(12.0)).on_hover_text(layer.header.name);
                 let remove = ui.add(Button::new(RichText::new("✕").size(10.0).color(look.dim)).frame(false));
                 let name = format!("Remove layer {}", layer.header.short);
@@ -163,7 +166,7 @@ fn layers_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut V
     for index in 0..draft.layers().len() {
         let mut editor = Editor { builder: bench.builder(), commands, typing: &mut state.typing };
         let mut pen = Pen { shown, lit: &mut state.lit_builder, editor: Some(&mut editor) };
-        layer_heading(ui, &shown, index, pinned_note(draft, index));
+        layer_heading(ui, &mut pen, index, pinned_note(draft, index));
         diagram_ui(ui, &mut pen, index);
         options_ui(ui, &mut pen, index);
         ui.add_space(GAP / 2.0);
@@ -176,10 +179,10 @@ fn pinned_note(draft: &Draft, layer: usize) -> Option<String> {
     (count > 0).then(|| format!("{count} pinned"))
 }
 
-/// The name of a layer, its reference, and its length.
-pub fn layer_heading(ui: &mut Ui, shown: &Shown<'_>, index: usize, note: Option<String>) {
+/// The name of a layer, its reference, its length, and how full its option list is.
+pub fn layer_heading(ui: &mut Ui, pen: &mut Pen<'_, '_>, index: usize, note: Option<String>) {
     let look = look(ui);
-    let layer = &shown.layers[index];
+    let layer = &pen.shown.layers[index];
     ui.horizontal(|ui| {
         let (rect, _) = ui.allocate_exact_size(vec2(4.0, 14.0), Sense::hover());
         ui.painter().rect_filled(rect, 2.0, look.hue(layer.header));
@@ -192,6 +195,7 @@ pub fn layer_heading(ui: &mut Ui, shown: &Shown<'_>, index: usize, note: Option<
         if let Some(note) = note {
             ui.label(RichText::new(note).size(11.0).color(look.warn));
         }
+        options_meter(ui, pen, index);
     });
 }
 
@@ -309,7 +313,12 @@ fn way_text(ui: &mut Ui, bench: &Workbench) {
             ui.label(RichText::new(problem).size(12.0).color(look.warn));
         }
         None => {
-            ui.label(dim(format!("from {source} to {destination}{interface}")));
+            ui.horizontal(|ui| {
+                ui.label(dim(format!("from {source} to {destination}{interface}")));
+                if let Some(text) = listens_elsewhere(bench) {
+                    ui.label(RichText::new(text).size(12.0).color(look.warn));
+                }
+            });
         }
     }
     if *bench.via() == Via::Ip {
@@ -324,6 +333,17 @@ fn way_text(ui: &mut Ui, bench: &Workbench) {
         label.on_hover_text(all.join("\n"));
     } else {
         ui.label(dim("link layer: every byte goes out as it stands".into()));
+    }
+}
+
+/// The capture does not hear the interface on which the packet leaves.
+fn listens_elsewhere(bench: &Workbench) -> Option<String> {
+    let leaves = bench.neighbourhood()?.interface.as_ref()?;
+    match &bench.source()?.listen {
+        Listen::Interface(name) if *name != leaves.name => {
+            Some(format!("the capture listens on {name}: you will not see it leave"))
+        }
+        _ => None,
     }
 }
 

@@ -35,6 +35,7 @@ pub enum Headers {
 pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
     let look = look(ui);
     let Some(packet) = bench.capture().selected() else {
+        ui.set_min_size(ui.available_size());
         ui.add_space(GAP);
         ui.vertical_centered(|ui| {
             ui.label(RichText::new("Select a packet to see its headers and bytes.").color(look.dim))
@@ -64,8 +65,8 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
                 Headers::Tree => tree_ui(ui, &shown, &found, &mut state.lit_detail),
                 Headers::Diagram => {
                     for index in 0..found.layers.len() {
-                        layer_heading(ui, &shown, index, None);
                         let mut pen = Pen { shown, lit: &mut state.lit_detail, editor: None };
+                        layer_heading(ui, &mut pen, index, None);
                         diagram_ui(ui, &mut pen, index);
                         options_ui(ui, &mut pen, index);
                         ui.add_space(GAP / 2.0);

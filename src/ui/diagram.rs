@@ -14,6 +14,9 @@ use crate::wire::table::{Compute, Field, Kind};
 use crate::wire::value;
 use crate::wire::view::Located;
 
+/// From this width on a cell has room for words beside its label.
+const WIDE: f32 = 90.0;
+
 /// What a diagram is drawn with.
 pub struct Pen<'p, 'e> {
     /// The packet.
@@ -91,9 +94,15 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
         ui.painter().text(inner.center(), Align2::CENTER_CENTER, "…", theme::mono(MONO), look.dim);
         return;
     }
-    let label = fitting(ui, found.field, inner.width() - 8.0);
-    ui.painter().text(inner.min + vec2(5.0, 3.0), Align2::LEFT_TOP, label, theme::plain(TINY), look.dim);
-    let value_rect = Rect::from_min_max(inner.min + vec2(4.0, 14.0), inner.max - vec2(3.0, 1.0));
+    // A computed field has its switch beside the label.
+    let switch = match (pen.editor.is_some() && found.field.compute.is_some(), inner.width() > WIDE) {
+        (false, _) => 0.0,
+        (true, false) => 8.0,
+        (true, true) => 34.0,
+    };
+    let label = fitting(ui, found.field, inner.width() - 8.0 - switch);
+    ui.painter().text(inner.min + vec2(5.0, 2.0), Align2::LEFT_TOP, label, theme::plain(TINY), look.dim);
+    let value_rect = Rect::from_min_max(inner.min + vec2(4.0, 12.5), inner.max - vec2(3.0, 1.0));
     let hint = hint(&pen.shown, found);
     let name = field_name(&pen.shown, found);
     match pen.editor.as_mut() {
@@ -175,8 +184,11 @@ fn bit_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, look:
     }
     let top = pos2(cell.center().x, cell.top() + 3.0);
     let color = if on { look.text } else { look.dim };
-    ui.painter().text(top, Align2::CENTER_TOP, found.field.short_label(), theme::plain(BIT), color);
-    let middle = pos2(cell.center().x, cell.top() + 23.0);
+    let label = found.field.short_label();
+    let width = ui.fonts_mut(|f| f.layout_no_wrap(label.into(), theme::plain(BIT), color).size().x);
+    let size = BIT * ((cell.width() - 1.0) / width).min(1.0);
+    ui.painter().text(top, Align2::CENTER_TOP, label, theme::plain(size), color);
+    let middle = pos2(cell.center().x, cell.bottom() - 8.5);
     ui.painter().text(middle, Align2::CENTER_CENTER, if on { "1" } else { "0" }, theme::mono(MONO), color);
     if let Some(editor) = pen.editor.as_mut() {
         if response.clicked() {
@@ -192,7 +204,7 @@ fn badges(ui: &mut Ui, editor: &mut Editor<'_>, found: &Located, cell: Rect, nam
     let look = look(ui);
     let state = editor.override_of(found.path);
     let checksum = matches!(compute, Compute::Checksum { .. });
-    let room = cell.width() > 90.0;
+    let room = cell.width() > WIDE;
     let (text, color, action) = match state {
         None => (if room { "auto" } else { "a" }, look.accent, format!("Pin {name}")),
         Some(Override::Pinned) => (if room { "pinned" } else { "p" }, look.warn, format!("Release {name}")),
@@ -236,7 +248,12 @@ fn tooltip(ui: &mut Ui, shown: &Shown<'_>, found: &Located) {
     let field = found.field;
     ui.strong(field.label);
     let BitRange { start, width } = field.bits;
-    ui.monospace(format!("{}.{}   {width} bits, from bit {start}", header.key, field.key));
+    ui.monospace(format!(
+        "{}.{}   {width} {}, from bit {start}",
+        header.key,
+        field.key,
+        if width == 1 { "bit" } else { "bits" }
+    ));
     if !matches!(field.kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mac | Kind::Bytes) {
         let unit = field.aliases.first().map_or(field.scale, |a| a.1);
         ui.label(format!("takes {}", value::range_text(field, unit)));

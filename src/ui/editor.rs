@@ -115,7 +115,13 @@ impl Editor<'_> {
             .align(Align2::LEFT_CENTER)
             .desired_width(rect.width())
             .min_size(rect.size());
-        let response = ui.name_inputs(name, |ui| ui.place(rect, edit));
+        let response = ui.name_inputs(name, |ui| {
+            // A text box is at least as high as a button; a cell is lower.
+            let height = std::mem::replace(&mut ui.spacing_mut().interact_size.y, rect.height());
+            let response = ui.place(rect, edit);
+            ui.spacing_mut().interact_size.y = height;
+            response
+        });
         if response.gained_focus() {
             select_all(ui, id, &text);
         }

@@ -1,7 +1,9 @@
 //! The packet list: a row for each packet, drawn only where it is in sight.
 
 use eframe::egui::{
-    Align2, CornerRadius, Key, Modifiers, Rect, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2,
+    Align2, CornerRadius, Key, Modifiers, Rect, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2,
+    text::{LayoutJob, TextWrapping},
+    vec2,
 };
 
 use super::State;
@@ -11,12 +13,12 @@ use crate::pcap::Direction;
 
 /// The columns: name, width in points, aligned to the right.
 const COLUMNS: [(&str, f32, bool); 7] = [
-    ("No.", 46.0, true),
-    ("Time", 84.0, true),
-    ("Source", 104.0, false),
-    ("Destination", 104.0, false),
-    ("Protocol", 58.0, false),
-    ("Length", 48.0, true),
+    ("No.", 38.0, true),
+    ("Time", 74.0, true),
+    ("Source", 106.0, false),
+    ("Destination", 106.0, false),
+    ("Protocol", 54.0, false),
+    ("Length", 42.0, true),
     ("Info", 0.0, false),
 ];
 const SPACE: f32 = 8.0;
@@ -135,7 +137,11 @@ fn cell_text(
     } else {
         (cell.left_center(), Align2::LEFT_CENTER)
     };
-    ui.painter().with_clip_rect(cell.intersect(ui.clip_rect())).text(at, align, text, font, color);
+    let mut job = LayoutJob::simple_singleline(text.to_owned(), font, color);
+    job.wrap = TextWrapping::truncate_at_width(cell.width());
+    let galley = ui.fonts_mut(|f| f.layout_job(job));
+    let rect = align.anchor_size(at, galley.size());
+    ui.painter().galley(rect.min, galley, color);
 }
 
 fn row_ui(ui: &mut Ui, found: &ListRow, selected: bool, commands: &mut Vec<Command>, state: &mut State) {

@@ -108,7 +108,7 @@ impl App {
         let (bench, state, commands) = (&mut self.bench, &mut self.state, &mut self.commands);
         Panel::top("top").frame(builder::bar_frame(ui)).show(ui, |ui| bars::top_ui(ui, bench, commands));
         Panel::bottom("status").frame(builder::bar_frame(ui)).show(ui, |ui| bars::status_ui(ui, bench));
-        let half = ui.available_width() * 0.49;
+        let half = ui.available_width() * 0.455;
         Panel::left("build")
             .resizable(true)
             .default_size(half)
@@ -148,6 +148,10 @@ impl App {
                 // The text box shows the draft's value again, not what was typed.
                 self.state.typing = None;
             }
+        }
+        let theme = theme::of(self.bench.theme());
+        if context.theme() != theme {
+            context.set_theme(theme);
         }
         for request in self.bench.take_requests() {
             self.fulfil(request, context);

@@ -1,11 +1,10 @@
 //! The option list of a header: add, remove, reorder, and a meter against what the header length can say.
 
-use eframe::egui::{
-    Align, Button, Layout, ProgressBar, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2,
-};
+use eframe::egui::containers::menu::MenuButton;
+use eframe::egui::{Align, Button, Layout, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::diagram::{Pen, field_name};
-use super::editor::shown_text;
+use super::editor::{Editor, shown_text};
 use super::theme::{self, TINY, look};
 use crate::app::Command;
 use crate::craft::edit::new_option;
@@ -20,16 +19,14 @@ const ROW: f32 = 24.0;
 /// Draws the options of a layer whose table has a list.
 pub fn options_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
     let view = pen.shown.view(layer);
-    let Some(list) = view.layer().header.items else { return };
     let items = view.items();
-    if items.is_empty() && pen.editor.is_none() {
+    if items.is_empty() {
         return;
     }
     let shown = match &pen.editor {
         Some(editor) => editor.builder.draft().options(layer).len(),
         None => items.len(),
     };
-    bar_ui(ui, pen, layer, list, view.items_range().len(), shown);
     for (index, item) in items.iter().take(shown).enumerate() {
         row_ui(ui, pen, layer, index, item, shown);
     }
@@ -43,46 +40,53 @@ pub fn options_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
     }
 }
 
-fn bar_ui(
-    ui: &mut Ui,
-    pen: &mut Pen<'_, '_>,
-    layer: usize,
-    list: &'static ItemList,
-    used: usize,
-    count: usize,
-) {
-    let look = look(ui);
-    let short = pen.shown.layers[layer].header.short;
-    ui.horizontal(|ui| {
-        ui.label(RichText::new(list.label).size(11.5).color(look.dim));
+/// How full the option list is, and the menu that adds to it; for the heading of the layer.
+pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
+    let view = pen.shown.view(layer);
+    let Some(list) = view.layer().header.items else { return };
+    let used = view.items_range().len();
+    let short = view.layer().header.short;
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let look = look(ui);
+        if let Some(editor) = pen.editor.as_mut() {
+            let button = Button::new(RichText::new("+ option").size(11.5)).min_size(vec2(0.0, 18.0));
+            let (response, _) =
+                MenuButton::from_button(button).ui(ui, |ui| add_menu(ui, editor, layer, list));
+            response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Add {short} option")));
+        }
+        if used == 0 {
+            return;
+        }
         let over = used > list.limit;
-        let color = if over { look.bad } else { look.accent };
-        let share = used as f32 / list.limit as f32;
-        let bar = ProgressBar::new(share.min(1.0)).fill(color).desired_width(80.0).desired_height(5.0);
-        ui.add(bar);
-        let text = format!("{used} of {} bytes", list.limit);
-        ui.label(RichText::new(text).size(11.0).color(if over { look.bad } else { look.dim }));
-        let Some(editor) = pen.editor.as_mut() else { return };
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let menu = ui.menu_button("+ option", |ui| {
-                for item in list.items {
-                    let kind = item.kind.unwrap_or(0);
-                    if ui.button(format!("{} ({kind})", item.name)).clicked() {
-                        let bytes = new_option(item, kind);
-                        editor.commands.push(Command::InsertOption { layer, at: count, bytes });
-                        ui.close();
-                    }
-                }
-                ui.separator();
-                if ui.button("Any kind, raw bytes").clicked() {
-                    editor.commands.push(Command::InsertOption { layer, at: count, bytes: vec![254, 2] });
-                    ui.close();
-                }
-            });
-            menu.response
-                .widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Add {short} option")));
-        });
+        let color = if over { look.bad } else { look.dim };
+        ui.label(
+            RichText::new(format!("{} {used}/{}", list.label.to_lowercase(), list.limit))
+                .size(11.0)
+                .color(color),
+        );
+        let share = (used as f32 / list.limit as f32).min(1.0);
+        let (rect, _) = ui.allocate_exact_size(vec2(44.0, 5.0), Sense::hover());
+        ui.painter().rect_filled(rect, 2.0, look.line);
+        let full = Rect::from_min_size(rect.min, vec2(rect.width() * share, rect.height()));
+        ui.painter().rect_filled(full, 2.0, if over { look.bad } else { look.accent });
     });
+}
+
+fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static ItemList) {
+    let at = editor.builder.draft().options(layer).len();
+    for item in list.items {
+        let kind = item.kind.unwrap_or(0);
+        if ui.button(format!("{} ({kind})", item.name)).clicked() {
+            let bytes = new_option(item, kind);
+            editor.commands.push(Command::InsertOption { layer, at, bytes });
+            ui.close();
+        }
+    }
+    ui.separator();
+    if ui.button("Any kind, raw bytes").clicked() {
+        editor.commands.push(Command::InsertOption { layer, at, bytes: vec![254, 2] });
+        ui.close();
+    }
 }
 
 fn row_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize, index: usize, item: &ItemSpan, count: usize) {

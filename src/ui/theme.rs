@@ -11,9 +11,9 @@ use crate::wire::protocols;
 use crate::wire::table::Header;
 
 /// Height of a row of a header diagram.
-pub const DIAGRAM_ROW: f32 = 35.0;
+pub const DIAGRAM_ROW: f32 = 31.0;
 /// Height of the bit ruler above a diagram.
-pub const RULER: f32 = 12.0;
+pub const RULER: f32 = 11.0;
 /// Height of a row of the packet list.
 pub const LIST_ROW: f32 = 19.0;
 /// Height of a line of a hex dump.
@@ -33,8 +33,6 @@ pub const BIT: f32 = 8.5;
 /// The colours of one theme.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
-    /// Behind everything.
-    pub base: Color32,
     /// Panels.
     pub panel: Color32,
     /// Bars.
@@ -72,7 +70,6 @@ const fn rgb(hex: u32) -> Color32 {
 
 /// Light on dark.
 pub static DARK: Look = Look {
-    base: rgb(0x0f_1318),
     panel: rgb(0x15_1a21),
     bar: rgb(0x1b_212a),
     field: rgb(0x1d_242e),
@@ -101,7 +98,6 @@ pub static DARK: Look = Look {
 
 /// Dark on light.
 pub static LIGHT: Look = Look {
-    base: rgb(0xe6_eaef),
     panel: rgb(0xf6_f8fa),
     bar: rgb(0xed_f0f4),
     field: rgb(0xff_ffff),
@@ -157,6 +153,15 @@ pub fn mix(a: Color32, b: Color32, amount: u8) -> Color32 {
         ((x * (255 - n) + y * n) / 255) as u8
     };
     Color32::from_rgb(part(a.r(), b.r()), part(a.g(), b.g()), part(a.b(), b.b()))
+}
+
+/// egui's name of a theme.
+#[must_use]
+pub fn of(theme: crate::app::Theme) -> Theme {
+    match theme {
+        crate::app::Theme::Dark => Theme::Dark,
+        crate::app::Theme::Light => Theme::Light,
+    }
 }
 
 /// The look in force.
@@ -239,7 +244,7 @@ fn style(look: &Look, mut visuals: Visuals) -> Style {
         (&mut widgets.active, mix(look.field, look.accent, 80), look.accent),
         (&mut widgets.open, mix(look.field, look.accent, 40), look.accent),
     ] {
-        state.bg_fill = fill;
+        state.bg_fill = mix(fill, line, 160);
         state.weak_bg_fill = fill;
         state.bg_stroke = Stroke::new(1.0, line);
         state.fg_stroke = Stroke::new(1.0, look.text);
@@ -261,6 +266,7 @@ fn style(look: &Look, mut visuals: Visuals) -> Style {
     style.spacing.menu_margin = Margin::same(6);
     style.spacing.scroll.bar_width = 8.0;
     style.spacing.scroll.floating = false;
+    style.spacing.scroll.foreground_color = false;
     style.spacing.scroll.bar_inner_margin = 2.0;
     style.spacing.tooltip_width = 420.0;
     style.animation_time = 0.0;

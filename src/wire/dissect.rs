@@ -51,6 +51,17 @@ pub fn first_header(link_type: u32, bytes: &[u8]) -> Option<&'static Header> {
     protocols::by_number(Space::LinkType, u128::from(link_type))
 }
 
+/// The link header of frames that go out on an interface.
+#[must_use]
+pub fn ethernet() -> &'static Header {
+    const ETHERNET: u32 = 1;
+    protocols::ALL
+        .iter()
+        .copied()
+        .find(|h| h.found_by.contains(&(Space::LinkType, ETHERNET)))
+        .unwrap_or(protocols::ALL[0])
+}
+
 fn by_version(bytes: &[u8]) -> Option<&'static Header> {
     protocols::by_number(Space::IpVersion, u128::from(bytes.first()? >> 4))
 }

@@ -1,7 +1,5 @@
 //! `rawbench read`: packets of a capture file as rows, values, trees, hex, notation or JSON.
 
-pub mod list;
-pub mod packet_json;
 mod tree;
 mod values;
 
@@ -11,43 +9,11 @@ use std::path::Path;
 use super::args::ReadArgs;
 use super::keys::{self, Meaning};
 use super::output::{self, FAILED, Failure, Out, Outcome};
+use super::packet::Packet;
 use crate::craft::Draft;
 use crate::craft::print::Detail;
-use crate::pcap::{
-    self, CaptureFile, ChecksumState, Format, Index, IndexEntry, InterfaceInfo, Report, Selection,
-};
+use crate::pcap::{self, CaptureFile, ChecksumState, Format, Index, Report, Selection};
 use crate::wire::value;
-
-/// A packet of the file with what is known of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Packet<'a> {
-    /// Position in the file, from 1 on.
-    pub number: usize,
-    /// What the index says.
-    pub entry: IndexEntry,
-    /// The bytes.
-    pub bytes: &'a [u8],
-    /// The interface that it was captured on.
-    pub interface: Option<&'a InterfaceInfo>,
-    /// Time of the first packet that has one, in nanoseconds.
-    pub first_ns: u64,
-    /// Time of the packet before, in nanoseconds.
-    pub previous_ns: u64,
-}
-
-impl Packet<'_> {
-    /// The link type, as capture files number it.
-    #[must_use]
-    pub fn link_type(&self) -> u32 {
-        self.interface.map_or(u32::MAX, |i| i.link_type.0)
-    }
-
-    /// Whether the system had left the transport checksum to the card.
-    #[must_use]
-    pub fn left_to_card(&self) -> bool {
-        self.entry.checksum() == ChecksumState::NotComputed
-    }
-}
 
 /// Runs it.
 ///
@@ -127,11 +93,18 @@ fn print(args: &ReadArgs, meanings: &[Meaning], capture: &CaptureFile) -> Result
             }
         };
         let interface = interfaces.get(usize::from(entry.interface));
-        let packet = Packet { number: position + 1, entry: *entry, bytes, interface, first_ns, previous_ns };
+        let packet = Packet {
+            number: position + 1,
+            time_ns: entry.has_time().then_some(entry.timestamp_ns),
+            original: entry.original,
+            bytes,
+            left_to_card: entry.checksum() == ChecksumState::NotComputed,
+            interface,
+            first_ns,
+            previous_ns,
+        };
         print_packet(args, meanings, &packet, &mut out)?;
-        if entry.has_time() {
-            previous_ns = entry.timestamp_ns;
-        }
+        previous_ns = packet.time_ns.unwrap_or(previous_ns);
     }
     out.flush()?;
     Ok(())
@@ -154,11 +127,11 @@ fn print_packet(
     } else if args.hex {
         writeln!(out, "{}", value::hex_pairs(packet.bytes))
     } else if args.notation {
-        let draft = Draft::from_bytes(packet.link_type(), packet.bytes, packet.left_to_card());
+        let draft = Draft::from_bytes(packet.link_type(), packet.bytes, packet.left_to_card);
         writeln!(out, "{}", draft.notation(Detail::Full))
     } else if args.json {
-        packet_json::write(packet, out)
+        packet.write_json(out)
     } else {
-        list::write(packet, out)
+        packet.write_row(out)
     }
 }

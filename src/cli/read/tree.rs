@@ -2,8 +2,7 @@
 
 use std::io::Write;
 
-use super::Packet;
-use super::list::difference;
+use crate::cli::packet::Packet;
 use crate::wire::bits::BitRange;
 use crate::wire::checksum;
 use crate::wire::dissect::{Dissection, dissect};
@@ -23,7 +22,7 @@ pub fn write(packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
     let found = dissect(packet.link_type(), packet.bytes);
     frame(packet, out)?;
     for index in 0..found.layers.len() {
-        layer(&found.view(packet.bytes, index), packet.left_to_card(), out)?;
+        layer(&found.view(packet.bytes, index), packet.left_to_card, out)?;
     }
     rest(packet.bytes, &found, out)?;
     if found.layers.is_empty() {
@@ -37,28 +36,21 @@ pub fn write(packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
 }
 
 fn frame(packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
-    let entry = packet.entry;
     let interface = packet.interface.and_then(|i| i.name.as_deref());
     let on = interface.map(|name| format!(" on {name}")).unwrap_or_default();
     writeln!(
         out,
         "Frame {}: {} bytes on wire ({} bits), {} bytes captured ({} bits){on}",
         packet.number,
-        entry.original,
-        u64::from(entry.original) * 8,
-        entry.captured,
-        u64::from(entry.captured) * 8
+        packet.original,
+        u64::from(packet.original) * 8,
+        packet.bytes.len(),
+        packet.bytes.len() * 8
     )?;
-    if entry.has_time() {
-        let (sign, ns) = difference(entry.timestamp_ns, packet.first_ns);
-        let nano = 1_000_000_000;
-        writeln!(
-            out,
-            "    Epoch Time: {}.{:09} seconds",
-            entry.timestamp_ns / nano,
-            entry.timestamp_ns % nano
-        )?;
-        writeln!(out, "    Time since first frame: {sign}{}.{:09} seconds", ns / nano, ns % nano)?;
+    if let Some(time) = packet.time_ns {
+        writeln!(out, "    Epoch Time: {} seconds", Packet::seconds_between(0, time, 9))?;
+        let since = Packet::seconds_between(packet.first_ns, time, 9);
+        writeln!(out, "    Time since first frame: {since} seconds")?;
     }
     Ok(())
 }

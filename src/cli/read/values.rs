@@ -2,9 +2,8 @@
 
 use std::io::Write;
 
-use super::Packet;
-use super::list::difference;
 use crate::cli::keys::{FrameKey, Meaning};
+use crate::cli::packet::Packet;
 use crate::wire::dissect::{Dissection, dissect};
 use crate::wire::items::{self, ItemSpan};
 use crate::wire::table::{Field, Header};
@@ -66,7 +65,7 @@ fn payload_len(view: &LayerView<'_>, packet: &Packet<'_>) -> Option<usize> {
     let layer = view.layer();
     let header = usize::try_from(view.number("hdr_len")?).ok()?;
     let here = layer.end - layer.start;
-    let cut = packet.entry.original.saturating_sub(packet.entry.captured) as usize;
+    let cut = (packet.original as usize).saturating_sub(packet.bytes.len());
     (here + layer.declared.saturating_sub(here).min(cut)).checked_sub(header)
 }
 
@@ -120,22 +119,13 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
 }
 
 fn frame(key: FrameKey, packet: &Packet<'_>) -> Option<String> {
-    let entry = packet.entry;
-    let since = |before: u64| {
-        let (sign, ns) = difference(entry.timestamp_ns, before);
-        format!("{sign}{}", seconds(ns))
-    };
+    let since = |before: u64| packet.time_ns.map(|time| Packet::seconds_between(before, time, 9));
     match key {
         FrameKey::Number => Some(packet.number.to_string()),
-        FrameKey::Length => Some(entry.original.to_string()),
-        FrameKey::Captured => Some(entry.captured.to_string()),
-        _ if !entry.has_time() => None,
-        FrameKey::TimeEpoch => Some(seconds(entry.timestamp_ns)),
-        FrameKey::TimeRelative => Some(since(packet.first_ns)),
-        FrameKey::TimeDelta => Some(since(packet.previous_ns)),
+        FrameKey::Length => Some(packet.original.to_string()),
+        FrameKey::Captured => Some(packet.bytes.len().to_string()),
+        FrameKey::TimeEpoch => since(0),
+        FrameKey::TimeRelative => since(packet.first_ns),
+        FrameKey::TimeDelta => since(packet.previous_ns),
     }
-}
-
-fn seconds(ns: u64) -> String {
-    format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000)
 }

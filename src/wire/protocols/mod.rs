@@ -1,5 +1,6 @@
 //! The protocols, a file each. Adding one is adding its file and its line in [`ALL`].
 
+mod arp;
 mod ethernet;
 mod icmp;
 mod ipv4;
@@ -10,7 +11,8 @@ mod udp;
 use super::table::{Header, Space};
 
 /// Every protocol.
-pub static ALL: &[&Header] = &[&ethernet::HEADER, &ipv4::HEADER, &icmp::HEADER, &tcp::HEADER, &udp::HEADER];
+pub static ALL: &[&Header] =
+    &[&ethernet::HEADER, &ipv4::HEADER, &icmp::HEADER, &tcp::HEADER, &udp::HEADER, &arp::HEADER];
 
 /// The protocol with this key.
 #[must_use]

@@ -5,6 +5,7 @@ use crate::wire::table::{Compute, Coverage, Field, Header, Length, Space};
 use crate::wire::view::LayerView;
 
 const HDR_LEN: Field = Field::number("hdr_len", "Data Offset", 96, 4)
+    .short("Offset")
     .scale(4)
     .alias(&[("data_offset", 1)])
     .default(5)

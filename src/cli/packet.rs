@@ -1,0 +1,134 @@
+//! A packet with what is known of it, as a list row and as a line of JSON.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::json::{self, LayerLine};
+use crate::pcap::InterfaceInfo;
+use crate::wire::dissect::dissect;
+use crate::wire::summary;
+use crate::wire::value;
+
+/// A packet of a file or of a running capture.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// Its number, from 1 on.
+    pub number: usize,
+    /// Nanoseconds since the Unix epoch, where they are known.
+    pub time_ns: Option<u64>,
+    /// Length on the wire, in bytes.
+    pub original: u32,
+    /// The bytes that were captured.
+    pub bytes: &'a [u8],
+    /// The system had left the transport checksum to the card.
+    pub left_to_card: bool,
+    /// The interface that it was captured on.
+    pub interface: Option<&'a InterfaceInfo>,
+    /// Time of the first packet that has one, in nanoseconds.
+    pub first_ns: u64,
+    /// Time of the packet before, in nanoseconds.
+    pub previous_ns: u64,
+}
+
+/// The line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    number: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface: Option<&'a str>,
+    link_type: u32,
+    /// On the wire.
+    length: u32,
+    captured: usize,
+    source: String,
+    destination: String,
+    protocol: &'static str,
+    info: String,
+    layers: Vec<LayerLine>,
+    payload: String,
+    trailer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stop: Option<StopLine>,
+    bytes: String,
+}
+
+/// Where and why the layers end early.
+#[derive(Serialize)]
+struct StopLine {
+    at: usize,
+    why: String,
+}
+
+impl Packet<'_> {
+    /// The link type, as capture files number it.
+    #[must_use]
+    pub fn link_type(&self) -> u32 {
+        self.interface.map_or(u32::MAX, |i| i.link_type.0)
+    }
+
+    /// Seconds between two times, with `digits` digits that cut and do not round: no packet comes before its time.
+    #[must_use]
+    pub fn seconds_between(from_ns: u64, to_ns: u64, digits: usize) -> String {
+        let sign = if to_ns < from_ns { "-" } else { "" };
+        let ns = to_ns.abs_diff(from_ns);
+        let fraction = format!("{:09}", ns % 1_000_000_000);
+        format!("{sign}{}.{}", ns / 1_000_000_000, fraction.get(..digits).unwrap_or(&fraction))
+    }
+
+    /// Writes the row: number, time, source, destination, protocol, length, info.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_row(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let row = summary::row(self.link_type(), self.bytes);
+        let time = self.time_ns.map_or_else(|| "-".into(), |t| Self::seconds_between(self.first_ns, t, 6));
+        let line = format!(
+            "{:>6} {time:>11} {:<15} {:<15} {:<8} {:>5} {}",
+            self.number, row.source, row.destination, row.protocol, self.original, row.info
+        );
+        writeln!(out, "{}", line.trim_end())
+    }
+
+    /// Writes the line of JSON.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_json(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let found = dissect(self.link_type(), self.bytes);
+        let row = summary::row_of(self.bytes, &found);
+        let hex = |range: std::ops::Range<usize>| value::hex_pairs(self.bytes.get(range).unwrap_or_default());
+        let line = Line {
+            number: self.number,
+            time_ns: self.time_ns,
+            interface: self.interface.and_then(|i| i.name.as_deref()),
+            link_type: self.link_type(),
+            length: self.original,
+            captured: self.bytes.len(),
+            source: row.source,
+            destination: row.destination,
+            protocol: row.protocol,
+            info: row.info,
+            layers: json::captured_layers(self.bytes, &found.layers, self.left_to_card),
+            payload: hex(found.payload.clone()),
+            trailer: hex(found.trailer.clone()),
+            stop: found.stop.map(|s| StopLine { at: s.at, why: s.why }),
+            bytes: value::hex_pairs(self.bytes),
+        };
+        json::write_line(&line, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_before_the_first_has_a_negative_time() {
+        assert_eq!(Packet::seconds_between(1_500_000_000, 0, 6), "-1.500000");
+        assert_eq!(Packet::seconds_between(0, 1_999_999_999, 6), "1.999999");
+        assert_eq!(Packet::seconds_between(0, 1_999_999_999, 9), "1.999999999");
+    }
+}

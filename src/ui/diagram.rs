@@ -190,10 +190,8 @@ fn bit_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, look:
     ui.painter().text(top, Align2::CENTER_TOP, label, theme::plain(size), color);
     let middle = pos2(cell.center().x, cell.bottom() - 8.5);
     ui.painter().text(middle, Align2::CENTER_CENTER, if on { "1" } else { "0" }, theme::mono(MONO), color);
-    if let Some(editor) = pen.editor.as_mut() {
-        if response.clicked() {
-            editor.toggle(found.path);
-        }
+    if let Some(editor) = pen.editor.as_mut().filter(|_| response.clicked()) {
+        editor.toggle(found.path);
     }
     response.on_hover_ui_at_pointer(|ui| tooltip(ui, &pen.shown, found));
 }

@@ -216,15 +216,17 @@ impl Access {
         })
     }
 
-    /// The one entry by which the lab stands in the source list before it is made.
+    /// The entries by which the lab stands in the source list before it is made: its interface, and the IP layer.
     #[must_use]
-    pub fn lab_source() -> Source {
-        Source {
+    pub fn lab_sources() -> Vec<Source> {
+        let mut all = vec![Source {
             place: Place::Lab,
             listen: Listen::Interface(net::YOU_INTERFACE.into()),
             label: format!("lab: {}", net::YOU_INTERFACE),
             detail: format!("a private network, no privilege needed; server {}", net::SERVER_V4),
-        }
+        }];
+        all.extend(ip_layer(&Place::Lab, "lab: "));
+        all
     }
 
     /// The source list of a place: each interface, all of them, and the IP layer.
@@ -241,15 +243,19 @@ impl Access {
             label: format!("{prefix}any"),
             detail: "all interfaces, link layer".into(),
         });
-        let ip = [("ICMP", vec![1]), ("TCP", vec![6]), ("UDP", vec![17])];
-        all.extend(ip.into_iter().map(|(name, protocols)| Source {
-            place: place.clone(),
-            listen: Listen::Ip(protocols),
-            label: format!("{prefix}IP layer: {name}"),
-            detail: "raw IP socket: what comes in, without link header".into(),
-        }));
+        all.extend(ip_layer(place, prefix));
         Ok(all)
     }
+}
+
+/// Raw IP sockets, as in the source post: what comes in for a protocol.
+fn ip_layer(place: &Place, prefix: &str) -> impl Iterator<Item = Source> {
+    [("ICMP", 1), ("TCP", 6), ("UDP", 17)].into_iter().map(move |(name, protocol)| Source {
+        place: place.clone(),
+        listen: Listen::Ip(vec![protocol]),
+        label: format!("{prefix}IP layer: {name}"),
+        detail: "raw IP socket: what comes in, without link header".into(),
+    })
 }
 
 fn interface_source(place: &Place, interface: &Interface) -> Source {

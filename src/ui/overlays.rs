@@ -7,29 +7,29 @@ use eframe::egui::{
 
 use super::State;
 use super::commands::entries;
-use super::theme::{Look, look};
+use super::theme::look;
 use crate::app::{Choice, Command, Notice, Question, Severity, Workbench};
+use crate::engine::Place;
 
 /// Notices stand at the lower right; their text can be selected and copied.
 pub fn notices_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     if bench.notices().is_empty() {
         return;
     }
-    let look = look(ui);
     let area = Area::new(Id::unique("notices"))
         .order(Order::Foreground)
         .anchor(Align2::RIGHT_BOTTOM, vec2(-14.0, -34.0));
     area.show(ui.ctx(), |ui| {
         ui.set_max_width(560.0);
-        ui.with_layout(Layout::bottom_up(Align::Max), |ui| {
-            for (index, notice) in bench.notices().iter().enumerate().rev().take(3) {
-                notice_ui(ui, look, index, notice, commands);
-            }
-        });
+        let first = bench.notices().len().saturating_sub(3);
+        for (index, notice) in bench.notices().iter().enumerate().skip(first) {
+            notice_ui(ui, bench, index, notice, commands);
+        }
     });
 }
 
-fn notice_ui(ui: &mut Ui, look: &Look, index: usize, notice: &Notice, commands: &mut Vec<Command>) {
+fn notice_ui(ui: &mut Ui, bench: &Workbench, index: usize, notice: &Notice, commands: &mut Vec<Command>) {
+    let look = look(ui);
     let color = if notice.severity == Severity::Done { look.good } else { look.bad };
     let frame = Frame::new()
         .fill(look.bar)
@@ -38,7 +38,7 @@ fn notice_ui(ui: &mut Ui, look: &Look, index: usize, notice: &Notice, commands: 
         .inner_margin(Margin::symmetric(12, 8))
         .shadow(ui.visuals().popup_shadow);
     frame.show(ui, |ui| {
-        ui.with_layout(Layout::top_down(Align::Min), |ui| {
+        ui.vertical(|ui| {
             ui.set_max_width(540.0);
             let first = if notice.ways.is_empty() { notice.text.as_str() } else { until_ways(&notice.text) };
             ui.label(RichText::new(first).size(13.0));
@@ -54,6 +54,13 @@ fn notice_ui(ui: &mut Ui, look: &Look, index: usize, notice: &Notice, commands: 
                 });
             }
             ui.horizontal(|ui| {
+                let lab = bench.sources().0.iter().position(|s| s.place == Place::Lab);
+                if let (false, Some(lab)) = (notice.ways.is_empty(), lab)
+                    && ui.small_button("Work in the lab").clicked()
+                {
+                    commands.push(Command::Source(lab));
+                    commands.push(Command::Dismiss(index));
+                }
                 if ui.small_button("Copy text").clicked() {
                     commands.push(Command::Copy(notice.text.clone()));
                 }

@@ -267,7 +267,10 @@ impl Workbench {
             }
             Command::Follow(follow) => self.capture.follow = follow,
             Command::Open => self.unless_unsaved(Then::Open(None)),
-            Command::OpenPath(path) => self.unless_unsaved(Then::Open(Some(path))),
+            Command::OpenPath(path) => {
+                self.question = None;
+                self.unless_unsaved(Then::Open(Some(path)));
+            }
             Command::Save => self.ask_save(),
             Command::SavePath(path) => self.save(path),
             Command::Clear => self.unless_unsaved(Then::Clear),
@@ -399,8 +402,12 @@ impl Workbench {
     }
 
     fn answer(&mut self, choice: Choice) {
-        let question = self.question.take();
-        let Some(Question::Unsaved { then, .. }) = question else { return };
+        let then = match self.question.take() {
+            Some(Question::Unsaved { then, .. }) => then,
+            // What was to happen after the save does not.
+            Some(Question::SavePath | Question::OpenPath) => return self.path_cancelled(),
+            None => return,
+        };
         match choice {
             Choice::Save => {
                 self.after_save = Some(then);
@@ -423,6 +430,7 @@ impl Workbench {
     }
 
     fn save(&mut self, path: PathBuf) {
+        self.question = None;
         if let Some(file) = self.capture.file.clone() {
             self.saving = true;
             self.order(Order::Save { file, path });

@@ -58,8 +58,12 @@ impl Workbench {
     }
 
     pub(super) fn answer(&mut self, choice: Choice) {
-        let question = self.question.take();
-        let Some(Question::Unsaved { then, .. }) = question else { return };
+        let then = match self.question.take() {
+            Some(Question::Unsaved { then, .. }) => then,
+            // What was to happen after the save does not.
+            Some(Question::SavePath | Question::OpenPath) => return self.path_cancelled(),
+            None => return,
+        };
         match choice {
             Choice::Save => {
                 self.after_save = Some(then);
@@ -82,6 +86,7 @@ impl Workbench {
     }
 
     pub(super) fn save(&mut self, path: PathBuf) {
+        self.question = None;
         if let Some(file) = self.capture.file.clone() {
             self.saving = true;
             self.order(Order::Save { file, path });

@@ -266,7 +266,10 @@ impl Workbench {
             }
             Command::Follow(follow) => self.capture.follow = follow,
             Command::Open => self.unless_unsaved(Then::Open(None)),
-            Command::OpenPath(path) => self.unless_unsaved(Then::Open(Some(path))),
+            Command::OpenPath(path) => {
+                self.question = None;
+                self.unless_unsaved(Then::Open(Some(path)));
+            }
             Command::Save => self.ask_save(),
             Command::SavePath(path) => self.save(path),
             Command::Clear => self.unless_unsaved(Then::Clear),

@@ -131,7 +131,8 @@ fn path_ui(
     let edit = TextEdit::singleline(&mut state.path)
         .desired_width(f32::INFINITY)
         .hint_text("/home/me/capture.pcapng");
-    let response = ui.name_inputs("Path", |ui| ui.add(edit));
+    let response = ui.add(edit);
+    super::named(&response, "Path");
     if state.path_opened {
         response.request_focus();
         state.path_opened = false;
@@ -145,7 +146,6 @@ fn path_ui(
         button.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{action} this path")));
         let ready = !state.path.trim().is_empty();
         if ready && (button.clicked() || entered) {
-            commands.push(Command::Answer(Choice::Cancel));
             commands.push(command(state.path.trim().into()));
         }
         if ui.button("Cancel").clicked() {
@@ -175,7 +175,8 @@ fn palette_body(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mu
     let down = ui.input_mut(|i| i.consume_key(eframe::egui::Modifiers::NONE, Key::ArrowDown));
     let up = ui.input_mut(|i| i.consume_key(eframe::egui::Modifiers::NONE, Key::ArrowUp));
     let edit = TextEdit::singleline(&mut state.palette).desired_width(f32::INFINITY).hint_text("what to do");
-    let response = ui.name_inputs("Command", |ui| ui.add(edit));
+    let response = ui.add(edit);
+    super::named(&response, "Command");
     let entered = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
     if !entered {
         response.request_focus();

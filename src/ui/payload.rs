@@ -108,7 +108,8 @@ pub fn payload_ui(ui: &mut Ui, bench: &Workbench, edit: &mut PayloadEdit, comman
         .desired_rows(2)
         .desired_width(f32::INFINITY)
         .hint_text(hint);
-    let response = ui.name_inputs("Payload", |ui| ui.add(box_));
+    let response = ui.add(box_);
+    super::named(&response, "Payload");
     if response.gained_focus() {
         edit.touched = false;
     }

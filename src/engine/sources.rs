@@ -20,10 +20,10 @@ impl Failure {
         Self { text: text.into(), ways: Vec::new() }
     }
 
-    /// Whether the privilege to open a raw socket is what is missing.
+    /// Whether the message itself lists the ways, a line each, as that of a missing privilege does.
     #[must_use]
-    pub fn is_privilege(&self) -> bool {
-        !self.ways.is_empty()
+    pub fn lists_ways(&self) -> bool {
+        self.text.lines().count() > 1 && !self.ways.is_empty()
     }
 }
 
@@ -33,6 +33,15 @@ impl From<net::Error> for Failure {
             net::Error::NoPrivilege(missing) => {
                 missing.ways.iter().map(|w| (w.what.clone(), w.command.clone())).collect()
             }
+            // The advice has its command in backquotes.
+            net::Error::Lab(failed) => failed
+                .advice
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|command| command.starts_with("sudo "))
+                .map(|command| ("permit it, until the next restart".to_owned(), command.to_owned()))
+                .collect(),
             _ => Vec::new(),
         };
         Self { text: error.to_string(), ways }

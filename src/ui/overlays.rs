@@ -6,9 +6,10 @@ use eframe::egui::{
 };
 
 use super::State;
-use super::commands::entries;
+use super::commands::{Entry, entries};
 use super::theme::look;
 use crate::app::{Choice, Command, Notice, Question, Severity, Workbench};
+use crate::craft::presets;
 use crate::engine::Place;
 
 /// Notices stand at the lower right; their text can be selected and copied.
@@ -40,8 +41,14 @@ fn notice_ui(ui: &mut Ui, bench: &Workbench, index: usize, notice: &Notice, comm
     frame.show(ui, |ui| {
         ui.vertical(|ui| {
             ui.set_max_width(540.0);
-            let first = if notice.ways.is_empty() { notice.text.as_str() } else { until_ways(&notice.text) };
-            ui.label(RichText::new(first).size(13.0));
+            // What lists its ways shows them below, each with its button; a caret needs fixed width.
+            let lines = notice.text.lines().count();
+            let text = match (lines > 1, notice.ways.is_empty()) {
+                (true, false) => RichText::new(notice.text.lines().next().unwrap_or_default()).size(13.0),
+                (true, true) => RichText::new(&notice.text).monospace().size(12.0),
+                (false, _) => RichText::new(&notice.text).size(13.0),
+            };
+            ui.label(text);
             for (number, (what, command)) in notice.ways.iter().enumerate() {
                 ui.add_space(3.0);
                 ui.label(RichText::new(format!("{}. {what}", number + 1)).size(12.5));
@@ -70,11 +77,6 @@ fn notice_ui(ui: &mut Ui, bench: &Workbench, index: usize, notice: &Notice, comm
             });
         });
     });
-}
-
-/// The message without the list of ways, which is shown apart.
-fn until_ways(text: &str) -> &str {
-    text.lines().next().unwrap_or(text)
 }
 
 /// A question that has to be answered first.
@@ -170,11 +172,18 @@ pub fn palette_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
     }
 }
 
+/// What may be typed into the palette, with the last preset as the example of a packet.
+fn palette_hint() -> String {
+    let example = presets::ALL.last().map(|p| p.to("10.77.0.2")).unwrap_or_default();
+    format!("what to do, or a packet: {example}")
+}
+
 fn palette_body(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
     let look = look(ui);
     let down = ui.input_mut(|i| i.consume_key(eframe::egui::Modifiers::NONE, Key::ArrowDown));
     let up = ui.input_mut(|i| i.consume_key(eframe::egui::Modifiers::NONE, Key::ArrowUp));
-    let edit = TextEdit::singleline(&mut state.palette).desired_width(f32::INFINITY).hint_text("what to do");
+    let edit =
+        TextEdit::singleline(&mut state.palette).desired_width(f32::INFINITY).hint_text(palette_hint());
     let response = ui.add(edit);
     super::named(&response, "Command");
     let entered = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
@@ -186,7 +195,12 @@ fn palette_body(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mu
     }
     let words: Vec<String> = state.palette.to_lowercase().split_whitespace().map(str::to_owned).collect();
     let matches = |name: &str| words.iter().all(|w| name.to_lowercase().contains(w));
-    let found: Vec<_> = entries(bench).into_iter().filter(|e| matches(&e.name)).collect();
+    let mut found: Vec<_> = entries(bench).into_iter().filter(|e| matches(&e.name)).collect();
+    if state.palette.contains(['(', '/']) {
+        // Whoever types a packet gets it, or is told where it is wrong.
+        let (name, text) = ("Build the packet of this notation".into(), state.palette.trim().to_owned());
+        found.push(Entry { name, shortcut: None, command: Command::LoadNotation(text) });
+    }
     if found.is_empty() {
         ui.label(RichText::new("No command has that name.").color(look.dim));
         return;

@@ -125,6 +125,7 @@ fn stack_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
                 let remove = ui.add(Button::new(RichText::new("✕").size(10.0).color(look.dim)).frame(false));
                 let name = format!("Remove layer {}", layer.header.short);
                 remove.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+                super::show_focused(&remove);
                 if remove.on_hover_text(name).clicked() {
                     commands.push(Command::RemoveLayer(index));
                 }

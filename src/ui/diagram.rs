@@ -1,7 +1,7 @@
 //! The RFC's header diagram: a row for each 32 bits, each cell the field itself.
 
 use eframe::egui::{
-    Align2, Color32, CornerRadius, Id, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, Id, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::editor::Editor;
@@ -170,6 +170,7 @@ fn bit_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, look:
     let id = Id::unique((pen.shown.id, "bit", found.path));
     let response = ui.interact(cell, id, if editable { Sense::click() } else { Sense::hover() });
     response.widget_info(|| WidgetInfo::selected(Role::CheckBox, editable, on, &name));
+    super::show_focused(&response);
     let hue = look.hue(pen.shown.layers[found.path.layer].header);
     if on {
         ui.painter().rect_filled(cell.shrink(1.0), CornerRadius::same(2), theme::mix(look.field, hue, 150));
@@ -203,13 +204,15 @@ fn badges(ui: &mut Ui, editor: &mut Editor<'_>, found: &Located, cell: Rect, nam
     let state = editor.override_of(found.path);
     let checksum = matches!(compute, Compute::Checksum { .. });
     let room = cell.width() > WIDE;
+    // Two layers of a kind have fields of the same name.
+    let id = Id::unique(("badge", found.path));
     let (text, color, action) = match state {
         None => (if room { "auto" } else { "a" }, look.accent, format!("Pin {name}")),
         Some(Override::Pinned) => (if room { "pinned" } else { "p" }, look.warn, format!("Release {name}")),
         Some(Override::Wrong) => (if room { "wrong" } else { "w" }, look.bad, format!("Release {name}")),
     };
     let right = pos2(cell.right() - 3.0, cell.top() + 2.0);
-    let used = badge(ui, right, text, color, &action);
+    let used = badge(ui, right, text, color, &action, id.with("pin"));
     if used.1 {
         match state {
             None => editor.pin(found.path),
@@ -218,19 +221,20 @@ fn badges(ui: &mut Ui, editor: &mut Editor<'_>, found: &Located, cell: Rect, nam
     }
     if checksum && state != Some(Override::Wrong) {
         let right = pos2(used.0 - 6.0, cell.top() + 2.0);
-        if badge(ui, right, "make wrong", look.dim, &format!("Make {name} wrong")).1 {
+        if badge(ui, right, "make wrong", look.dim, &format!("Make {name} wrong"), id.with("wrong")).1 {
             editor.make_wrong(found.path);
         }
     }
 }
 
 /// A small word that can be clicked; gives its left edge and whether it was clicked.
-fn badge(ui: &mut Ui, right_top: eframe::egui::Pos2, text: &str, color: Color32, name: &str) -> (f32, bool) {
+fn badge(ui: &mut Ui, right_top: Pos2, text: &str, color: Color32, name: &str, id: Id) -> (f32, bool) {
     let galley = ui.fonts_mut(|f| f.layout_no_wrap(text.into(), theme::plain(TINY), color));
     let rect =
         Rect::from_min_size(right_top - vec2(galley.size().x + 2.0, 0.0), galley.size() + vec2(2.0, 2.0));
-    let response = ui.interact(rect, Id::unique(("badge", name, ui.scope_id())), Sense::click());
+    let response = ui.interact(rect, id, Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
+    super::show_focused(&response);
     if response.hovered() || response.has_focus() {
         ui.painter().line_segment([rect.left_bottom(), rect.right_bottom()], Stroke::new(1.0, color));
     }

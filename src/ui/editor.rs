@@ -124,6 +124,7 @@ impl Editor<'_> {
         });
         if response.gained_focus() {
             select_all(ui, id, &text);
+            response.scroll_to_me(None);
         }
         if response.changed() {
             *self.typing = Some(Typing { path: found.path, text: text.clone(), touched: true });

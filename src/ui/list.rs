@@ -44,8 +44,12 @@ pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: 
         area = area.vertical_scroll_offset((count as f32 * row - height).max(0.0));
     }
     ui.spacing_mut().item_spacing.y = 0.0;
-    let wheel = ui.rect_contains_pointer(ui.available_rect_before_wrap())
-        && ui.input(|i| i.smooth_scroll_delta().y > 0.0);
+    let whole = ui.available_rect_before_wrap();
+    let wheel = ui.rect_contains_pointer(whole) && ui.input(|i| i.smooth_scroll_delta().y > 0.0);
+    let back = ui.rect_contains_pointer(whole) && ui.input(|i| i.smooth_scroll_delta().y < 0.0);
+    // Where the pointer went down, while it is down: a press elsewhere in the window is no word to the list.
+    let held = ui.input(|i| if i.pointer.primary_down() { i.pointer.press_origin() } else { None });
+    let held = held.filter(|p| whole.contains(*p));
     let selected = bench.capture().selected().map(|s| s.index);
     let out = area.show_rows(ui, row, count, |ui, range| {
         for index in range {
@@ -57,14 +61,11 @@ pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: 
     // Scrolling up lets the list rest; going to its end follows the newest again.
     let end = (count as f32 * row - out.inner_rect.height()).max(0.0);
     let at_end = out.state.clamped_offset().y >= end - row / 2.0;
-    let dragged = out.state.clamped_offset().y < end - row && ui.input(|i| i.pointer.primary_down());
+    let dragged = out.state.clamped_offset().y < end - row && held.is_some();
+    let on_bar = held.is_some_and(|p| p.x >= out.inner_rect.right());
     if follow && (wheel && end > 0.0 || dragged) {
         commands.push(Command::Follow(false));
-    } else if !follow
-        && at_end
-        && !wheel
-        && ui.input(|i| i.smooth_scroll_delta().y < 0.0 || i.pointer.primary_down())
-    {
+    } else if !follow && at_end && !wheel && (back || on_bar) {
         commands.push(Command::Follow(true));
     }
 }

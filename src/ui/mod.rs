@@ -207,6 +207,13 @@ pub(crate) fn named(response: &Response, name: &str) {
     response.ctx.accesskit_node_builder(response.id, |node| node.set_label(name));
 }
 
+/// What gets the keyboard comes into sight.
+pub(crate) fn show_focused(response: &Response) {
+    if response.gained_focus() {
+        response.scroll_to_me(None);
+    }
+}
+
 fn capture_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &mut Vec<Command>) {
     let look = theme::look(ui);
     Panel::top("capture-bar").frame(builder::bar_frame(ui)).show_separator_line(false).show(ui, |ui| {

@@ -53,6 +53,7 @@ pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
             let (response, _) =
                 MenuButton::from_button(button).ui(ui, |ui| add_menu(ui, editor, layer, list));
             response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Add {short} option")));
+            super::show_focused(&response);
         }
         if used == 0 {
             return;
@@ -186,6 +187,7 @@ fn row_buttons(
     let button = |ui: &mut Ui, text: &str, name: String, enabled: bool| {
         let response = ui.add_enabled(enabled, Button::new(RichText::new(text).size(11.0)).frame(false));
         response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &name));
+        super::show_focused(&response);
         response.on_hover_text(name).clicked()
     };
     if button(ui, "✕", format!("Remove {name}"), true) {

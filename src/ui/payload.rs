@@ -78,7 +78,9 @@ pub fn payload_ui(ui: &mut Ui, bench: &Workbench, edit: &mut PayloadEdit, comman
     ui.horizontal(|ui| {
         ui.label(RichText::new("Payload").strong().size(12.5));
         for (mode, name) in [(Mode::Text, "Text"), (Mode::Hex, "Hex")] {
-            if ui.selectable_label(edit.mode == mode, RichText::new(name).size(12.0)).clicked() {
+            let switch = ui.selectable_label(edit.mode == mode, RichText::new(name).size(12.0));
+            super::show_focused(&switch);
+            if switch.clicked() {
                 edit.mode = mode;
                 edit.show(draft.payload());
             }
@@ -111,6 +113,7 @@ pub fn payload_ui(ui: &mut Ui, bench: &Workbench, edit: &mut PayloadEdit, comman
     let response = ui.add(box_);
     super::named(&response, "Payload");
     if response.gained_focus() {
+        response.scroll_to_me(None);
         edit.touched = false;
     }
     edit.had_focus = response.has_focus();

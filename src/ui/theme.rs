@@ -268,6 +268,8 @@ fn style(look: &Look, mut visuals: Visuals) -> Style {
     style.spacing.scroll.floating = false;
     style.spacing.scroll.foreground_color = false;
     style.spacing.scroll.bar_inner_margin = 2.0;
+    // A list that grows under its reader would be pulled past its old end and swing back for seconds, frame by frame.
+    style.spacing.scroll.kinetic.rubber_band = false;
     style.spacing.tooltip_width = 420.0;
     style.animation_time = 0.0;
     style.interaction.tooltip_delay = 0.4;

@@ -148,8 +148,10 @@ impl Window {
         self.settle();
     }
 
-    /// Clicks the button, switch or row of this name, which must be in sight.
+    /// Clicks the button, switch or row of this name, after scrolling to it as a person would.
     pub fn click(&mut self, name: &str) {
+        self.get(name).scroll_to_me();
+        self.settle();
         let node = self.get(name);
         assert!(!node.accesskit_node().is_disabled(), "'{name}' is disabled");
         let place = node.rect();

@@ -979,4 +979,3 @@ fn a_view_that_knows_a_protocol_is_found() {
         assert!(named_protocols(good).is_empty(), "{good}");
     }
 }
-

@@ -1,7 +1,8 @@
 //! The RFC's header diagram: a row for each 32 bits, each cell the field itself.
 
 use eframe::egui::{
-    Align2, Color32, CornerRadius, Id, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, Id, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
+    vec2,
 };
 
 use super::editor::Editor;

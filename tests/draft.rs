@@ -1,5 +1,7 @@
 //! The draft: golden bytes, edits, and notation that reads back to the same bytes.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail this way")]
+
 use hex_literal::hex;
 use proptest::prelude::*;
 use rawbench::craft::build::Sources;

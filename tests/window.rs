@@ -132,7 +132,11 @@ fn a_click_and_the_space_bar_turn_a_bit_over() {
     window.get("TCP Finish").focus();
     window.settle();
     window.key(Modifiers::NONE, Key::Space);
-    assert_eq!(window.draft().bytes(), syn("dstport=80, flags=S"), "the space bar on the bit with the keyboard");
+    assert_eq!(
+        window.draft().bytes(),
+        syn("dstport=80, flags=S"),
+        "the space bar on the bit with the keyboard"
+    );
     assert!(!window.says("FIN"));
 }
 
@@ -322,12 +326,17 @@ fn the_payload_is_typed_as_text_or_as_hex() {
     assert_eq!(window.draft().payload(), [0xde, 0xad, 0xbe, 0xef]);
     let packet = window.draft().bytes().to_vec();
     assert_eq!(window.value("TCP Checksum"), sum_of(&packet));
-    assert_eq!(checksum::fold(checksum::sum(&packet[..20])), 0xffff, "the IP header's own checksum follows the length");
+    assert_eq!(
+        checksum::fold(checksum::sum(&packet[..20])),
+        0xffff,
+        "the IP header's own checksum follows the length"
+    );
 }
 
 /// The switch to hex at the payload; the tab below has the same name.
 fn hex_button(window: &mut Window) {
-    let place = window.all("Hex").iter().map(|n| n.rect()).min_by(|a, b| a.top().total_cmp(&b.top())).unwrap();
+    let place =
+        window.all("Hex").iter().map(|n| n.rect()).min_by(|a, b| a.top().total_cmp(&b.top())).unwrap();
     window.click_at(place.center());
 }
 
@@ -709,7 +718,8 @@ fn send_listens_first_then_says_what_was_sent_and_what_went_wrong() {
     assert!(window.bench().capture().is_running());
     window.event(engine::Event::Sent(40));
     window.must_say("sent 1 · last 40 bytes");
-    window.event(engine::Event::NotSent(engine::Failure::new("the packet is longer than the link can carry")));
+    window
+        .event(engine::Event::NotSent(engine::Failure::new("the packet is longer than the link can carry")));
     window.must_say("longer than the link can carry");
 }
 
@@ -990,4 +1000,3 @@ fn a_view_that_knows_a_protocol_is_found() {
         assert!(named_protocols(good).is_empty(), "{good}");
     }
 }
-

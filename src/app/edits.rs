@@ -24,17 +24,29 @@ impl Workbench {
             }
             Command::SetStored { path, value } => self.builder.edit(None, |d| d.set(path, value)),
             Command::Toggle(path) => self.toggle(path),
-            Command::Pin(path) => self.builder.edit(None, |d| done(d.pin(path))),
+            Command::Pin(path) => self.builder.edit(None, |d| {
+                d.pin(path);
+                Ok(())
+            }),
             Command::Release(path) => {
                 self.builder.unrefuse(path);
-                self.builder.edit(None, |d| done(d.release(path)))
+                self.builder.edit(None, |d| {
+                    d.release(path);
+                    Ok(())
+                })
             }
             Command::MakeWrong(path) => {
                 self.builder.unrefuse(path);
-                self.builder.edit(None, |d| done(d.make_wrong(path)))
+                self.builder.edit(None, |d| {
+                    d.make_wrong(path);
+                    Ok(())
+                })
             }
             Command::InsertLayer { at, header } => self.reshape(|d| d.insert_layer(at, header)),
-            Command::RemoveLayer(layer) => self.reshape(|d| done(d.remove_layer(layer))),
+            Command::RemoveLayer(layer) => self.reshape(|d| {
+                d.remove_layer(layer);
+                Ok(())
+            }),
             Command::InsertOption { layer, at, bytes } => self.reshape(|d| d.insert_option(layer, at, bytes)),
             Command::RemoveOption { layer, at } => self.reshape(|d| d.remove_option(layer, at)),
             Command::SetOption { layer, at, bytes } => self.reshape(|d| {
@@ -44,9 +56,18 @@ impl Workbench {
             Command::MoveOption { layer, from, to } => self.reshape(|d| d.move_option(layer, from, to)),
             Command::SetPayload(bytes) => self.builder.edit(Some(PAYLOAD_MARK), |d| d.set_payload(&bytes)),
             Command::SetTrailer(bytes) => self.builder.edit(Some(TRAILER_MARK), |d| d.set_trailer(&bytes)),
-            Command::EndEdit => done(self.builder.end_edit()),
-            Command::Undo => done(self.builder.undo()),
-            Command::Redo => done(self.builder.redo()),
+            Command::EndEdit => {
+                self.builder.end_edit();
+                Ok(())
+            }
+            Command::Undo => {
+                self.builder.undo();
+                Ok(())
+            }
+            Command::Redo => {
+                self.builder.redo();
+                Ok(())
+            }
             Command::Preset(index) => {
                 let Some(preset) = presets::ALL.get(index) else { return };
                 let to = self.builder.draft().network_ends().map(|e| e.1).filter(std::net::IpAddr::is_ipv4);
@@ -110,10 +131,6 @@ impl Workbench {
             self.replace(draft);
         }
     }
-}
-
-fn done(_: ()) -> Result<(), Refused> {
-    Ok(())
 }
 
 const PAYLOAD_MARK: u64 = u64::MAX;

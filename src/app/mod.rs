@@ -7,6 +7,8 @@ mod builder;
 mod capture;
 mod command;
 mod edits;
+mod events;
+mod files;
 mod start;
 mod workbench;
 

@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
-use super::command::{Choice, Command, Question, Theme, Then};
+use super::command::{Command, Question, Theme, Then};
 use crate::craft::build::Sources;
-use crate::craft::{Draft, Surroundings, presets};
-use crate::engine::{Engine, Event, Failure, Listen, Neighbourhood, Order, Place, Source, Via};
+use crate::craft::{Draft, presets};
+use crate::engine::{Engine, Failure, Listen, Neighbourhood, Order, Place, Source, Via};
 use crate::wire::value;
 use crate::wire::view::Path;
 
@@ -299,6 +298,10 @@ impl Workbench {
         if index >= self.sources.len() || index == self.source {
             return;
         }
+        // What is captured and where packets go are one place, always.
+        if self.capture.is_busy() {
+            self.order(Order::Stop);
+        }
         self.source = index;
         self.via = Via::Ip;
         self.neighbourhood = None;
@@ -314,7 +317,7 @@ impl Workbench {
     }
 
     /// Asks the system for the way to the draft's destination when that is another than before.
-    fn explore(&mut self) {
+    pub(super) fn explore(&mut self) {
         let Some((_, destination)) = self.builder.draft().network_ends() else { return };
         let Some(place) = self.source().map(|s| s.place.clone()) else { return };
         let via = self.via.clone();
@@ -343,267 +346,17 @@ impl Workbench {
         }
     }
 
-    fn send_now(&mut self) {
+    pub(super) fn send_now(&mut self) {
         self.pending_send = false;
         let Some(place) = self.source().map(|s| s.place.clone()) else { return };
         let frame = crate::engine::frame_of(self.builder.draft());
         let via = self.via.clone();
         self.order(Order::Send { place, via, frame });
     }
-
-    /// Does what was asked for, unless packets would be lost by it: then it asks first.
-    fn unless_unsaved(&mut self, then: Then) {
-        // A capture goes on in the list that it has; only another place begins a new one.
-        let packets = self.capture.unsaved();
-        if packets > 0 && !(matches!(then, Then::Capture) && self.pending_send) {
-            self.question = Some(Question::Unsaved { packets, then });
-            return;
-        }
-        self.go_on(then);
-    }
-
-    fn go_on(&mut self, then: Then) {
-        match then {
-            Then::Quit => {
-                self.order(Order::Stop);
-                self.remove_spool();
-                self.requests.push(Request::Close);
-            }
-            Then::Open(None) => self.requests.push(Request::AskOpen),
-            Then::Open(Some(path)) => {
-                self.order(Order::Stop);
-                self.remove_spool();
-                self.capture = CaptureState::new(None, Origin::File(path.clone()));
-                self.capture.loading = true;
-                self.order(Order::Open(path));
-            }
-            Then::Capture => {
-                let Some(source) = self.source().cloned() else {
-                    self.pending_send = false;
-                    return self.notice(Failure::new("there is no source to capture from yet"));
-                };
-                self.capture.starting = true;
-                let directory = self.directory.clone();
-                self.order(Order::Capture { source, directory });
-            }
-            Then::Clear => {
-                self.order(Order::Stop);
-                self.remove_spool();
-                self.capture = CaptureState::new(None, Origin::Empty);
-            }
-        }
-    }
-
-    /// The spool of a capture that is saved or given up is of no use to anybody.
-    fn remove_spool(&mut self) {
-        if let (Origin::Live(_), Some(file)) = (&self.capture.origin, &self.capture.file) {
-            let _ = std::fs::remove_file(file.path());
-        }
-    }
-
-    fn answer(&mut self, choice: Choice) {
-        let then = match self.question.take() {
-            Some(Question::Unsaved { then, .. }) => then,
-            // What was to happen after the save does not.
-            Some(Question::SavePath | Question::OpenPath) => return self.path_cancelled(),
-            None => return,
-        };
-        match choice {
-            Choice::Save => {
-                self.after_save = Some(then);
-                self.ask_save();
-            }
-            Choice::Discard => {
-                self.capture.saved = usize::MAX;
-                self.go_on(then);
-            }
-            Choice::Cancel => self.pending_send = false,
-        }
-    }
-
-    fn ask_save(&mut self) {
-        if self.capture.file.is_none() {
-            return self
-                .notice(Failure::new("there is nothing to save yet: start a capture or open a file first"));
-        }
-        self.requests.push(Request::AskSave("capture.pcapng".into()));
-    }
-
-    fn save(&mut self, path: PathBuf) {
-        self.question = None;
-        if let Some(file) = self.capture.file.clone() {
-            self.saving = true;
-            self.order(Order::Save { file, path });
-        }
-    }
-
-    /// No dialog is to be had: the window asks for the path itself.
-    pub fn ask_path(&mut self, question: Question) {
-        self.question = Some(question);
-    }
-
-    /// The dialog was closed without a name.
-    pub fn path_cancelled(&mut self) {
-        self.after_save = None;
-        self.question = None;
-        self.pending_send = false;
-    }
-
-    /// Takes in what the engine's threads report, for at most `budget`. `true`: there is more.
-    pub fn drain(&mut self, budget: Duration) -> bool {
-        let start = Instant::now();
-        while let Some(event) = self.engine.as_ref().and_then(Engine::next_event) {
-            self.take_event(event);
-            if start.elapsed() > budget {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Takes in one report.
-    pub fn take_event(&mut self, event: Event) {
-        match event {
-            Event::Sources(list, open) => self.take_sources(list, open),
-            Event::Explored { place, destination, found } => {
-                let surroundings = Surroundings {
-                    route_source: found.source,
-                    interface: found.interface.as_ref().and_then(|i| i.mac),
-                    neighbour: found.neighbour,
-                };
-                let to = self.builder.draft().network_ends().map(|e| e.1);
-                if to == Some(destination) && self.source().is_some_and(|s| s.place == place) {
-                    self.builder.surround(surroundings);
-                }
-                self.neighbourhood = Some((place, destination, found));
-            }
-            Event::Started { source, file, counters } => {
-                self.remove_spool();
-                let follow = self.capture.follow;
-                self.capture = CaptureState::new(Some(file), Origin::Live(source.label));
-                self.capture.follow = follow;
-                self.capture.counters = Some(counters);
-                self.capture.running = true;
-                if self.pending_send {
-                    self.send_now();
-                }
-            }
-            Event::NotStarted(failure) => {
-                self.capture.starting = false;
-                self.pending_send = false;
-                self.notice(failure);
-            }
-            Event::Ended(end) => {
-                self.capture.running = false;
-                if let crate::engine::End::Failed(failure) = end {
-                    self.notice(Failure { text: format!("the capture ended: {}", failure.text), ..failure });
-                }
-            }
-            Event::Sent(bytes) => {
-                let count = self.sent.as_ref().map_or(0, |s| s.count) + 1;
-                self.sent = Some(LastSend { count, bytes });
-            }
-            Event::NotSent(failure) => self.notice(failure),
-            file_event => self.take_file_event(file_event),
-        }
-    }
-
-    fn take_sources(&mut self, list: Result<Vec<Source>, Failure>, open: bool) {
-        let chosen = self.source().cloned();
-        self.host_open = open;
-        match list {
-            Ok(list) => {
-                let kept =
-                    chosen.and_then(|c| list.iter().position(|s| s.place == c.place && s.listen == c.listen));
-                self.source = kept.unwrap_or(0);
-                let first = self.sources.is_empty();
-                self.sources = list;
-                self.choose_preferred();
-                if first && self.source().is_some_and(|s| s.place == Place::Host) {
-                    self.stay_at_home();
-                }
-            }
-            Err(failure) => self.notice(failure),
-        }
-        self.explore();
-        if std::mem::take(&mut self.start_capture) {
-            self.go_on(Then::Capture);
-        }
-    }
-
-    /// The first packet of a bench on the machine's own network goes to the machine itself: nobody else is probed by
-    /// a first press of Send.
-    fn stay_at_home(&mut self) {
-        let syn = presets::ALL[0].to(LOCALHOST);
-        let (can_undo, _) = self.builder.can();
-        if let (false, Ok(draft)) = (can_undo, Draft::from_notation(&syn, &mut LocalSources)) {
-            self.builder = Builder::new(draft);
-        }
-    }
-
-    fn choose_preferred(&mut self) {
-        let Some((name, lab)) = self.preferred.take() else { return };
-        let place = if lab { Place::Lab } else { Place::Host };
-        let named = |s: &Source, n: &str| {
-            s.label == n
-                || matches!(&s.listen, Listen::Interface(i) if i == n)
-                || (s.listen == Listen::Any && n == "any")
-        };
-        let found = match &name {
-            Some(name) => self.sources.iter().position(|s| s.place == place && named(s, name)),
-            None if lab => self.sources.iter().position(|s| s.place == place),
-            None => Some(self.source),
-        };
-        match (found, name) {
-            (Some(found), _) => self.source = found,
-            (None, Some(name)) => self.notice(Failure::new(format!("there is no source {name} here"))),
-            (None, None) => {}
-        }
-    }
-
-    fn take_file_event(&mut self, event: Event) {
-        match event {
-            Event::Opened(file) => {
-                let path = file.path().to_path_buf();
-                self.capture = CaptureState::new(Some(file), Origin::File(path));
-                self.capture.follow = false;
-                self.capture.loading = true;
-            }
-            Event::Loaded(report) => {
-                self.capture.loading = false;
-                if let Some(problem) = report.problem {
-                    self.notice(Failure::new(problem.text));
-                }
-            }
-            Event::NotOpened(failure) => {
-                self.capture.loading = false;
-                self.notice(failure);
-            }
-            Event::Saved { path, saved } => {
-                self.saving = false;
-                self.capture.saved = usize::try_from(saved.packets).unwrap_or(usize::MAX);
-                self.done(format!(
-                    "saved {} packets ({} bytes) to {}",
-                    saved.packets,
-                    saved.bytes,
-                    path.display()
-                ));
-                if let Some(then) = self.after_save.take() {
-                    self.go_on(then);
-                }
-            }
-            Event::NotSaved(failure) => {
-                self.saving = false;
-                self.after_save = None;
-                self.notice(failure);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// This machine.
-const LOCALHOST: &str = "127.0.0.1";
+pub(super) const LOCALHOST: &str = "127.0.0.1";
 /// The lab's server: where a first packet is safe to go.
 pub(super) const LAB_SERVER: &str = "10.77.0.2";
 

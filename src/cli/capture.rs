@@ -1,7 +1,7 @@
 //! `rawbench capture`: packets as they come, printed or written.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use super::args::CaptureArgs;
@@ -18,6 +18,11 @@ use crate::wire::value;
 /// # Errors
 /// The privilege is missing, there is no such interface, the capture cannot go on, or the output fails.
 pub fn run(args: &CaptureArgs, access: &Access) -> Outcome {
+    if args.write.as_deref() == Some(Path::new("-")) && io::stdout().is_terminal() {
+        return Err(Failure::wrong_call(
+            "-w - would write a capture file to the terminal: send it through a pipe or into a file".into(),
+        ));
+    }
     let source = source(args);
     let snap = if args.snap == 0 { SNAP_LENGTH } else { args.snap };
     let recorder = Recorder::open(access, &source, !args.not_promiscuous, snap)?;
@@ -157,6 +162,8 @@ struct FileSink {
     /// `None` once it is finished.
     writer: Option<Writer<Box<dyn Write>>>,
     gone: bool,
+    /// Packets that were taken and are not known to be written.
+    pending: u64,
 }
 
 impl FileSink {
@@ -173,7 +180,7 @@ impl FileSink {
         if format == Format::PcapNg {
             writer.flush().map_err(Failure::failed)?;
         }
-        Ok(Self { writer: Some(writer), gone: false })
+        Ok(Self { writer: Some(writer), gone: false, pending: 0 })
     }
 
     fn with<T>(
@@ -199,11 +206,19 @@ impl Sink for FileSink {
     }
 
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), engine::Failure> {
-        self.with(|w| w.write_packet(record).map(|_| ()))
+        self.with(|w| w.write_packet(record).map(|_| ()))?;
+        self.pending += 1;
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), engine::Failure> {
-        self.with(Writer::flush)
+        self.with(Writer::flush)?;
+        self.pending = 0;
+        Ok(())
+    }
+
+    fn lost(&self) -> u64 {
+        self.pending
     }
 
     fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), engine::Failure> {

@@ -74,7 +74,7 @@ impl From<engine::Failure> for Failure {
                 text += &format!("\n  {number}. {what}: {command}");
             }
         }
-        let status = if failure.is_privilege() { NO_PRIVILEGE } else { FAILED };
+        let status = if failure.lists_ways() { NO_PRIVILEGE } else { FAILED };
         Self::Message { status, error: anyhow::Error::msg(text) }
     }
 }

@@ -224,13 +224,10 @@ impl Control {
     fn sources(&self) {
         let open = self.access.host_is_open();
         let list = self.access.sources(&Place::Host).map(|host| {
-            let mut all = vec![Access::lab_source()];
-            if open {
-                all.splice(0..0, host);
-            } else {
-                all.extend(host);
-            }
-            all
+            // Where raw sockets can be had the machine comes first, else the lab.
+            let (first, then) =
+                if open { (host, Access::lab_sources()) } else { (Access::lab_sources(), host) };
+            [first, then].concat()
         });
         self.post.event(Event::Sources(list, open));
     }

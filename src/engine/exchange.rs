@@ -172,13 +172,20 @@ impl Exchange {
         all
     }
 
+    /// Gives up on the probes that have no answer yet: what comes for them from now on is too late. Gives them in order.
+    pub fn close(&mut self) -> Vec<usize> {
+        let unanswered = self.unanswered();
+        self.buckets.values_mut().for_each(|bucket| bucket.open.clear());
+        self.open = 0;
+        unanswered
+    }
+
     /// Takes a packet.
     pub fn take(&mut self, record: &Record<'_>) -> Seen {
         let heads = network(record.link_type, record.bytes).and_then(Heads::read);
-        if record.outgoing || self.loopback {
-            if let Some(index) = self.sighting(record, heads.as_ref()) {
-                return Seen::Sighting(index);
-            }
+        let may_be_probe = record.outgoing || self.loopback;
+        if let Some(index) = may_be_probe.then(|| self.sighting(record, heads.as_ref())).flatten() {
+            return Seen::Sighting(index);
         }
         let Some(heads) = heads else { return Seen::Unrelated };
         if !record.outgoing {

@@ -211,8 +211,13 @@ impl Job {
         let recorder = Recorder::open(access, &source, false, SNAP_LENGTH)?;
         let exchange = Arc::new(Mutex::new(Exchange::new(self.loopback)));
         let (sender, seen) = unbounded();
-        let mut sink =
-            Tee { writer: self.writer()?, exchange: Arc::clone(&exchange), links: Vec::new(), sender };
+        let mut sink = Tee {
+            writer: self.writer()?,
+            exchange: Arc::clone(&exchange),
+            links: Vec::new(),
+            sender,
+            pending: 0,
+        };
         let (counters, stopper) = (recorder.counters(), recorder.stopper());
         std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name("recorder".into());
@@ -232,7 +237,6 @@ impl Job {
                 transmitter: Transmitter::with_times(),
                 times: Vec::new(),
                 told: Vec::new(),
-                closed: false,
                 summary: Summary::default(),
             };
             run.all(access);
@@ -277,8 +281,6 @@ struct Run<'a> {
     times: Vec<(u64, u64)>,
     /// Failures to send that were told, so that a thousand of them are one message.
     told: Vec<String>,
-    /// What is unanswered by now stays so.
-    closed: bool,
     summary: Summary,
 }
 
@@ -299,8 +301,7 @@ impl Run<'_> {
             start.elapsed().as_secs_f64().max(if self.summary.sent > 1 { slots } else { 0.0 });
         let waited = self.listen_until(Instant::now() + self.job.wait, true);
         if waited && !self.job.wait.is_zero() {
-            let unanswered = self.lock().unanswered();
-            self.closed = true;
+            let unanswered = self.lock().close();
             for index in unanswered {
                 self.tell(Happened::Timeout(index));
             }
@@ -351,7 +352,7 @@ impl Run<'_> {
                 // The recorder ended: its thread says why.
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
-            if until_answered && self.seen.is_empty() && self.lock().open() == 0 {
+            if until_answered && self.all_is_told() {
                 return true;
             }
         }
@@ -359,7 +360,6 @@ impl Run<'_> {
 
     fn handle(&mut self, seen: Seen) {
         match seen {
-            Seen::Answer(_) if self.closed => {}
             Seen::Answer(mut answer) => {
                 self.summary.answered += 1;
                 if answer.sent_ns.is_none() {
@@ -404,6 +404,13 @@ impl Run<'_> {
         }
     }
 
+    /// Whether every probe has its answer, and every answer was handled. The recorder hands answers over under the
+    /// lock, so that there is no moment in which one is in neither place.
+    fn all_is_told(&self) -> bool {
+        let exchange = self.lock();
+        exchange.open() == 0 && self.seen.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Exchange> {
         lock(&self.exchange)
     }
@@ -420,6 +427,8 @@ struct Tee {
     /// Link types of the interfaces, by their number.
     links: Vec<LinkType>,
     sender: Sender<Seen>,
+    /// Packets that were taken and are not known to be written.
+    pending: u64,
 }
 
 impl Sink for Tee {
@@ -434,9 +443,11 @@ impl Sink for Tee {
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
         if let Some(writer) = &mut self.writer {
             writer.write_packet(record)?;
+            self.pending += 1;
         }
         let link = usize::try_from(record.interface).ok().and_then(|i| self.links.get(i));
-        let seen = lock(&self.exchange).take(&Record {
+        let mut exchange = lock(&self.exchange);
+        let seen = exchange.take(&Record {
             link_type: link.map_or(u32::MAX, |l| l.0),
             time_ns: record.timestamp_ns,
             outgoing: record.direction == Direction::Outbound,
@@ -451,9 +462,15 @@ impl Sink for Tee {
 
     fn flush(&mut self) -> Result<(), Failure> {
         match &mut self.writer {
-            Some(writer) => Ok(writer.flush()?),
-            None => Ok(()),
+            Some(writer) => writer.flush()?,
+            None => return Ok(()),
         }
+        self.pending = 0;
+        Ok(())
+    }
+
+    fn lost(&self) -> u64 {
+        self.pending
     }
 
     fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure> {

@@ -20,10 +20,10 @@ impl Failure {
         Self { text: text.into(), ways: Vec::new() }
     }
 
-    /// Whether the privilege to open a raw socket is what is missing.
+    /// Whether the message itself lists the ways, a line each, as that of a missing privilege does.
     #[must_use]
-    pub fn is_privilege(&self) -> bool {
-        !self.ways.is_empty()
+    pub fn lists_ways(&self) -> bool {
+        self.text.lines().count() > 1 && !self.ways.is_empty()
     }
 }
 
@@ -33,6 +33,15 @@ impl From<net::Error> for Failure {
             net::Error::NoPrivilege(missing) => {
                 missing.ways.iter().map(|w| (w.what.clone(), w.command.clone())).collect()
             }
+            // The advice has its command in backquotes.
+            net::Error::Lab(failed) => failed
+                .advice
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|command| command.starts_with("sudo "))
+                .map(|command| ("permit it, until the next restart".to_owned(), command.to_owned()))
+                .collect(),
             _ => Vec::new(),
         };
         Self { text: error.to_string(), ways }
@@ -216,15 +225,17 @@ impl Access {
         })
     }
 
-    /// The one entry by which the lab stands in the source list before it is made.
+    /// The entries by which the lab stands in the source list before it is made: its interface, and the IP layer.
     #[must_use]
-    pub fn lab_source() -> Source {
-        Source {
+    pub fn lab_sources() -> Vec<Source> {
+        let mut all = vec![Source {
             place: Place::Lab,
             listen: Listen::Interface(net::YOU_INTERFACE.into()),
             label: format!("lab: {}", net::YOU_INTERFACE),
             detail: format!("a private network, no privilege needed; server {}", net::SERVER_V4),
-        }
+        }];
+        all.extend(ip_layer(&Place::Lab, "lab: "));
+        all
     }
 
     /// The source list of a place: each interface, all of them, and the IP layer.
@@ -241,15 +252,19 @@ impl Access {
             label: format!("{prefix}any"),
             detail: "all interfaces, link layer".into(),
         });
-        let ip = [("ICMP", vec![1]), ("TCP", vec![6]), ("UDP", vec![17])];
-        all.extend(ip.into_iter().map(|(name, protocols)| Source {
-            place: place.clone(),
-            listen: Listen::Ip(protocols),
-            label: format!("{prefix}IP layer: {name}"),
-            detail: "raw IP socket: what comes in, without link header".into(),
-        }));
+        all.extend(ip_layer(place, prefix));
         Ok(all)
     }
+}
+
+/// Raw IP sockets, as in the source post: what comes in for a protocol.
+fn ip_layer(place: &Place, prefix: &str) -> impl Iterator<Item = Source> {
+    [("ICMP", 1), ("TCP", 6), ("UDP", 17)].into_iter().map(move |(name, protocol)| Source {
+        place: place.clone(),
+        listen: Listen::Ip(vec![protocol]),
+        label: format!("{prefix}IP layer: {name}"),
+        detail: "raw IP socket: what comes in, without link header".into(),
+    })
 }
 
 fn interface_source(place: &Place, interface: &Interface) -> Source {

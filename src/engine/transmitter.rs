@@ -31,6 +31,26 @@ enum Socket {
     Link(PacketSocket, u32),
 }
 
+impl Socket {
+    fn keep_send_times(&self) -> bool {
+        let kept = match self {
+            Self::Ip(socket, _) => socket.keep_send_times(),
+            Self::Link(socket, _) => socket.keep_send_times(),
+        };
+        // Where the system refuses it, the times of a capture are all there is.
+        kept.is_ok()
+    }
+
+    /// Number and time of a send that is known by now.
+    fn sent_at(&self) -> Option<(u32, u64)> {
+        let sent = match self {
+            Self::Ip(socket, _) => socket.sent_at(Duration::ZERO),
+            Self::Link(socket, _) => socket.sent_at(Duration::ZERO),
+        };
+        sent.ok().flatten().map(|s| (s.number, s.time_ns))
+    }
+}
+
 /// Sends frames of one place; keeps the socket of the last way used.
 #[derive(Default)]
 pub struct Transmitter {
@@ -43,7 +63,7 @@ pub struct Transmitter {
 }
 
 impl Transmitter {
-    /// One that keeps the kernel's times of sending, where a raw IP socket can tell them. They have to be fetched with
+    /// One that keeps the kernel's times of sending, where the driver tells them. They have to be fetched with
     /// [`Transmitter::sent_times`].
     #[must_use]
     pub fn with_times() -> Self {
@@ -52,7 +72,7 @@ impl Transmitter {
 
     /// Calls the frame that was sent last by a name, for [`Transmitter::sent_times`].
     pub fn name_last(&mut self, name: u64) {
-        if self.keep_times && matches!(&self.open, Some((.., Socket::Ip(..)))) {
+        if self.keep_times {
             self.names.push_back(name);
         }
     }
@@ -60,18 +80,14 @@ impl Transmitter {
     /// Fetches the times of sending that are known by now: name and nanoseconds since 1970.
     pub fn sent_times(&mut self) -> Vec<(u64, u64)> {
         let mut times = Vec::new();
-        let Some((.., Socket::Ip(socket, _))) = &self.open else { return times };
-        if !self.keep_times {
-            return times;
-        }
-        while let Ok(Some(sent)) = socket.sent_at(Duration::ZERO) {
-            let at = sent.number.wrapping_sub(self.first);
-            let name = usize::try_from(at).ok().and_then(|at| self.names.get(at).copied());
-            let Some(name) = name else { continue };
-            times.push((name, sent.time_ns));
+        let Some((.., socket)) = self.open.as_ref().filter(|_| self.keep_times) else { return times };
+        while let Some((number, time_ns)) = socket.sent_at() {
+            let at = usize::try_from(number.wrapping_sub(self.first)).unwrap_or(usize::MAX);
+            let Some(name) = self.names.get(at) else { continue };
+            times.push((*name, time_ns));
             // They come in the order of the sends: those before it were lost.
-            self.names.drain(..=at as usize);
-            self.first = sent.number.wrapping_add(1);
+            self.names.drain(..=at);
+            self.first = number.wrapping_add(1);
         }
         times
     }
@@ -98,10 +114,7 @@ impl Transmitter {
                 let socket = open(access, place, via, v6)?;
                 self.names.clear();
                 self.first = 0;
-                if let (Socket::Ip(socket, _), true) = (&socket, self.keep_times) {
-                    // Where the system refuses it, the packet socket's times are all there is.
-                    self.keep_times = socket.keep_send_times().is_ok();
-                }
+                self.keep_times = self.keep_times && socket.keep_send_times();
                 self.open.insert((place.clone(), via.clone(), socket))
             }
         };

@@ -154,8 +154,8 @@ impl Obstacle {
     pub(crate) fn advice(self) -> String {
         match self {
             Self::AppArmor => "AppArmor forbids user namespaces to programs without a profile \
-                (kernel.apparmor_restrict_unprivileged_userns=1, as on Ubuntu since 24.04). Install the package, which brings a \
-                profile, or run `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or start with sudo."
+                (kernel.apparmor_restrict_unprivileged_userns=1, as on Ubuntu since 24.04). Run \
+                `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or start with sudo."
                 .into(),
             Self::Clone => "This system forbids user namespaces to ordinary users (kernel.unprivileged_userns_clone=0). Run \
                 `sudo sysctl kernel.unprivileged_userns_clone=1`, or start with sudo."

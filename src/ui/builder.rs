@@ -64,7 +64,6 @@ pub fn builder_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
 }
 
 /// The frame of the bars of a panel.
-#[must_use]
 pub fn bar_frame(ui: &Ui) -> Frame {
     Frame::new().fill(look(ui).bar).inner_margin(Margin::symmetric(8, 5))
 }

@@ -1,7 +1,8 @@
 //! The RFC's header diagram: a row for each 32 bits, each cell the field itself.
 
 use eframe::egui::{
-    Align2, Color32, CornerRadius, Id, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, CornerRadius, Id, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2,
+    vec2,
 };
 
 use super::editor::Editor;
@@ -191,10 +192,8 @@ fn bit_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, look:
     ui.painter().text(top, Align2::CENTER_TOP, label, theme::plain(size), color);
     let middle = pos2(cell.center().x, cell.bottom() - 8.5);
     ui.painter().text(middle, Align2::CENTER_CENTER, if on { "1" } else { "0" }, theme::mono(MONO), color);
-    if let Some(editor) = pen.editor.as_mut() {
-        if response.clicked() {
-            editor.toggle(found.path);
-        }
+    if let Some(editor) = pen.editor.as_mut().filter(|_| response.clicked()) {
+        editor.toggle(found.path);
     }
     response.on_hover_ui_at_pointer(|ui| tooltip(ui, &pen.shown, found));
 }

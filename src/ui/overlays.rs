@@ -6,30 +6,31 @@ use eframe::egui::{
 };
 
 use super::State;
-use super::commands::entries;
-use super::theme::{Look, look};
+use super::commands::{Entry, entries};
+use super::theme::look;
 use crate::app::{Choice, Command, Notice, Question, Severity, Workbench};
+use crate::craft::presets;
+use crate::engine::Place;
 
 /// Notices stand at the lower right; their text can be selected and copied.
 pub fn notices_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     if bench.notices().is_empty() {
         return;
     }
-    let look = look(ui);
     let area = Area::new(Id::unique("notices"))
         .order(Order::Foreground)
         .anchor(Align2::RIGHT_BOTTOM, vec2(-14.0, -34.0));
     area.show(ui.ctx(), |ui| {
         ui.set_max_width(560.0);
-        ui.with_layout(Layout::bottom_up(Align::Max), |ui| {
-            for (index, notice) in bench.notices().iter().enumerate().rev().take(3) {
-                notice_ui(ui, look, index, notice, commands);
-            }
-        });
+        let first = bench.notices().len().saturating_sub(3);
+        for (index, notice) in bench.notices().iter().enumerate().skip(first) {
+            notice_ui(ui, bench, index, notice, commands);
+        }
     });
 }
 
-fn notice_ui(ui: &mut Ui, look: &Look, index: usize, notice: &Notice, commands: &mut Vec<Command>) {
+fn notice_ui(ui: &mut Ui, bench: &Workbench, index: usize, notice: &Notice, commands: &mut Vec<Command>) {
+    let look = look(ui);
     let color = if notice.severity == Severity::Done { look.good } else { look.bad };
     let frame = Frame::new()
         .fill(look.bar)
@@ -38,10 +39,16 @@ fn notice_ui(ui: &mut Ui, look: &Look, index: usize, notice: &Notice, commands: 
         .inner_margin(Margin::symmetric(12, 8))
         .shadow(ui.visuals().popup_shadow);
     frame.show(ui, |ui| {
-        ui.with_layout(Layout::top_down(Align::Min), |ui| {
+        ui.vertical(|ui| {
             ui.set_max_width(540.0);
-            let first = if notice.ways.is_empty() { notice.text.as_str() } else { until_ways(&notice.text) };
-            ui.label(RichText::new(first).size(13.0));
+            // What lists its ways shows them below, each with its button; a caret needs fixed width.
+            let lines = notice.text.lines().count();
+            let text = match (lines > 1, notice.ways.is_empty()) {
+                (true, false) => RichText::new(notice.text.lines().next().unwrap_or_default()).size(13.0),
+                (true, true) => RichText::new(&notice.text).monospace().size(12.0),
+                (false, _) => RichText::new(&notice.text).size(13.0),
+            };
+            ui.label(text);
             for (number, (what, command)) in notice.ways.iter().enumerate() {
                 ui.add_space(3.0);
                 ui.label(RichText::new(format!("{}. {what}", number + 1)).size(12.5));
@@ -54,6 +61,13 @@ fn notice_ui(ui: &mut Ui, look: &Look, index: usize, notice: &Notice, commands: 
                 });
             }
             ui.horizontal(|ui| {
+                let lab = bench.sources().0.iter().position(|s| s.place == Place::Lab);
+                if let (false, Some(lab)) = (notice.ways.is_empty(), lab)
+                    && ui.small_button("Work in the lab").clicked()
+                {
+                    commands.push(Command::Source(lab));
+                    commands.push(Command::Dismiss(index));
+                }
                 if ui.small_button("Copy text").clicked() {
                     commands.push(Command::Copy(notice.text.clone()));
                 }
@@ -63,11 +77,6 @@ fn notice_ui(ui: &mut Ui, look: &Look, index: usize, notice: &Notice, commands: 
             });
         });
     });
-}
-
-/// The message without the list of ways, which is shown apart.
-fn until_ways(text: &str) -> &str {
-    text.lines().next().unwrap_or(text)
 }
 
 /// A question that has to be answered first.
@@ -163,11 +172,18 @@ pub fn palette_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
     }
 }
 
+/// What may be typed into the palette, with the last preset as the example of a packet.
+fn palette_hint() -> String {
+    let example = presets::ALL.last().map(|p| p.to("10.77.0.2")).unwrap_or_default();
+    format!("what to do, or a packet: {example}")
+}
+
 fn palette_body(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
     let look = look(ui);
     let down = ui.input_mut(|i| i.consume_key(eframe::egui::Modifiers::NONE, Key::ArrowDown));
     let up = ui.input_mut(|i| i.consume_key(eframe::egui::Modifiers::NONE, Key::ArrowUp));
-    let edit = TextEdit::singleline(&mut state.palette).desired_width(f32::INFINITY).hint_text("what to do");
+    let edit =
+        TextEdit::singleline(&mut state.palette).desired_width(f32::INFINITY).hint_text(palette_hint());
     let response = ui.add(edit);
     super::named(&response, "Command");
     let entered = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
@@ -179,7 +195,12 @@ fn palette_body(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mu
     }
     let words: Vec<String> = state.palette.to_lowercase().split_whitespace().map(str::to_owned).collect();
     let matches = |name: &str| words.iter().all(|w| name.to_lowercase().contains(w));
-    let found: Vec<_> = entries(bench).into_iter().filter(|e| matches(&e.name)).collect();
+    let mut found: Vec<_> = entries(bench).into_iter().filter(|e| matches(&e.name)).collect();
+    if state.palette.contains(['(', '/']) {
+        // Whoever types a packet gets it, or is told where it is wrong.
+        let (name, text) = ("Build the packet of this notation".into(), state.palette.trim().to_owned());
+        found.push(Entry { name, shortcut: None, command: Command::LoadNotation(text) });
+    }
     if found.is_empty() {
         ui.label(RichText::new("No command has that name.").color(look.dim));
         return;

@@ -1,10 +1,13 @@
 //! The payload as text or hex.
 
-use eframe::egui::{FontSelection, Id, RichText, TextEdit, Ui};
+use eframe::egui::{FontSelection, Id, RichText, ScrollArea, TextEdit, Ui};
 
 use super::theme::{self, look};
 use crate::app::{Command, Workbench};
 use crate::wire::{notation, value};
+
+/// Most height of the box, in points.
+const MAX_BOX: f32 = 150.0;
 
 /// How the payload is typed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,7 +113,9 @@ pub fn payload_ui(ui: &mut Ui, bench: &Workbench, edit: &mut PayloadEdit, comman
         .desired_rows(2)
         .desired_width(f32::INFINITY)
         .hint_text(hint);
-    let response = ui.add(box_);
+    // A long payload scrolls in its box.
+    let area = ScrollArea::vertical().id_salt("payload").max_height(MAX_BOX).auto_shrink([false, true]);
+    let response = area.show(ui, |ui| ui.add(box_)).inner;
     super::named(&response, "Payload");
     if response.gained_focus() {
         response.scroll_to_me(None);

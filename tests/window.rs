@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{CTRL, CTRL_SHIFT, Window, craft, record, source, syns};
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, Rect, Theme, TouchPhase, vec2};
+use eframe::egui::{Event, FontFamily, FontId, Key, Modifiers, MouseWheelSource, MouseWheelUnit, RawInput, Rect, Theme, TouchPhase, vec2};
 use rawbench::app::{Command, Origin, Question};
 use rawbench::craft::presets;
 use rawbench::engine;
@@ -482,11 +482,15 @@ fn every_widget_of_the_window_is_reached_by_tab() {
     window.open_file(&syns(3));
     window.harness.state_mut().bench.apply(Command::Preset(1));
     window.settle();
-    let mut reached = BTreeSet::new();
+    let (mut reached, mut seen) = (BTreeSet::new(), BTreeSet::new());
     for _ in 0..300 {
-        window.key(Modifiers::NONE, Key::Tab);
-        if let Some(name) = window.focused() {
-            reached.insert(name);
+        window.key_down(Modifiers::NONE, Key::Tab);
+        window.frame();
+        reached.extend(window.focused());
+        if let Some(id) = window.harness.ctx.memory(|m| m.focused()) {
+            if !seen.insert(id.value()) {
+                break;
+            }
         }
     }
     let missing: Vec<_> = window.names().into_iter().filter(|n| !reached.contains(n)).collect();
@@ -867,7 +871,34 @@ fn a_window_at_rest_asks_for_no_frame() {
     rest(&mut window, "with the palette open");
 }
 
+#[test]
+fn every_sign_can_be_drawn_on_a_system_without_fonts() {
+    let window = Window::open();
+    let families = window.harness.ctx.fonts(|f| f.definitions().families.clone());
+    for family in [FontFamily::Proportional, FontFamily::Monospace] {
+        assert!(families[&family].contains(&"Hack".to_owned()), "{family:?} falls back to {:?}", families[&family]);
+    }
+    // What is built in, without the fonts of this machine.
+    let plain = eframe::egui::Context::default();
+    plain.run_ui(RawInput::default(), |_| {}).drop_without_applying_deltas();
+    for (path, source) in views() {
+        for sign in split(&source).0.concat().chars().filter(|c| !c.is_ascii()) {
+            let drawn = plain.fonts_mut(|f| f.has_glyph(&FontId::monospace(12.0), sign));
+            assert!(drawn, "{sign} (U+{:04X}) in {path}", u32::from(sign));
+        }
+    }
+}
+
 // ---- the views know no protocol
+
+/// The sources of the views, with their names.
+fn views() -> Vec<(String, String)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui");
+    let files = std::fs::read_dir(root).unwrap().map(|e| e.unwrap().path());
+    let all: Vec<_> = files.map(|p| (p.display().to_string(), std::fs::read_to_string(&p).unwrap())).collect();
+    assert!(all.len() > 10, "only {} views found", all.len());
+    all
+}
 
 /// The texts of a source, without its comments, and the rest of it.
 fn split(source: &str) -> (Vec<String>, String) {
@@ -946,16 +977,10 @@ fn named_protocols(source: &str) -> Vec<String> {
 
 #[test]
 fn no_view_knows_a_protocol_by_name() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui");
     let mut found = Vec::new();
-    let mut read = 0;
-    for entry in std::fs::read_dir(root).unwrap() {
-        let path = entry.unwrap().path();
-        let source = std::fs::read_to_string(&path).unwrap();
-        read += 1;
-        found.extend(named_protocols(&source).into_iter().map(|f| format!("{}: {f}", path.display())));
+    for (path, source) in views() {
+        found.extend(named_protocols(&source).into_iter().map(|f| format!("{path}: {f}")));
     }
-    assert!(read > 10, "only {read} views found");
     assert!(found.is_empty(), "{found:#?}");
 }
 

@@ -126,7 +126,7 @@ fn stack_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
                 ui.spacing_mut().interact_size.y = 16.0;
                 ui.spacing_mut().button_padding.y = 0.0;
                 ui.label(RichText::new(layer.header.short).size(12.0)).on_hover_text(layer.header.name);
-                let remove = ui.add(Button::new(RichText::new("✕").size(10.0).color(look.dim)).frame(false));
+                let remove = ui.add(Button::new(RichText::new("×").size(10.0).color(look.dim)).frame(false));
                 let name = format!("Remove layer {}", layer.header.short);
                 remove.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
                 super::show_focused(&remove);
@@ -290,11 +290,11 @@ fn warnings_ui(ui: &mut Ui, bench: &Workbench) {
     lines.extend(draft.reading_differs().map(|t| (t, look.warn)));
     let shown = 3;
     for (text, color) in lines.iter().take(shown) {
-        ui.label(RichText::new(format!("⚠ {text}")).size(12.0).color(*color));
+        ui.label(RichText::new(format!("▲ {text}")).size(12.0).color(*color));
     }
     if lines.len() > shown {
         let rest: Vec<String> = lines[shown..].iter().map(|(t, _)| t.clone()).collect();
-        ui.label(RichText::new(format!("⚠ and {} more", rest.len())).size(12.0).color(look.warn))
+        ui.label(RichText::new(format!("▲ and {} more", rest.len())).size(12.0).color(look.warn))
             .on_hover_text(rest.join("\n"));
     }
 }

@@ -129,7 +129,7 @@ fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, lit: &mut Lit) {
     range_line(ui, lit, "Trailer", found.trailer.clone());
     if let Some(stop) = &found.stop {
         let look = look(ui);
-        let text = format!("⚠ at byte {}: {}", stop.at, stop.why);
+        let text = format!("▲ at byte {}: {}", stop.at, stop.why);
         ui.label(RichText::new(text).size(12.0).color(look.warn));
     }
 }

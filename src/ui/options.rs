@@ -190,7 +190,7 @@ fn row_buttons(
         super::show_focused(&response);
         response.on_hover_text(name).clicked()
     };
-    if button(ui, "✕", format!("Remove {name}"), true) {
+    if button(ui, "×", format!("Remove {name}"), true) {
         editor.commands.push(Command::RemoveOption { layer, at: index });
     }
     if button(ui, "⬇", format!("Move {name} down"), index + 1 < count) {

@@ -201,6 +201,8 @@ fn install_fonts(context: &Context) {
         ("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf", FontFamily::Monospace),
     ];
     let mut fonts = FontDefinitions::default();
+    // Signs and arrows that the text fonts may lack.
+    fonts.families.entry(FontFamily::Proportional).or_default().push("Hack".into());
     let mut found = Vec::new();
     for (path, family) in CANDIDATES {
         if found.contains(&family) {

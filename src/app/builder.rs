@@ -14,6 +14,8 @@ pub struct Refusal {
     pub text: String,
     /// Why it is refused, with the range that it must have.
     pub why: String,
+    /// The field's key: where another field stands now, the text belongs to nothing.
+    key: &'static str,
 }
 
 /// The draft and what belongs to editing it.
@@ -57,7 +59,9 @@ impl Builder {
 
     /// Keeps a text that was refused, so that Send finds it.
     pub fn refuse(&mut self, path: Path, text: String, why: String) {
-        self.refused.insert(path, Refusal { text, why });
+        if let Some(found) = self.draft.locate(path) {
+            self.refused.insert(path, Refusal { text, why, key: found.field.key });
+        }
     }
 
     /// Nothing refused stands in the field.
@@ -82,6 +86,9 @@ impl Builder {
         }
         if self.draft != before {
             self.history.remember(&before, mark);
+            // A refused text goes with its field.
+            let draft = &self.draft;
+            self.refused.retain(|path, r| draft.locate(*path).is_some_and(|f| f.field.key == r.key));
         }
         Ok(())
     }

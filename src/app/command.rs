@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::craft::print::Detail;
-use crate::engine::Via;
+use crate::engine::{Frame, Place, Via};
 use crate::wire::table::Header;
 use crate::wire::view::Path;
 
@@ -181,10 +181,21 @@ pub enum Then {
     Quit,
     /// Open a file: by this name, or ask for it.
     Open(Option<PathBuf>),
-    /// Start a new capture.
-    Capture,
+    /// Start a new capture, and then send this.
+    Capture(Option<Outgoing>),
     /// An empty list.
     Clear,
+}
+
+/// A packet on its way out, as it was when Send was pressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where.
+    pub place: Place,
+    /// How.
+    pub via: Via,
+    /// What.
+    pub frame: Frame,
 }
 
 /// An answer.

@@ -1,13 +1,14 @@
 //! What the engine's threads report, taken into the state.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
-use super::command::Then;
+use super::command::{Outgoing, Then};
 use super::workbench::{LOCALHOST, LastSend, LocalSources, Workbench};
 use crate::craft::{Draft, Surroundings, presets};
-use crate::engine::{Engine, Event, Failure, Listen, Place, Source};
+use crate::engine::{Engine, Event, Failure, Listen, Neighbourhood, Order, Place, Source};
 
 impl Workbench {
     /// Takes in what the engine's threads report, for at most `budget`. `true`: there is more.
@@ -26,36 +27,32 @@ impl Workbench {
     pub fn take_event(&mut self, event: Event) {
         match event {
             Event::Sources(list, open) => self.take_sources(list, open),
-            Event::Explored { place, destination, found } => {
-                let surroundings = Surroundings {
-                    route_source: found.source,
-                    interface: found.interface.as_ref().and_then(|i| i.mac),
-                    neighbour: found.neighbour,
-                };
-                let to = self.builder.draft().network_ends().map(|e| e.1);
-                if to == Some(destination) && self.source().is_some_and(|s| s.place == place) {
-                    self.builder.surround(surroundings);
+            Event::Explored { place, destination, found } => self.explored(place, destination, found),
+            Event::Started { source, file, counters, generation } => {
+                if self.traffic.wanted != Some(generation) {
+                    // Nobody waits for it any more, and it has been told to stop.
+                    let _ = std::fs::remove_file(file.path());
+                    return;
                 }
-                self.neighbourhood = Some((place, destination, found));
-            }
-            Event::Started { source, file, counters } => {
-                self.remove_spool();
-                let follow = self.capture.follow;
-                self.capture = CaptureState::new(Some(file), Origin::Live(source.label));
+                let (follow, pending) = (self.capture.follow, self.traffic.pending.take());
+                self.show(CaptureState::new(Some(file), Origin::Live(source.label)), Some(generation));
                 self.capture.follow = follow;
                 self.capture.counters = Some(counters);
                 self.capture.running = true;
-                if self.pending_send {
-                    self.send_now();
+                if let Some(Outgoing { place, via, frame }) = pending {
+                    self.order(Order::Send { place, via, frame });
                 }
             }
-            Event::NotStarted(failure) => {
-                self.capture.starting = false;
-                self.pending_send = false;
-                self.notice(failure);
+            Event::NotStarted(generation, failure) => {
+                if self.traffic.wanted == Some(generation) {
+                    self.forget_wanted();
+                    self.notice(failure);
+                }
             }
-            Event::Ended(end) => {
-                self.capture.running = false;
+            Event::Ended(generation, end) => {
+                if generation == self.traffic.shown {
+                    self.capture_ended();
+                }
                 if let crate::engine::End::Failed(failure) = end {
                     self.notice(Failure { text: format!("the capture ended: {}", failure.text), ..failure });
                 }
@@ -69,13 +66,17 @@ impl Workbench {
         }
     }
 
-    pub(super) fn take_sources(&mut self, list: Result<Vec<Source>, Failure>, open: bool) {
+    fn take_sources(&mut self, list: Result<Vec<Source>, Failure>, open: bool) {
         let chosen = self.source().cloned();
         self.host_open = open;
         match list {
             Ok(list) => {
-                let kept =
-                    chosen.and_then(|c| list.iter().position(|s| s.place == c.place && s.listen == c.listen));
+                let same = |c: &Source| list.iter().position(|s| s.place == c.place && s.listen == c.listen);
+                let kept = chosen.as_ref().and_then(same);
+                if let (Some(gone), None) = (&chosen, kept) {
+                    self.notice(Failure::new(format!("{} is not there any more", gone.label)));
+                    self.leave_source();
+                }
                 self.source = kept.unwrap_or(0);
                 let first = self.sources.is_empty();
                 self.sources = list;
@@ -88,13 +89,13 @@ impl Workbench {
         }
         self.explore();
         if std::mem::take(&mut self.start_capture) {
-            self.go_on(Then::Capture);
+            self.go_on(Then::Capture(None));
         }
     }
 
     /// The first packet of a bench on the machine's own network goes to the machine itself: nobody else is probed by
     /// a first press of Send.
-    pub(super) fn stay_at_home(&mut self) {
+    fn stay_at_home(&mut self) {
         let syn = presets::ALL[0].to(LOCALHOST);
         let (can_undo, _) = self.builder.can();
         if let (false, Ok(draft)) = (can_undo, Draft::from_notation(&syn, &mut LocalSources)) {
@@ -102,7 +103,7 @@ impl Workbench {
         }
     }
 
-    pub(super) fn choose_preferred(&mut self) {
+    fn choose_preferred(&mut self) {
         let Some((name, lab)) = self.preferred.take() else { return };
         let place = if lab { Place::Lab } else { Place::Host };
         let named = |s: &Source, n: &str| {
@@ -122,43 +123,52 @@ impl Workbench {
         }
     }
 
-    pub(super) fn take_file_event(&mut self, event: Event) {
+    fn take_file_event(&mut self, event: Event) {
         match event {
-            Event::Opened(file) => {
-                let path = file.path().to_path_buf();
-                self.capture = CaptureState::new(Some(file), Origin::File(path));
-                self.capture.follow = false;
-                self.capture.loading = true;
-            }
-            Event::Loaded(report) => {
+            Event::Opened(generation, file) => self.opened(generation, file),
+            Event::Loaded(generation, report) if generation == self.traffic.shown => {
                 self.capture.loading = false;
                 if let Some(problem) = report.problem {
                     self.notice(Failure::new(problem.text));
                 }
             }
-            Event::NotOpened(failure) => {
-                self.capture.loading = false;
-                self.notice(failure);
-            }
-            Event::Saved { path, saved } => {
-                self.saving = false;
-                self.capture.saved = usize::try_from(saved.packets).unwrap_or(usize::MAX);
-                self.done(format!(
-                    "saved {} packets ({} bytes) to {}",
-                    saved.packets,
-                    saved.bytes,
-                    path.display()
-                ));
-                if let Some(then) = self.after_save.take() {
-                    self.go_on(then);
+            Event::NotOpened(generation, failure) => {
+                if generation == self.traffic.shown {
+                    self.capture.loading = false;
                 }
-            }
-            Event::NotSaved(failure) => {
-                self.saving = false;
-                self.after_save = None;
+                if self.traffic.wanted == Some(generation) {
+                    self.forget_wanted();
+                }
                 self.notice(failure);
+            }
+            Event::Saved { path, saved, save } => {
+                let (packets, bytes) = (saved.packets, saved.bytes);
+                self.done(format!("saved {packets} packets ({bytes} bytes) to {}", path.display()));
+                self.save_ended(save, Some(packets));
+            }
+            Event::NotSaved(save, failure) => {
+                self.notice(failure);
+                self.save_ended(save, None);
             }
             _ => {}
+        }
+    }
+
+    /// The way to a destination is known: the draft takes it in, and a Send that waits for it goes on.
+    fn explored(&mut self, place: Place, destination: IpAddr, found: Neighbourhood) {
+        let surroundings = Surroundings {
+            route_source: found.source,
+            interface: found.interface.as_ref().and_then(|i| i.mac),
+            neighbour: found.neighbour,
+        };
+        let to = self.builder.draft().network_ends().map(|e| e.1);
+        let current = to == Some(destination) && self.source().is_some_and(|s| s.place == place);
+        self.neighbourhood = Some((place, destination, found));
+        if current {
+            self.builder.surround(surroundings);
+            if std::mem::take(&mut self.send_when_explored) {
+                self.send_out();
+            }
         }
     }
 }

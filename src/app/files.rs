@@ -1,17 +1,52 @@
-//! Opening, saving, closing: nothing that was captured is lost without a question.
+//! Starting, opening, saving, closing: nothing that was captured is lost without a question.
+//!
+//! Each capture has a generation. What the engine says of a generation that nobody waits for any more is dropped, so
+//! that no late answer replaces what is shown now.
 
 use std::path::PathBuf;
 
 use super::capture::{CaptureState, Origin};
-use super::command::{Choice, Question, Then};
+use super::command::{Choice, Outgoing, Question, Then};
 use super::workbench::{Request, Workbench};
-use crate::engine::{Failure, Order};
+use crate::engine::{CaptureFile, Failure, Order};
+
+/// What is under way between the workbench and its files.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    /// The last number that was given out, for captures and saves.
+    last: u64,
+    /// The generation of the capture that is shown.
+    pub shown: u64,
+    /// The generation that was asked for and has not come yet.
+    pub wanted: Option<u64>,
+    /// What is sent once the capture that is wanted listens.
+    pub pending: Option<Outgoing>,
+    /// Packets that are lost by what comes next may be lost: the person said so.
+    agreed: bool,
+    /// Saves that are not done: number, generation.
+    saves: Vec<(u64, u64)>,
+    /// What goes on once this save is done.
+    after_save: Option<(u64, Then)>,
+    /// What goes on after the save whose path is being asked for.
+    then: Option<Then>,
+    /// Ask for the path once the capture has ended.
+    save_when_ended: bool,
+    /// Close once nothing is being saved.
+    quit_when_saved: bool,
+}
+
+impl Traffic {
+    fn number(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+}
 
 impl Workbench {
     /// Does what was asked for, unless packets would be lost by it: then it asks first.
     pub(super) fn unless_unsaved(&mut self, then: Then) {
         let packets = self.capture.unsaved();
-        if packets > 0 {
+        if packets > 0 && !self.traffic.agreed {
             self.question = Some(Question::Unsaved { packets, then });
             return;
         }
@@ -20,6 +55,10 @@ impl Workbench {
 
     pub(super) fn go_on(&mut self, then: Then) {
         match then {
+            Then::Quit if !self.traffic.saves.is_empty() => {
+                self.traffic.quit_when_saved = true;
+                self.done("the window closes when the save is finished".into());
+            }
             Then::Quit => {
                 self.order(Order::Stop);
                 self.remove_spool();
@@ -28,32 +67,75 @@ impl Workbench {
             Then::Open(None) => self.requests.push(Request::AskOpen),
             Then::Open(Some(path)) => {
                 self.order(Order::Stop);
-                self.remove_spool();
-                self.capture = CaptureState::new(None, Origin::File(path.clone()));
-                self.capture.loading = true;
-                self.order(Order::Open(path));
+                let generation = self.want(None);
+                self.order(Order::Open { path, generation });
             }
-            Then::Capture => {
+            Then::Capture(send) => {
                 let Some(source) = self.source().cloned() else {
-                    self.pending_send = false;
                     return self.notice(Failure::new("there is no source to capture from yet"));
                 };
                 self.capture.starting = true;
+                let generation = self.want(send);
                 let directory = self.directory.clone();
-                self.order(Order::Capture { source, directory });
+                self.order(Order::Capture { source, directory, generation });
             }
             Then::Clear => {
                 self.order(Order::Stop);
-                self.remove_spool();
-                self.capture = CaptureState::new(None, Origin::Empty);
+                self.show(CaptureState::new(None, Origin::Empty), None);
             }
         }
     }
 
-    /// The spool of a capture that is saved or given up is of no use to anybody.
-    pub(super) fn remove_spool(&mut self) {
+    /// Waits for a new generation, and for nothing else any more.
+    fn want(&mut self, send: Option<Outgoing>) -> u64 {
+        let generation = self.traffic.number();
+        self.traffic.wanted = Some(generation);
+        self.traffic.pending = send;
+        generation
+    }
+
+    /// The capture that was asked for and did not come is not waited for any more.
+    pub(super) fn forget_wanted(&mut self) {
+        self.capture.starting = false;
+        self.traffic.wanted = None;
+        self.traffic.pending = None;
+        self.traffic.agreed = false;
+    }
+
+    /// Shows another capture in the place of the present one.
+    pub(super) fn show(&mut self, mut capture: CaptureState, generation: Option<u64>) {
+        self.remove_spool();
+        capture.starting = false;
+        self.capture = capture;
+        self.traffic.shown = generation.unwrap_or_else(|| self.traffic.number());
+        self.traffic.wanted = None;
+        self.traffic.agreed = false;
+    }
+
+    /// A file is open. Packets that came in meanwhile are not lost by it.
+    pub(super) fn opened(&mut self, generation: u64, file: CaptureFile) {
+        if self.traffic.wanted != Some(generation) {
+            return;
+        }
+        let path = file.path().to_path_buf();
+        let packets = self.capture.unsaved();
+        if packets > 0 && !self.traffic.agreed {
+            self.forget_wanted();
+            self.question = Some(Question::Unsaved { packets, then: Then::Open(Some(path)) });
+            return;
+        }
+        self.show(CaptureState::new(Some(file), Origin::File(path)), Some(generation));
+        self.capture.follow = false;
+        self.capture.loading = true;
+    }
+
+    /// The spool of a capture that is saved or given up is of no use to anybody. One with packets that nobody gave up
+    /// stays where it is.
+    fn remove_spool(&mut self) {
         if let (Origin::Live(_), Some(file)) = (&self.capture.origin, &self.capture.file) {
-            let _ = std::fs::remove_file(file.path());
+            if self.capture.unsaved() == 0 || self.traffic.agreed {
+                let _ = std::fs::remove_file(file.path());
+            }
         }
     }
 
@@ -66,14 +148,28 @@ impl Workbench {
         };
         match choice {
             Choice::Save => {
-                self.after_save = Some(then);
-                self.ask_save();
+                self.traffic.then = Some(then);
+                if self.capture.running {
+                    // What still comes in belongs into the file.
+                    self.traffic.save_when_ended = true;
+                    self.order(Order::Stop);
+                } else {
+                    self.ask_save();
+                }
             }
             Choice::Discard => {
-                self.capture.saved = usize::MAX;
+                self.traffic.agreed = true;
                 self.go_on(then);
             }
-            Choice::Cancel => self.pending_send = false,
+            Choice::Cancel => {}
+        }
+    }
+
+    /// The capture that is shown has ended.
+    pub(super) fn capture_ended(&mut self) {
+        self.capture.running = false;
+        if std::mem::take(&mut self.traffic.save_when_ended) {
+            self.ask_save();
         }
     }
 
@@ -88,8 +184,30 @@ impl Workbench {
     pub(super) fn save(&mut self, path: PathBuf) {
         self.question = None;
         if let Some(file) = self.capture.file.clone() {
-            self.saving = true;
-            self.order(Order::Save { file, path });
+            let save = self.traffic.number();
+            self.traffic.saves.push((save, self.traffic.shown));
+            self.traffic.after_save = self.traffic.then.take().map(|then| (save, then));
+            self.order(Order::Save { file, path, save });
+        }
+    }
+
+    /// A save is done, or failed (`packets` is none).
+    pub(super) fn save_ended(&mut self, save: u64, packets: Option<u64>) {
+        let place = self.traffic.saves.iter().position(|s| s.0 == save);
+        let Some((_, generation)) = place.map(|p| self.traffic.saves.remove(p)) else { return };
+        if let (Some(packets), true) = (packets, generation == self.traffic.shown) {
+            let packets = usize::try_from(packets).unwrap_or(usize::MAX);
+            self.capture.saved = self.capture.saved.max(packets);
+        }
+        let next = self.traffic.after_save.take_if(|(number, _)| *number == save).map(|(_, then)| then);
+        if packets.is_none() {
+            // Nothing goes on after a save that failed.
+            self.traffic.quit_when_saved = false;
+        } else if let Some(then) = next {
+            self.unless_unsaved(then);
+        } else if self.traffic.quit_when_saved && self.traffic.saves.is_empty() {
+            self.traffic.quit_when_saved = false;
+            self.unless_unsaved(Then::Quit);
         }
     }
 
@@ -98,10 +216,11 @@ impl Workbench {
         self.question = Some(question);
     }
 
-    /// The dialog was closed without a name.
+    /// The dialog was closed without a name: what was to follow does not.
     pub fn path_cancelled(&mut self) {
-        self.after_save = None;
         self.question = None;
-        self.pending_send = false;
+        self.traffic.then = None;
+        self.traffic.save_when_ended = false;
+        self.traffic.agreed = false;
     }
 }

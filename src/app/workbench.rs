@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
-use super::command::{Command, Question, Theme, Then};
+use super::command::{Command, Outgoing, Question, Theme, Then};
+use super::files::Traffic;
 use crate::craft::build::Sources;
 use crate::craft::{Draft, presets};
 use crate::engine::{Engine, Failure, Listen, Neighbourhood, Order, Place, Source, Via};
@@ -72,15 +73,13 @@ pub struct Workbench {
     pub(super) neighbourhood: Option<(Place, IpAddr, Neighbourhood)>,
     /// What was asked for last, so that each destination is asked for once.
     pub(super) explored: Option<(Place, IpAddr, Via)>,
-    /// A send that waits for the capture to listen.
-    pub(super) pending_send: bool,
+    /// Send was pressed: the packet goes out when the way to its destination is known.
+    pub(super) send_when_explored: bool,
     pub(super) start_capture: bool,
     pub(super) preferred: Option<(Option<String>, bool)>,
     pub(super) sent: Option<LastSend>,
     pub(super) directory: PathBuf,
-    pub(super) saving: bool,
-    /// What goes on once the capture is saved.
-    pub(super) after_save: Option<Then>,
+    pub(super) traffic: Traffic,
     pub(super) engine: Option<Engine>,
 }
 
@@ -104,13 +103,12 @@ impl Workbench {
             palette: false,
             neighbourhood: None,
             explored: None,
-            pending_send: false,
+            send_when_explored: false,
             start_capture: false,
             preferred: None,
             sent: None,
             directory,
-            saving: false,
-            after_save: None,
+            traffic: Traffic::default(),
             engine,
         };
         bench.order(Order::Sources);
@@ -252,12 +250,18 @@ impl Workbench {
 
     /// Changes the state as a command says.
     pub fn apply(&mut self, command: Command) {
+        // Half an address is typed on the way to a whole one: on a link, where asking sends packets, it is not asked.
+        let typing = matches!(command, Command::SetField { .. }) && self.via != Via::Ip;
         match command {
             Command::Send => self.send(),
             Command::SendVia(via) => self.send_via(via),
             Command::Source(index) => self.choose_source(index),
-            Command::RefreshSources => self.order(Order::Sources),
-            Command::StartCapture => self.unless_unsaved(Then::Capture),
+            Command::RefreshSources => {
+                self.explored = None;
+                self.order(Order::Sources);
+            }
+            Command::StartCapture if self.capture.is_busy() => {}
+            Command::StartCapture => self.unless_unsaved(Then::Capture(None)),
             Command::StopCapture => self.order(Order::Stop),
             Command::Select(index) => {
                 if let Err(text) = self.capture.select(index) {
@@ -291,18 +295,28 @@ impl Workbench {
             Command::Quit => self.unless_unsaved(Then::Quit),
             edit => self.apply_edit(edit),
         }
-        self.explore();
+        if !typing {
+            self.explore();
+        }
     }
 
     fn choose_source(&mut self, index: usize) {
         if index >= self.sources.len() || index == self.source {
             return;
         }
-        // What is captured and where packets go are one place, always.
+        self.leave_source();
+        self.source = index;
+    }
+
+    /// What is captured and where packets go are one place, always.
+    pub(super) fn leave_source(&mut self) {
         if self.capture.is_busy() {
             self.order(Order::Stop);
         }
-        self.source = index;
+        if self.capture.starting {
+            self.forget_wanted();
+        }
+        self.send_when_explored = false;
         self.via = Via::Ip;
         self.neighbourhood = None;
     }
@@ -329,32 +343,35 @@ impl Workbench {
         self.order(Order::Explore { place, destination, via });
     }
 
+    /// Sends the draft, with the way to its destination as it is now: routes and neighbours change.
     fn send(&mut self) {
         if let Some((path, _)) = self.builder.first_refused() {
             self.requests.push(Request::Focus(path));
             return;
         }
         self.builder.end_edit();
-        if self.capture.running {
-            self.send_now();
-        } else if !self.pending_send {
-            // The capture listens first, so that the packet and its answer are seen.
-            self.pending_send = true;
-            if !self.capture.starting {
-                self.unless_unsaved(Then::Capture);
-            }
+        if self.engine.is_none() || self.builder.draft().network_ends().is_none() {
+            return self.send_out();
         }
+        self.explored = None;
+        self.send_when_explored = true;
     }
 
-    pub(super) fn send_now(&mut self) {
-        self.pending_send = false;
+    /// Hands the draft out as it is now. The capture listens first, so that the packet and its answer are seen.
+    pub(super) fn send_out(&mut self) {
         let Some(place) = self.source().map(|s| s.place.clone()) else { return };
         let frame = crate::engine::frame_of(self.builder.draft());
-        let via = self.via.clone();
-        self.order(Order::Send { place, via, frame });
+        let (via, outgoing) =
+            (self.via.clone(), |via| Outgoing { place: place.clone(), via, frame: frame.clone() });
+        if self.capture.running {
+            self.order(Order::Send { place, via, frame });
+        } else if self.capture.starting {
+            self.traffic.pending = Some(outgoing(via));
+        } else if self.question.is_none() {
+            self.unless_unsaved(Then::Capture(Some(outgoing(via))));
+        }
     }
 }
-
 /// This machine.
 pub(super) const LOCALHOST: &str = "127.0.0.1";
 /// The lab's server: where a first packet is safe to go.

@@ -1,8 +1,10 @@
 //! The engine as the window sees it: orders in, events out, everything that may block on threads of its own.
 
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -38,6 +40,8 @@ pub enum Order {
         source: Source,
         /// Where the spool stands.
         directory: PathBuf,
+        /// Comes back in the events about it.
+        generation: u64,
     },
     /// End the capture.
     Stop,
@@ -51,13 +55,20 @@ pub enum Order {
         frame: Frame,
     },
     /// Open a capture file; `-`: standard input, to its end.
-    Open(PathBuf),
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Comes back in the events about it. A later one ends the reading of an earlier one.
+        generation: u64,
+    },
     /// Save a capture.
     Save {
         /// Which.
         file: CaptureFile,
         /// Where.
         path: PathBuf,
+        /// Comes back in the event about it.
+        save: u64,
     },
 }
 
@@ -83,30 +94,34 @@ pub enum Event {
         file: CaptureFile,
         /// What it counts.
         counters: Arc<Counters>,
+        /// As in the order.
+        generation: u64,
     },
-    /// A capture could not be started.
-    NotStarted(Failure),
-    /// The capture is over.
-    Ended(End),
+    /// The capture of this generation could not be started.
+    NotStarted(u64, Failure),
+    /// The capture of this generation is over; comes after its [`Event::Started`].
+    Ended(u64, End),
     /// A frame was handed to the kernel: its size.
     Sent(usize),
     /// A frame was not sent.
     NotSent(Failure),
-    /// A file is open; its packets come while it is read.
-    Opened(CaptureFile),
-    /// A file is read to its end.
-    Loaded(Report),
-    /// A file cannot be opened.
-    NotOpened(Failure),
+    /// The file of this generation is open; its packets come while it is read.
+    Opened(u64, CaptureFile),
+    /// It is read to its end.
+    Loaded(u64, Report),
+    /// It cannot be opened or read.
+    NotOpened(u64, Failure),
     /// A capture is saved.
     Saved {
         /// Where.
         path: PathBuf,
         /// How much.
         saved: Saved,
+        /// As in the order.
+        save: u64,
     },
     /// It is not.
-    NotSaved(Failure),
+    NotSaved(u64, Failure),
 }
 
 /// The threads behind a window.
@@ -114,6 +129,9 @@ pub struct Engine {
     control: Sender<Order>,
     transmitter: Sender<Order>,
     files: Sender<Order>,
+    saver: Sender<Order>,
+    /// The newest file that was asked for.
+    latest: Arc<AtomicU64>,
     events: Receiver<Event>,
 }
 
@@ -126,13 +144,22 @@ impl Engine {
         let access = Arc::new(access);
         let (event, events) = bounded(QUEUE);
         let post = Post { event, wake };
+        let latest = Arc::new(AtomicU64::new(0));
         let control = {
             let (access, post) = (Arc::clone(&access), post.clone());
             thread("control", move |orders| Control { access, post, recording: None }.run(&orders))?
         };
         let files = {
             let post = post.clone();
-            thread("files", move |orders: Receiver<Order>| orders.iter().for_each(|o| file_work(o, &post)))?
+            let latest = Arc::clone(&latest);
+            thread("files", move |orders: Receiver<Order>| {
+                orders.iter().for_each(|o| load(o, &latest, &post))
+            })?
+        };
+        // A thread of its own: a pipe that is being read keeps nobody from saving.
+        let saver = {
+            let post = post.clone();
+            thread("saver", move |orders: Receiver<Order>| orders.iter().for_each(|o| save(o, &post)))?
         };
         let transmitter = thread("transmitter", move |orders: Receiver<Order>| {
             let mut transmitter = Transmitter::default();
@@ -145,7 +172,7 @@ impl Engine {
                 }
             }
         })?;
-        Ok(Self { control, transmitter, files, events })
+        Ok(Self { control, transmitter, files, saver, latest, events })
     }
 
     /// Gives an order. `false`: so many wait already that it was not taken.
@@ -153,7 +180,11 @@ impl Engine {
     pub fn order(&self, order: Order) -> bool {
         let queue = match order {
             Order::Send { .. } => &self.transmitter,
-            Order::Open(_) | Order::Save { .. } => &self.files,
+            Order::Open { generation, .. } => {
+                self.latest.store(generation, Ordering::Relaxed);
+                &self.files
+            }
+            Order::Save { .. } => &self.saver,
             _ => &self.control,
         };
         queue.try_send(order).is_ok()
@@ -213,9 +244,11 @@ impl Control {
                     };
                     self.post.event(Event::Explored { place, destination, found });
                 }
-                Order::Capture { source, directory } => self.capture(source, &directory),
+                Order::Capture { source, directory, generation } => {
+                    self.capture(source, &directory, generation)
+                }
                 Order::Stop => self.stop(),
-                Order::Send { .. } | Order::Open(_) | Order::Save { .. } => {}
+                Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
             }
         }
         self.stop();
@@ -238,55 +271,61 @@ impl Control {
         }
     }
 
-    fn capture(&mut self, source: Source, directory: &std::path::Path) {
+    fn capture(&mut self, source: Source, directory: &std::path::Path, generation: u64) {
         self.stop();
         let post = self.post.clone();
         let started = Recorder::open(&self.access, &source, true, SNAP_LENGTH).and_then(|recorder| {
-            recorder.spawn(directory, Arc::clone(&self.post.wake), move |end| post.event(Event::Ended(end)))
+            let wake = Arc::clone(&self.post.wake);
+            recorder.spawn(directory, wake, move |end| post.event(Event::Ended(generation, end)))
         });
         match started {
             Ok(recording) => {
                 let (file, counters) = (recording.file.clone(), Arc::clone(&recording.counters));
+                self.post.event(Event::Started { source, file, counters, generation });
+                recording.begin();
                 self.recording = Some(recording);
-                self.post.event(Event::Started { source, file, counters });
             }
-            Err(failure) => self.post.event(Event::NotStarted(failure)),
+            Err(failure) => self.post.event(Event::NotStarted(generation, failure)),
         }
     }
 }
 
-fn file_work(order: Order, post: &Post) {
-    match order {
-        Order::Open(path) if path.as_os_str() == "-" => match open_stream(std::io::stdin().lock()) {
+/// Opens and reads a file, as long as no other is asked for.
+fn load(order: Order, latest: &AtomicU64, post: &Post) {
+    let Order::Open { path, generation } = order else { return };
+    let failed = |error: crate::pcap::Error| post.event(Event::NotOpened(generation, error.into()));
+    if path.as_os_str() == "-" {
+        return match open_stream(std::io::stdin().lock()) {
             Ok((file, report)) => {
-                post.event(Event::Opened(file));
-                post.event(Event::Loaded(report));
+                post.event(Event::Opened(generation, file));
+                post.event(Event::Loaded(generation, report));
             }
-            Err(error) => post.event(Event::NotOpened(error.into())),
-        },
-        Order::Open(path) => {
-            let opened = CaptureFile::begin(&path);
-            let (file, mut indexer) = match opened {
-                Ok(opened) => opened,
-                Err(error) => return post.event(Event::NotOpened(error.into())),
-            };
-            post.event(Event::Opened(file));
-            let done = indexer.run(&mut |_| {
-                (post.wake)();
-                std::ops::ControlFlow::Continue(())
-            });
-            post.event(match done {
-                Ok(report) => Event::Loaded(report),
-                Err(error) => Event::NotOpened(error.into()),
-            });
-        }
-        Order::Save { file, path } => {
-            let format = Format::for_path(&path);
-            post.event(match save_as(&file, Selection::All, &path, format, &[]) {
-                Ok(saved) => Event::Saved { path, saved },
-                Err(error) => Event::NotSaved(error.into()),
-            });
-        }
-        _ => {}
+            Err(error) => failed(error),
+        };
     }
+    let (file, mut indexer) = match CaptureFile::begin(&path) {
+        Ok(opened) => opened,
+        Err(error) => return failed(error),
+    };
+    post.event(Event::Opened(generation, file));
+    let done = indexer.run(&mut |_| {
+        (post.wake)();
+        match latest.load(Ordering::Relaxed) == generation {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    });
+    match done {
+        Ok(report) => post.event(Event::Loaded(generation, report)),
+        Err(error) => failed(error),
+    }
+}
+
+fn save(order: Order, post: &Post) {
+    let Order::Save { file, path, save } = order else { return };
+    let format = Format::for_path(&path);
+    post.event(match save_as(&file, Selection::All, &path, format, &[]) {
+        Ok(saved) => Event::Saved { path, saved, save },
+        Err(error) => Event::NotSaved(save, error.into()),
+    });
 }

@@ -22,4 +22,5 @@ pub use recorder::{Counters, End, Recorder, Recording, Sink, Stop, Tap};
 pub use sources::{Access, Failure, Listen, Neighbourhood, Source, Via};
 
 pub use crate::net::{Interface, Place};
+pub use crate::pcap::CaptureFile;
 pub use transmitter::{Frame, Transmitter, frame_of};

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crossbeam_channel::{Sender, bounded};
+
 use super::control::Waker;
 use super::sources::{Access, Failure, Listen, Source};
 use crate::net::{self, Batch, Packet, PacketSocket, RawIpSocket, Stopper};
@@ -335,7 +337,7 @@ impl Recorder {
         self.counters.received.fetch_add(dropped.saturating_sub(before), Ordering::Relaxed);
     }
 
-    /// Records into a spool on a thread of its own; `ended` is called on that thread when it is over.
+    /// Records into a spool on a thread of its own, once [`Recording::begin`] is called; `ended` is called on that thread when it is over.
     ///
     /// # Errors
     /// The spool cannot be made, or the system has no thread left.
@@ -346,15 +348,21 @@ impl Recorder {
         ended: impl FnOnce(End) + Send + 'static,
     ) -> Result<Recording, Failure> {
         let mut spool = Spool::create(directory)?;
+        let (begin, gate) = bounded(1);
         let recording = Recording {
             file: spool.capture_file(),
             counters: self.counters(),
+            begin,
             stop: self.stopper(),
             thread: None,
         };
         let thread = std::thread::Builder::new()
             .name("recorder".into())
-            .spawn(move || ended(self.run(&mut spool, &|| wake())))
+            .spawn(move || {
+                // Comes when the viewer knows of it, or when nobody is left to tell.
+                let _ = gate.recv();
+                ended(self.run(&mut spool, &|| wake()));
+            })
             .map_err(|e| Failure::new(format!("cannot start the recorder's thread: {e}")))?;
         Ok(Recording { thread: Some(thread), ..recording })
     }
@@ -366,13 +374,21 @@ pub struct Recording {
     pub file: CaptureFile,
     /// What it counts.
     pub counters: Arc<Counters>,
+    begin: Sender<()>,
     stop: Stop,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Recording {
+    /// Lets it run: call it when its start is known to whoever will be told of its end. What comes before waits in
+    /// the sockets.
+    pub fn begin(&self) {
+        let _ = self.begin.try_send(());
+    }
+
     /// Ends it and waits until everything is written.
     pub fn stop(mut self) {
+        self.begin();
         self.stop.stop();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

@@ -10,7 +10,7 @@ use super::sources::{Access, Failure, Via};
 use crate::net::{PacketSocket, Place, RawIpSocket};
 
 /// A frame and where its IP header begins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// The whole frame, link header included where the draft has one.
     pub bytes: Vec<u8>,

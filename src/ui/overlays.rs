@@ -243,6 +243,10 @@ pub fn shortcuts(context: &Context, bench: &Workbench, text_owns_undo: bool, com
     // The longer ones first: Ctrl+Shift+Z is not Ctrl+Z.
     all.sort_by_key(|e| e.shortcut.is_none_or(|s| !s.modifiers.shift));
     for entry in all {
+        // Under the palette nothing acts but the palette.
+        if bench.palette_is_open() && !matches!(entry.command, Command::Palette) {
+            continue;
+        }
         let Some(shortcut) = entry.shortcut else { continue };
         if text_owns_undo && matches!(entry.command, Command::Undo | Command::Redo) {
             continue;

@@ -1,5 +1,6 @@
 //! Opening the window.
 
+use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use eframe::egui::{IconData, ViewportBuilder, vec2};
@@ -47,7 +48,8 @@ pub fn run(start: Start) -> Result<(), String> {
     );
     if stats {
         let line = report.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        println!("{line}");
+        // Nobody is left to tell when standard output is gone.
+        let _ = writeln!(std::io::stdout(), "{line}");
     }
     result.map_err(|error| {
         format!(

@@ -265,7 +265,8 @@ impl Bench {
     fn captured(&self) -> Vec<Segment> {
         let state = self.path("state/rawbench");
         let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
-        let spools = entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "pcapng"));
+        let spools =
+            entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "pcapng"));
         spools.flat_map(|p| segments(&p)).collect()
     }
 
@@ -365,7 +366,8 @@ fn the_whole_loop(user: User) {
     bench.key_unsettled("ctrl+q");
     let (status, text) = bench.end();
     assert_eq!(status.code(), Some(0), "{text}");
-    let stats: serde_json::Value = serde_json::from_str(text.trim()).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let stats: serde_json::Value =
+        serde_json::from_str(text.trim()).unwrap_or_else(|e| panic!("{e}: {text}"));
     assert!(stats["frames"].as_u64().unwrap() > 10, "{stats}");
     assert!(stats["first_frame_ms"].as_f64().unwrap() > 0.0, "{stats}");
     assert!(stats["first_row_ms"].as_f64().unwrap() > 0.0, "no row appeared: {stats}");

@@ -10,7 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{CTRL, CTRL_SHIFT, Window, craft, record, source, syns};
 use eframe::egui::accesskit::Role;
-use eframe::egui::{Event, FontFamily, FontId, Key, Modifiers, MouseWheelSource, MouseWheelUnit, RawInput, Rect, Theme, TouchPhase, vec2};
+use eframe::egui::{
+    Event, FontFamily, FontId, Key, Modifiers, MouseWheelSource, MouseWheelUnit, RawInput, Rect, Theme,
+    TouchPhase, vec2,
+};
 use rawbench::app::{Command, Origin, Question};
 use rawbench::craft::presets;
 use rawbench::engine;
@@ -876,7 +879,11 @@ fn every_sign_can_be_drawn_on_a_system_without_fonts() {
     let window = Window::open();
     let families = window.harness.ctx.fonts(|f| f.definitions().families.clone());
     for family in [FontFamily::Proportional, FontFamily::Monospace] {
-        assert!(families[&family].contains(&"Hack".to_owned()), "{family:?} falls back to {:?}", families[&family]);
+        assert!(
+            families[&family].contains(&"Hack".to_owned()),
+            "{family:?} falls back to {:?}",
+            families[&family]
+        );
     }
     // What is built in, without the fonts of this machine.
     let plain = eframe::egui::Context::default();
@@ -895,7 +902,8 @@ fn every_sign_can_be_drawn_on_a_system_without_fonts() {
 fn views() -> Vec<(String, String)> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui");
     let files = std::fs::read_dir(root).unwrap().map(|e| e.unwrap().path());
-    let all: Vec<_> = files.map(|p| (p.display().to_string(), std::fs::read_to_string(&p).unwrap())).collect();
+    let all: Vec<_> =
+        files.map(|p| (p.display().to_string(), std::fs::read_to_string(&p).unwrap())).collect();
     assert!(all.len() > 10, "only {} views found", all.len());
     all
 }

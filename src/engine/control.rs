@@ -10,7 +10,7 @@ use super::recorder::{Counters, End, Recorder, Recording};
 use super::sources::{Access, Failure, Neighbourhood, Source, Via};
 use super::transmitter::{Frame, Transmitter};
 use crate::net::{Place, SNAP_LENGTH};
-use crate::pcap::{CaptureFile, Format, Report, Saved, Selection, save_as};
+use crate::pcap::{CaptureFile, Format, Report, Saved, Selection, open_stream, save_as};
 
 /// Tells the viewer that something is there to fetch. May be called from any thread, and often.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -50,7 +50,7 @@ pub enum Order {
         /// What.
         frame: Frame,
     },
-    /// Open a capture file.
+    /// Open a capture file; `-`: standard input, to its end.
     Open(PathBuf),
     /// Save a capture.
     Save {
@@ -257,6 +257,13 @@ impl Control {
 
 fn file_work(order: Order, post: &Post) {
     match order {
+        Order::Open(path) if path.as_os_str() == "-" => match open_stream(std::io::stdin().lock()) {
+            Ok((file, report)) => {
+                post.event(Event::Opened(file));
+                post.event(Event::Loaded(report));
+            }
+            Err(error) => post.event(Event::NotOpened(error.into())),
+        },
         Order::Open(path) => {
             let opened = CaptureFile::begin(&path);
             let (file, mut indexer) = match opened {

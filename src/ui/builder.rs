@@ -2,7 +2,7 @@
 
 use eframe::egui::{
     Align, Button, CentralPanel, ComboBox, CornerRadius, Frame, Layout, Margin, Panel, RichText, Role,
-    ScrollArea, Sense, Stroke, Ui, WidgetInfo, vec2,
+    ScrollArea, Sense, Stroke, Ui, WidgetInfo, scroll_area::ScrollBarVisibility, vec2,
 };
 
 use super::State;
@@ -54,7 +54,11 @@ pub fn builder_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
     );
     let frame = Frame::new().fill(look.panel).inner_margin(Margin { left: 8, right: 2, top: 4, bottom: 2 });
     CentralPanel::default().frame(frame).show(ui, |ui| {
-        ScrollArea::vertical().id_salt("builder-scroll").auto_shrink(false).show(ui, |ui| {
+        // The bar is always there: the diagram keeps its width when options come and go.
+        let bar = ScrollBarVisibility::AlwaysVisible;
+        let area =
+            ScrollArea::vertical().id_salt("builder-scroll").auto_shrink(false).scroll_bar_visibility(bar);
+        area.show(ui, |ui| {
             ui.set_width(ui.available_width() - 4.0);
             stack_ui(ui, bench, commands);
             layers_ui(ui, bench, state, commands);

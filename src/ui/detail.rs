@@ -106,15 +106,21 @@ fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, lit: &mut Lit) {
     for (index, layer) in found.layers.iter().enumerate() {
         let look = look(ui);
         let view = shown.view(index);
-        let text = format!("{}, {}", layer.header.name, (layer.header.info)(&view));
+        let ends = match layer.header.ends {
+            Some((src, dst)) => format!("{} → {}, ", view.text(src.key), view.text(dst.key)),
+            None => String::new(),
+        };
+        let text = format!("{}, {ends}{}", layer.header.name, (layer.header.info)(&view));
+        // The innermost layer is what one looks for; the others say the main thing in their line.
+        let innermost = index + 1 == found.layers.len();
         let hue = look.hue(layer.header);
         let title = RichText::new(text).size(12.5).color(super::theme::mix(hue, look.text, 70));
-        let open = CollapsingHeader::new(title).id_salt((index, layer.header.key)).default_open(true).show(
-            ui,
-            |ui| {
+        let open = CollapsingHeader::new(title)
+            .id_salt((index, layer.header.key))
+            .default_open(innermost)
+            .show(ui, |ui| {
                 layer_fields(ui, shown, index, lit);
-            },
-        );
+            });
         if open.header_response.hovered() {
             lit.point_at(BitRange { start: layer.start * 8, width: layer.len * 8 });
         }

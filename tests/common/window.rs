@@ -340,7 +340,7 @@ pub fn write(path: &std::path::Path, packets: &[Vec<u8>]) {
 
 /// A packet with its time.
 pub fn record(number: usize, bytes: &[u8]) -> PacketRecord<'_> {
-    let direction = if number % 2 == 0 { Direction::Outbound } else { Direction::Inbound };
+    let direction = if number.is_multiple_of(2) { Direction::Outbound } else { Direction::Inbound };
     let time = 1_700_000_000_000_000_000 + number as u64 * 1_000_000;
     PacketRecord { direction, ..PacketRecord::new(0, time, bytes) }
 }

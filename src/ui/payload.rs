@@ -115,10 +115,11 @@ pub fn payload_ui(ui: &mut Ui, bench: &Workbench, edit: &mut PayloadEdit, comman
         .hint_text(hint);
     // A long payload scrolls in its box.
     let area = ScrollArea::vertical().id_salt("payload").max_height(MAX_BOX).auto_shrink([false, true]);
-    let response = area.show(ui, |ui| ui.add(box_)).inner;
+    let shown = area.show(ui, |ui| ui.add(box_));
+    let response = shown.inner;
     super::named(&response, "Payload");
     if response.gained_focus() {
-        response.scroll_to_me(None);
+        ui.scroll_to_rect(shown.inner_rect, None);
         edit.touched = false;
     }
     edit.had_focus = response.has_focus();

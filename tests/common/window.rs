@@ -160,9 +160,13 @@ impl Window {
         self.click_at(place.center());
     }
 
-    /// Puts the keyboard into the field of this name by a click.
+    /// Puts the keyboard into the field of this name: by a click, or where its middle is cut off as Tab would.
     pub fn focus(&mut self, name: &str) {
         self.click(name);
+        if !self.get(name).is_focused() {
+            self.get(name).focus();
+            self.settle();
+        }
         assert!(self.get(name).is_focused(), "'{name}' did not take the keyboard");
     }
 

@@ -61,9 +61,11 @@ fn main() {
     let context = Context::default();
     let mut app = App::new(Workbench::new(None, directory.path().to_path_buf()), &context);
     let (file, mut indexer) = CaptureFile::begin(&path).unwrap();
-    app.bench.take_event(engine::Event::Opened(file));
+    app.bench.apply(Command::OpenPath(path));
+    let generation = app.bench.awaited().unwrap();
+    app.bench.take_event(engine::Event::Opened(generation, file));
     let report = indexer.run(&mut |_| std::ops::ControlFlow::Continue(())).unwrap();
-    app.bench.take_event(engine::Event::Loaded(report));
+    app.bench.take_event(engine::Event::Loaded(generation, report));
     app.bench.apply(Command::Preset(1));
     app.bench.apply(Command::Select(Some(PACKETS / 2)));
     assert_eq!(app.bench.capture().len(), PACKETS);

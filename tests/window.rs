@@ -14,7 +14,7 @@ use eframe::egui::{
     Event, FontFamily, FontId, Key, Modifiers, MouseWheelSource, MouseWheelUnit, RawInput, Rect, Theme,
     TouchPhase, vec2,
 };
-use rawbench::app::{Command, Origin, Question};
+use rawbench::app::{Command, Question};
 use rawbench::craft::presets;
 use rawbench::engine;
 use rawbench::wire::checksum;
@@ -692,7 +692,8 @@ fn a_missing_privilege_leads_to_numbered_ways_with_commands_to_copy() {
     let mut window = Window::open();
     window.give_sources();
     window.key(CTRL, Key::Enter);
-    window.event(engine::Event::NotStarted(missing()));
+    let generation = window.awaited();
+    window.event(engine::Event::NotStarted(generation, missing()));
     assert!(!window.bench().capture().is_busy());
     for text in
         ["no privilege to open a raw socket", "1. start it as root", "2. work in the lab", "sudo rawbench"]
@@ -708,7 +709,8 @@ fn a_missing_privilege_leads_to_numbered_ways_with_commands_to_copy() {
     window.click("Copy text");
     assert_eq!(window.copied, ["sudo rawbench", "rawbench --lab", &missing().text]);
     // The same thing said twice is said once, and what was typed is not lost.
-    window.event(engine::Event::NotStarted(missing()));
+    let generation = window.awaited();
+    window.event(engine::Event::NotStarted(generation, missing()));
     assert_eq!(window.bench().notices().len(), 1);
     assert_eq!(window.draft().bytes(), syn("dstport=80, flags=S"));
     window.click("Dismiss");
@@ -805,8 +807,12 @@ fn without_a_file_dialog_the_window_asks_for_the_path() {
     window.fill("Path", "/nowhere/y.pcapng");
     window.click("Open this path");
     assert!(window.bench().question().is_none());
-    assert_eq!(window.bench().capture().origin(), &Origin::File("/nowhere/y.pcapng".into()));
-    window.event(engine::Event::NotOpened(engine::Failure::new("no such file")));
+    let before = window.bench().capture().origin().clone();
+    let generation = window.awaited();
+    window.event(engine::Event::NotOpened(generation, engine::Failure::new("no such file")));
+    // What was open stays open.
+    assert_eq!(window.bench().capture().origin(), &before);
+    assert_eq!(window.bench().capture().len(), 1);
     window.must_say("no such file");
     assert!(!window.bench().capture().is_loading());
 }
@@ -827,7 +833,7 @@ fn a_path_that_is_not_given_ends_what_was_to_follow_the_save() {
     assert!(window.bench().question().is_none());
     let path = window.directory.path().join("later.pcapng");
     let saved = rawbench::pcap::Saved { packets: 1, ..saved() };
-    window.event(engine::Event::Saved { path, saved });
+    window.event(engine::Event::Saved { path, saved, save: 0 });
     assert!(!window.closed, "the window closes long after it was told not to");
     window.must_say("saved 1 packets");
 }
@@ -868,7 +874,7 @@ fn a_window_at_rest_asks_for_no_frame() {
     rest(&mut window, "with a packet selected");
     window.click("Diagram");
     rest(&mut window, "with its diagram");
-    window.event(engine::Event::NotStarted(missing()));
+    window.event(engine::Event::NotSaved(0, missing()));
     rest(&mut window, "with a notice");
     window.key(CTRL, Key::K);
     rest(&mut window, "with the palette open");

@@ -86,6 +86,17 @@ impl Workbench {
         }
     }
 
+    /// The generation of the capture that was asked for and has not come yet.
+    #[must_use]
+    pub fn awaited(&self) -> Option<u64> {
+        self.traffic.wanted
+    }
+
+    /// The saves that are not done, by number.
+    pub fn saving(&self) -> impl Iterator<Item = u64> {
+        self.traffic.saves.iter().map(|s| s.0)
+    }
+
     /// Waits for a new generation, and for nothing else any more.
     fn want(&mut self, send: Option<Outgoing>) -> u64 {
         let generation = self.traffic.number();

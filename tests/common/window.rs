@@ -11,7 +11,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node};
 use tempfile::TempDir;
 
-use rawbench::app::Workbench;
+use rawbench::app::{Command, Workbench};
 use rawbench::craft::Draft;
 use rawbench::craft::build::Sources;
 use rawbench::engine::{self, Listen, Place, Source};
@@ -295,10 +295,21 @@ impl Window {
     pub fn load(&mut self, path: &std::path::Path) {
         let (file, mut indexer) = CaptureFile::begin(path).unwrap();
         let bench = &mut self.harness.state_mut().bench;
-        bench.take_event(engine::Event::Opened(file));
+        bench.apply(Command::OpenPath(path.into()));
+        let generation = bench.awaited().unwrap();
+        bench.take_event(engine::Event::Opened(generation, file));
         let report: Report = indexer.run(&mut |_| std::ops::ControlFlow::Continue(())).unwrap();
-        bench.take_event(engine::Event::Loaded(report));
+        bench.take_event(engine::Event::Loaded(generation, report));
         self.settle();
+    }
+
+    /// The generation of the capture that was asked for; asks for one if none was.
+    pub fn awaited(&mut self) -> u64 {
+        let bench = &mut self.harness.state_mut().bench;
+        if bench.awaited().is_none() {
+            bench.apply(Command::StartCapture);
+        }
+        bench.awaited().unwrap()
     }
 
     /// Puts sources into the list, the first chosen, and says that raw sockets are to be had.
@@ -312,7 +323,11 @@ impl Window {
         let mut spool = Spool::create(self.directory.path()).unwrap();
         spool.add_interface(&InterfaceInfo::new("rb0", LinkType::RAW)).unwrap();
         let (file, counters) = (spool.capture_file(), Arc::default());
-        self.event(engine::Event::Started { source: source("lab: rb0"), file, counters });
+        if self.bench().sources().0.is_empty() {
+            self.give_sources();
+        }
+        let generation = self.awaited();
+        self.event(engine::Event::Started { source: source("lab: rb0"), file, counters, generation });
         spool
     }
 }

@@ -47,7 +47,7 @@ fn frame(context: &Context, app: &mut App, number: usize, events: Vec<Event>) ->
 
 /// A digit, then the backspace that takes it away again.
 fn keystroke(number: usize) -> Event {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         return Event::Text("8".into());
     }
     let (key, modifiers) = (Key::Backspace, Modifiers::NONE);

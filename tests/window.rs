@@ -490,10 +490,10 @@ fn every_widget_of_the_window_is_reached_by_tab() {
         window.key_down(Modifiers::NONE, Key::Tab);
         window.frame();
         reached.extend(window.focused());
-        if let Some(id) = window.harness.ctx.memory(|m| m.focused()) {
-            if !seen.insert(id.value()) {
-                break;
-            }
+        if let Some(id) = window.harness.ctx.memory(|m| m.focused())
+            && !seen.insert(id.value())
+        {
+            break;
         }
     }
     let missing: Vec<_> = window.names().into_iter().filter(|n| !reached.contains(n)).collect();

@@ -143,10 +143,10 @@ impl Workbench {
     /// The spool of a capture that is saved or given up is of no use to anybody. One with packets that nobody gave up
     /// stays where it is.
     fn remove_spool(&mut self) {
-        if let (Origin::Live(_), Some(file)) = (&self.capture.origin, &self.capture.file) {
-            if self.capture.unsaved() == 0 || self.traffic.agreed {
-                let _ = std::fs::remove_file(file.path());
-            }
+        if let (Origin::Live(_), Some(file)) = (&self.capture.origin, &self.capture.file)
+            && (self.capture.unsaved() == 0 || self.traffic.agreed)
+        {
+            let _ = std::fs::remove_file(file.path());
         }
     }
 

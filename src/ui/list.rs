@@ -14,7 +14,7 @@ use crate::pcap::Direction;
 /// The columns: name, width in points, aligned to the right.
 const COLUMNS: [(&str, f32, bool); 7] = [
     ("No.", 38.0, true),
-    ("Time", 74.0, true),
+    ("Time", 78.0, true),
     ("Source", 106.0, false),
     ("Destination", 106.0, false),
     ("Protocol", 54.0, false),
@@ -26,8 +26,9 @@ const SIZE: f32 = 12.0;
 
 /// Draws the list.
 pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &mut Vec<Command>) {
-    header_ui(ui);
     let count = bench.capture().len();
+    state.rows = count;
+    header_ui(ui, count);
     if count == 0 {
         empty_ui(ui, bench);
         return;
@@ -106,9 +107,15 @@ fn keys(ui: &Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Comman
     }
 }
 
-fn columns(rect: Rect) -> impl Iterator<Item = (usize, Rect, bool)> {
+/// Width of a digit of the numbers, in points.
+const DIGIT: f32 = 7.2;
+
+/// The cells of a row; the first is as wide as the largest of `count` numbers.
+fn columns(rect: Rect, count: usize) -> impl Iterator<Item = (usize, Rect, bool)> {
     let mut left = rect.left() + 6.0;
+    let digits = count.max(1).ilog10() as f32 + 1.0;
     COLUMNS.iter().enumerate().map(move |(i, (_, width, right))| {
+        let width = &if i == 0 { width.max(digits * DIGIT) } else { *width };
         let width = if *width == 0.0 { (rect.right() - left - 4.0).max(10.0) } else { *width };
         let cell = Rect::from_min_size(pos2(left, rect.top()), vec2(width, rect.height()));
         left += width + SPACE;
@@ -116,11 +123,11 @@ fn columns(rect: Rect) -> impl Iterator<Item = (usize, Rect, bool)> {
     })
 }
 
-fn header_ui(ui: &mut Ui) {
+fn header_ui(ui: &mut Ui, count: usize) {
     let look = look(ui);
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), LIST_ROW), Sense::hover());
     ui.painter().rect_filled(rect, CornerRadius::ZERO, look.bar);
-    for (i, cell, right) in columns(rect) {
+    for (i, cell, right) in columns(rect, count) {
         cell_text(ui, cell, right, COLUMNS[i].0, theme::plain(11.5), look.dim);
     }
 }
@@ -176,9 +183,13 @@ fn row_ui(ui: &mut Ui, found: &ListRow, selected: bool, commands: &mut Vec<Comma
         row.destination.clone(),
         row.protocol.to_owned(),
         found.entry.original.to_string(),
-        if outgoing { format!("→ {}", row.info) } else { format!("← {}", row.info) },
+        match found.entry.direction() {
+            Direction::Outbound => format!("→ {}", row.info),
+            Direction::Inbound => format!("← {}", row.info),
+            Direction::Unknown => row.info.clone(),
+        },
     ];
-    for (i, cell, right) in columns(rect) {
+    for (i, cell, right) in columns(rect, state.rows) {
         let color = if i < 2 { look.dim } else { look.text };
         let font = if i == 4 { theme::plain(SIZE) } else { theme::mono(11.5) };
         cell_text(ui, cell, right, &texts[i], font, color);

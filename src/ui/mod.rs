@@ -49,6 +49,8 @@ pub struct State {
     sum_layer: Option<usize>,
     headers: detail::Headers,
     scroll_to: Option<usize>,
+    /// Packets in the list in this frame.
+    rows: usize,
     palette: String,
     palette_choice: usize,
     path: String,

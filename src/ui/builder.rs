@@ -46,7 +46,7 @@ pub fn builder_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
     });
     let look = look(ui);
     let frame = Frame::new().fill(look.panel).inner_margin(Margin::symmetric(8, 4));
-    Panel::bottom("builder-bytes").resizable(true).default_size(150.0).min_size(90.0).frame(frame).show(
+    Panel::bottom("builder-bytes").resizable(true).default_size(126.0).min_size(90.0).frame(frame).show(
         ui,
         |ui| {
             bytes_ui(ui, bench, state, commands);

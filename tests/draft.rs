@@ -133,6 +133,22 @@ fn option_edits() {
 }
 
 #[test]
+fn a_checksum_that_receivers_accept_is_no_warning() {
+    // The acknowledgment number makes up for all the rest, so that a zero is computed.
+    let at = |ack: u16, sum: u16| {
+        build(&format!("ip(src=10.0.0.1, dst=10.0.0.2)/tcp(flags=S, ack={ack}, checksum={sum})"))
+    };
+    let plain = at(0, 0);
+    let ack = rawbench::wire::checksum::compute(plain.bytes(), plain.layers(), 1).unwrap();
+    let right = |d: &Draft| d.warnings().iter().any(|w| w.text.contains("right would be"));
+    assert_eq!([0, 0xffff, 1].map(|sum| right(&at(ack, sum))), [false, false, true]);
+    // A loaded packet keeps the one of the two zeros that it has.
+    let loaded = Draft::from_bytes(101, at(ack, 0xffff).bytes(), false);
+    assert_eq!(loaded.bytes(), at(ack, 0xffff).bytes());
+    assert_eq!(loaded.override_of(loaded.find("tcp", "checksum").unwrap()), Some(Override::Pinned));
+}
+
+#[test]
 fn errors_show_the_place_and_the_nearest_name() {
     let text = error("ip(dst=10.77.0.2)/tcp(dstprt=80)");
     assert!(

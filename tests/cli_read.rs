@@ -154,6 +154,16 @@ fn what_cannot_be_read_is_a_failure() {
 }
 
 #[test]
+fn lengths_past_a_whole_packet_are_no_cut() {
+    let capture = Capture::new();
+    let crafted = rawbench(&["craft", "--hex", "ip(src=10.0.0.1, dst=10.0.0.2)/udp(length=50)/\"hello\""]);
+    let packet = bytes(&stdout(&crafted));
+    write_pcap(&capture.path, 101, &[(packet.clone(), packet.len())]);
+    let tree = stdout(&rawbench(&["read", "-V", capture.path()]));
+    assert!(tree.contains("[not covered: the lengths claim more bytes than are here]"), "{tree}");
+}
+
+#[test]
 fn writing_keeps_packets_and_times() {
     let capture = Capture::new();
     for name in ["out.pcapng", "out.pcap"] {

@@ -253,7 +253,7 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
             return Some(Verdict::NotCovered("fragment"));
         }
         if layer.declared > layer.end - layer.start {
-            return Some(Verdict::NotCovered("the capture cut the packet short"));
+            return Some(Verdict::NotCovered("the lengths claim more bytes than are here"));
         }
         if coverage == Coverage::PseudoHeader && network.is_none() {
             return Some(Verdict::NotCovered("no network layer"));
@@ -319,6 +319,19 @@ mod tests {
         assert_eq!(compute(&packet, &dissect(RAW, &packet).layers, 0), Some(0));
         packet[10..12].fill(0xff);
         assert_eq!(of(&packet, 0), Verdict::Good);
+    }
+
+    #[test]
+    fn a_length_past_the_datagram_is_no_cut() {
+        let udp = |ip_len: u8, udp_len: u8| {
+            let mut packet = vec![0x45, 0, 0, ip_len, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+            packet.extend([0x4e, 0x20, 0, 80, 0, udp_len, 0x12, 0x34, 1, 2]);
+            packet
+        };
+        let why = Verdict::NotCovered("the lengths claim more bytes than are here");
+        assert_eq!(of(&udp(30, 50), 1), why);
+        assert!(matches!(of(&udp(99, 10), 1), Verdict::Bad { .. }));
+        assert_eq!(of(&udp(99, 79), 1), why);
     }
 
     #[test]

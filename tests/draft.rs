@@ -133,6 +133,14 @@ fn option_edits() {
 }
 
 #[test]
+fn a_header_length_under_the_least_is_left_alone() {
+    for ihl in 0..16 {
+        let draft = build(&format!("ip(dst=10.77.0.2, src=0.0.0.0, len=1, ihl={ihl})/tcp"));
+        assert_eq!(draft.overwrites().is_empty(), ihl < 5, "IHL {ihl}");
+    }
+}
+
+#[test]
 fn a_checksum_that_receivers_accept_is_no_warning() {
     // The acknowledgment number makes up for all the rest, so that a zero is computed.
     let at = |ack: u16, sum: u16| {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::wire::bits::{self, BitRange};
 use crate::wire::checksum;
-use crate::wire::table::{Compute, Field, Header, Kind, RawSocket};
+use crate::wire::table::{Compute, Field, Header, Kind, Length, RawSocket};
 use crate::wire::view::{Layer, LayerView, Located, Path};
 
 /// How a computed field is kept from being computed.
@@ -136,7 +136,8 @@ impl Draft {
         Some((address(&view, src)?, address(&view, dst)?))
     }
 
-    /// What a raw IP socket does to the field: fields of layers below the first network layer count as kept.
+    /// What a raw IP socket does to the field: fields of layers below the first network layer count as kept, and so do
+    /// all of a header that says that it is shorter than its fixed part (raw(7): the kernel leaves such a one alone).
     #[must_use]
     pub fn raw_socket(&self, path: Path) -> RawSocket {
         if self.network_layer() != Some(path.layer) || path.item.is_some() {
@@ -146,6 +147,13 @@ impl Draft {
         match found.field.raw_socket {
             RawSocket::FilledWhenZero if found.stored(&self.bytes) != Some(0) => RawSocket::Kept,
             what => what,
+        let header = self.layers[path.layer].header;
+        if let Length::Said { by, min } = header.length {
+            let said = bits::get(self.view(path.layer).header_bytes(), by.bits).unwrap_or(0);
+            if said * u128::from(by.scale) < min as u128 {
+                return RawSocket::Kept;
+            }
+        }
         }
     }
 

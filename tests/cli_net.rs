@@ -74,6 +74,31 @@ fn interrupt(child: &Child) {
 }
 
 #[test]
+fn a_zero_that_is_meant_is_said_to_be_filled_in() {
+    if !lab("a_zero_that_is_meant_is_said_to_be_filled_in") {
+        return;
+    }
+    let told = |fields: &str| {
+        let notation = format!("ip(dst=10.77.0.2{fields})/tcp(srcport=40000, flags=S)");
+        text(&rawbench(&["send", "--lab", "--wait", "0", &notation]).stderr)
+    };
+    assert!(
+        told(", id=0")
+            .contains("warning: ip.id: Identification is 0: the kernel fills it in; -i IFACE sends")
+    );
+    for plain in ["", ", id=1"] {
+        assert!(!told(plain).contains("warning"), "{}", told(plain));
+    }
+    let source = told(", src=0.0.0.0");
+    assert!(
+        source
+            .contains("ip.src: Source Address is pinned to 0.0.0.0, but the kernel fills it in, and the TCP")
+    );
+    let short = told(", ihl=4, len=7");
+    assert!(!short.contains("ip.len") && short.contains("IHL under 5"), "{short}");
+}
+
+#[test]
 fn each_kind_of_answer_is_told() {
     if !lab("each_kind_of_answer_is_told") {
         return;

@@ -132,6 +132,31 @@ fn option_edits() {
     assert!(draft.warnings().iter().any(|w| w.text.contains("44 bytes")));
 }
 
+/// What a raw IP socket writes over against the user's will.
+fn changes(text: &str) -> Vec<String> {
+    build(text).overwrites().into_iter().filter(|o| o.changes).map(|o| o.text).collect()
+}
+
+#[test]
+fn a_pinned_zero_that_the_kernel_fills_in_is_a_change() {
+    let over = "Source Address is pinned to 0.0.0.0, but the kernel fills it in";
+    let wrong =
+        |name| vec![format!("{over}, and the {name} checksum, computed over 0.0.0.0, will then be wrong")];
+    assert_eq!(changes("ip(src=0.0.0.0, dst=10.77.0.2)/tcp(flags=S)"), wrong("TCP"));
+    assert_eq!(changes("ip(src=0.0.0.0, dst=10.77.0.2)/udp/\"x\""), wrong("UDP"));
+    for no_sum_over_it in ["udp(checksum=0)", "tcp(checksum=0x1234)", "icmp(type=8)"] {
+        assert_eq!(changes(&format!("ip(src=0.0.0.0, dst=10.77.0.2)/{no_sum_over_it}")), [over]);
+    }
+    for kept in
+        ["ip(dst=10.77.0.2)/tcp", "ip(dst=10.77.0.2, id=0)/tcp", "ip(src=10.0.0.1, dst=10.77.0.2)/tcp"]
+    {
+        assert!(changes(kept).is_empty(), "{kept}: {:?}", changes(kept));
+    }
+    let keys = |text: &str| build(text).overwrites().into_iter().map(|o| o.key).collect::<Vec<_>>();
+    assert_eq!(keys("ip(dst=10.77.0.2)/tcp"), ["ip.len", "ip.id", "ip.checksum", "ip.src"]);
+    assert_eq!(keys("ip(dst=10.77.0.2, src=10.0.0.1, id=1)/tcp"), ["ip.len", "ip.checksum"]);
+}
+
 #[test]
 fn a_header_length_under_the_least_is_left_alone() {
     for ihl in 0..16 {

@@ -132,6 +132,25 @@ fn option_edits() {
     assert!(draft.warnings().iter().any(|w| w.text.contains("44 bytes")));
 }
 
+#[test]
+fn bytes_without_a_structure_are_replaced_as_they_are() {
+    let typed = |list: &str, item: usize, text: &str| {
+        let mut draft = build(&format!("ip(dst=10.77.0.2)/tcp(options=[{list}])"));
+        let found = draft.view(1).item_fields(item, &draft.options(1)[item]);
+        draft.set_text(found[0].path, 1, text).unwrap();
+        hex_pairs(&draft.bytes()[40..]).to_lowercase()
+    };
+    assert_eq!(typed("hex(fe 09 aa bb)", 0, "fe 09 aa bc"), "fe 09 aa bc");
+    assert_eq!(typed("hex(fe 09 aa bb)", 0, "fe 09 aa bc dd"), "fe 09 aa bc dd 00 00 00");
+    assert_eq!(typed("hex(fe 09 aa bb)", 0, "fe 09 aa"), "fe 09 aa 00");
+    assert_eq!(typed("nop, eol, hex(de ad)", 2, "be ef"), "01 00 be ef");
+    // One with a structure keeps it.
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(options=[opt(254, aa bb)])");
+    let data = draft.view(1).item_fields(0, &draft.options(1)[0]).pop().unwrap();
+    draft.set_text(data.path, 1, "cc dd ee").unwrap();
+    assert_eq!(draft.bytes()[40..], hex!("fe 05 cc dd ee 00 00 00"));
+}
+
 /// What a raw IP socket writes over against the user's will.
 fn changes(text: &str) -> Vec<String> {
     build(text).overwrites().into_iter().filter(|o| o.changes).map(|o| o.text).collect()

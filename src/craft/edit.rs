@@ -48,13 +48,18 @@ impl Draft {
         self.set(path, stored)
     }
 
-    /// Replaces the data of an option of free length; its length byte follows.
+    /// Replaces the data of an option of free length; its length byte follows. What has no structure (padding, what
+    /// cannot be read as an option) becomes just these bytes.
     fn set_item_data(&mut self, path: Path, data: &[u8]) -> Result<(), Refused> {
         let mut all = self.option_bytes(path.layer);
-        let one = path
-            .item
-            .and_then(|i| all.get_mut(i))
-            .ok_or_else(|| Refused("there is no such option now".into()))?;
+        let one = all.get_mut(item).ok_or_else(gone)?;
+        if raw {
+            *one = data.to_vec();
+            return self.set_options(path.layer, &all);
+        }
+        let gone = || Refused("there is no such option now".into());
+        let item = path.item.ok_or_else(gone)?;
+        let raw = self.options(path.layer).get(item).is_some_and(is_raw);
         if one.len() < 2 {
             return Err(Refused("this option has no data".into()));
         }

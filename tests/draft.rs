@@ -151,6 +151,65 @@ fn bytes_without_a_structure_are_replaced_as_they_are() {
     assert_eq!(draft.bytes()[40..], hex!("fe 05 cc dd ee 00 00 00"));
 }
 
+fn keys(draft: &Draft) -> Vec<&'static str> {
+    draft.options(1).iter().map(|s| s.item.key).collect()
+}
+
+#[test]
+fn an_end_of_the_options_is_kept() {
+    for (list, bytes, rows) in [
+        ("wscale(7), eol", &hex!("03 03 07 00")[..], &["wscale", "eol"][..]),
+        ("wscale(7)", &hex!("03 03 07 00"), &["wscale"]),
+        ("sackOK, eol", &hex!("04 02 00 00"), &["sackOK", "eol"]),
+        ("mss(1460), eol", &hex!("02 04 05 b4 00 00 00 00"), &["mss", "eol"]),
+        ("eol", &hex!("00 00 00 00"), &["eol"]),
+        ("wscale(7), eol, nop", &hex!("03 03 07 00 01 00 00 00"), &["wscale", "eol", "padding"]),
+    ] {
+        let mut draft = build(&format!("ip(dst=10.77.0.2)/tcp(options=[{list}])"));
+        assert_eq!((&draft.bytes()[40..], keys(&draft).as_slice()), (bytes, rows), "{list}");
+        for detail in [Detail::Short, Detail::Full] {
+            let text = draft.notation(detail);
+            let again = build(&text);
+            assert_eq!((again.bytes(), keys(&again)), (draft.bytes(), keys(&draft)), "{text}");
+            assert_eq!(text.contains("eol"), list.contains("eol"), "{text}");
+        }
+        // It stays with its layer, and through edits of other fields.
+        draft.insert_layer(0, rawbench::wire::protocols::by_key("eth").unwrap()).unwrap();
+        draft.remove_layer(0);
+        draft.set(draft.find("tcp", "srcport").unwrap(), 7).unwrap();
+        assert_eq!(keys(&draft), rows, "{list}");
+    }
+}
+
+#[test]
+fn an_end_of_the_options_comes_and_goes() {
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(options=[wscale(7)])");
+    let before = draft.clone();
+    draft.insert_option(1, 1, vec![0]).unwrap();
+    assert_eq!((&draft.bytes()[40..], keys(&draft)), (&hex!("03 03 07 00")[..], vec!["wscale", "eol"]));
+    assert!(draft != before, "the same bytes, and yet another packet in the making");
+    draft.insert_option(1, 2, vec![1]).unwrap();
+    assert_eq!(draft.bytes()[40..], hex!("03 03 07 00 01 00 00 00"));
+    draft.remove_option(1, 2).unwrap();
+    assert_eq!((&draft.bytes()[40..], keys(&draft)), (&hex!("03 03 07 00")[..], vec!["wscale", "eol"]));
+    draft.remove_option(1, 1).unwrap();
+    assert!(draft == before);
+    // A zero that is typed for a kind.
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(options=[nop, nop, nop, nop])");
+    let kind = |d: &Draft| d.view(1).item_fields(3, &d.options(1)[3])[0].path;
+    draft.set(kind(&draft), 0).unwrap();
+    assert_eq!(keys(&draft), ["nop", "nop", "nop", "eol"]);
+    draft.set(kind(&draft), 1).unwrap();
+    assert!(draft == build("ip(dst=10.77.0.2)/tcp(options=[nop, nop, nop, nop])"));
+    // Captured zeros are padding, or an end where they are more than that.
+    let load = |hex: &[u8]| Draft::from_bytes(101, hex, false);
+    assert_eq!(keys(&load(build("ip(dst=10.77.0.2)/tcp(options=[wscale(7), eol])").bytes())), ["wscale"]);
+    let mut loaded = load(build("ip(dst=10.77.0.2)/tcp(options=[mss(1460), eol])").bytes());
+    assert_eq!(keys(&loaded), ["mss", "eol"]);
+    loaded.remove_option(1, 0).unwrap();
+    assert_eq!(keys(&loaded), ["eol"]);
+}
+
 /// What a raw IP socket writes over against the user's will.
 fn changes(text: &str) -> Vec<String> {
     build(text).overwrites().into_iter().filter(|o| o.changes).map(|o| o.text).collect()

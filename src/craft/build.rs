@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::draft::{Draft, Override};
-use super::edit::MAX_FRAME;
+use super::edit::{MAX_FRAME, is_ended};
 use crate::wire::bits;
 use crate::wire::notation::{self, Arg, Item, NotationError, Part, Payload, Spanned, Value};
 use crate::wire::protocols;
@@ -146,13 +146,12 @@ impl Draft {
     }
 
     fn build_options(&mut self, index: usize, list: &'static ItemList, items: &[Item]) -> Built<()> {
-        let mut data = Vec::new();
-        for item in items {
-            data.extend(option_bytes(list, item)?);
-        }
+        let options = items.iter().map(|item| option_bytes(list, item)).collect::<Built<Vec<_>>>()?;
+        let mut data = options.concat();
         data.resize(data.len().next_multiple_of(4), 0);
         self.bytes.extend(&data);
         self.layers[index].len += data.len();
+        self.note_end(index, is_ended(list, &options));
         Ok(())
     }
 }

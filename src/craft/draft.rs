@@ -1,6 +1,6 @@
 //! The draft: bytes, layers, overrides. Its bytes are at all times the frame that would be sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -38,6 +38,8 @@ pub struct Draft {
     pub(super) layers: Vec<Layer>,
     pub(super) payload: Range<usize>,
     pub(super) overrides: BTreeMap<Path, Override>,
+    /// Layers whose list of options the user ended: the first of the zero bytes behind it is an option, no padding.
+    pub(super) ended: BTreeSet<usize>,
     pub(super) surroundings: Surroundings,
 }
 
@@ -47,6 +49,7 @@ impl PartialEq for Draft {
         self.bytes == other.bytes
             && self.payload == other.payload
             && self.overrides == other.overrides
+            && self.ended == other.ended
             && shape(self) == shape(other)
     }
 }
@@ -144,9 +147,6 @@ impl Draft {
             return RawSocket::Kept;
         }
         let Some(found) = self.locate(path) else { return RawSocket::Kept };
-        match found.field.raw_socket {
-            RawSocket::FilledWhenZero if found.stored(&self.bytes) != Some(0) => RawSocket::Kept,
-            what => what,
         let header = self.layers[path.layer].header;
         if let Length::Said { by, min } = header.length {
             let said = bits::get(self.view(path.layer).header_bytes(), by.bits).unwrap_or(0);
@@ -154,6 +154,9 @@ impl Draft {
                 return RawSocket::Kept;
             }
         }
+        match found.field.raw_socket {
+            RawSocket::FilledWhenZero if found.stored(&self.bytes) != Some(0) => RawSocket::Kept,
+            what => what,
         }
     }
 

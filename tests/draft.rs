@@ -260,6 +260,27 @@ fn a_checksum_that_receivers_accept_is_no_warning() {
 }
 
 #[test]
+fn a_bit_is_given_once() {
+    for (fields, first, second) in [
+        ("tcp(window=1, window_size_value=2)", "window", "window_size_value"),
+        ("tcp(flags=S, flags.syn=0)", "flags", "flags.syn"),
+        ("tcp(flags.syn=0, flags=S)", "flags.syn", "flags"),
+        ("tcp(seq=1, seq_raw=1)", "seq", "seq_raw"),
+        ("tcp(data_offset=5, hdr_len=20)", "data_offset", "hdr_len"),
+    ] {
+        let text = error(&format!("ip(dst=1.2.3.4)/{fields}"));
+        let told = format!("{second} and {first} are values for the same bits: give one of them");
+        assert!(text.ends_with(&told), "{text}");
+        let carets = text.lines().nth(1).unwrap();
+        let place = carets.len() - second.len();
+        assert_eq!((&text[place..carets.len()], carets.trim()), (second, "^".repeat(second.len()).as_str()));
+    }
+    assert!(error("ip(dst=1.2.3.4, ihl=5, hdr_len=20)").contains("hdr_len and ihl are values"));
+    assert!(error("ip(dst=1.2.3.4, tos=1, dsfield.ecn=1)").contains("dsfield.ecn and tos are values"));
+    build("ip(dst=1.2.3.4, flags.df=1, frag=8)/tcp(flags.syn=1, flags.ack=1, window=1)");
+}
+
+#[test]
 fn errors_show_the_place_and_the_nearest_name() {
     let text = error("ip(dst=10.77.0.2)/tcp(dstprt=80)");
     assert!(

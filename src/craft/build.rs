@@ -86,6 +86,7 @@ impl Draft {
         for arg in args.iter().filter(conditional) {
             self.build_arg(index, arg)?;
         }
+        no_bit_twice(header, args)?;
         let needed = header.ends.filter(|_| header.network).map(|(_, dst)| dst);
         if let Some(dst) = needed.filter(|d| !args.iter().any(|a| d.scale_for(&a.key.text).is_some())) {
             let why = format!("{} needs a destination: {}({}=…)", header.key, header.key, dst.key);
@@ -154,6 +155,21 @@ impl Draft {
         self.note_end(index, is_ended(list, &options));
         Ok(())
     }
+}
+
+/// Refuses two values for the same bits: a field and its alias, a group and a leaf of it.
+fn no_bit_twice(header: &'static Header, args: &[Arg]) -> Built<()> {
+    let field = |arg: &Arg| header.field(&arg.key.text).map(|(f, _)| f);
+    for (nth, second) in args.iter().enumerate() {
+        let Some(bits) = field(second).map(|f| f.bits) else { continue };
+        let overlaps = |f: &Field| f.bits.start < bits.end() && bits.start < f.bits.end();
+        if let Some(first) = args.iter().take(nth).find(|a| field(a).is_some_and(overlaps)) {
+            let (first, second_key) = (&first.key.text, &second.key.text);
+            let why = format!("{second_key} and {first} are values for the same bits: give one of them");
+            return Err(NotationError::new(second.key.at.clone(), why));
+        }
+    }
+    Ok(())
 }
 
 fn fetch(source: Payload, sources: &mut dyn Sources) -> Built<Vec<u8>> {

@@ -179,6 +179,16 @@ fn each_reason_is_said_once() {
 }
 
 #[test]
+fn a_file_is_shown_and_not_captured_into() {
+    let capture = Capture::new();
+    for option in [&["-k"][..], &["-i", "lo"], &["-i", "lo", "-k"]] {
+        let refused = rawbench(&[&[capture.path()], option].concat());
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains("cannot be used with"), "{}", stderr(&refused));
+    }
+}
+
+#[test]
 fn lengths_past_a_whole_packet_are_no_cut() {
     let capture = Capture::new();
     let crafted = rawbench(&["craft", "--hex", "ip(src=10.0.0.1, dst=10.0.0.2)/udp(length=50)/\"hello\""]);

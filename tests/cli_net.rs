@@ -99,6 +99,22 @@ fn a_zero_that_is_meant_is_said_to_be_filled_in() {
 }
 
 #[test]
+fn the_namespace_of_a_foreign_process_has_a_way_out() {
+    let told = |name: &str| {
+        let out = rawbench(&["send", "--netns", name, "ip(dst=127.0.0.1)/icmp(type=8)"]);
+        assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+        text(&out.stderr)
+    };
+    let first = told("1");
+    assert!(
+        first.contains("only for your own processes") && first.contains("ip netns attach NAME 1"),
+        "{first}"
+    );
+    assert!(told("no-such-namespace").contains("There is no such name in /run/netns"));
+    assert!(told("4194305").contains("There is no process with this number"));
+}
+
+#[test]
 fn each_kind_of_answer_is_told() {
     if !lab("each_kind_of_answer_is_told") {
         return;

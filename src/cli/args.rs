@@ -94,7 +94,7 @@ pub struct PlaceArgs {
     /// Work inside the lab: a private network on this machine, without any privilege
     #[arg(long, group = "place")]
     pub lab: bool,
-    /// Work inside this network namespace: a name in /run/netns, or the number of a process in it
+    /// Work inside this network namespace: a name in /run/netns, or the number of a process of your own in it
     #[arg(long, value_name = "NAME|PID", group = "place")]
     pub netns: Option<String>,
 }

@@ -74,6 +74,47 @@ fn interrupt(child: &Child) {
 }
 
 #[test]
+fn a_zero_that_is_meant_is_said_to_be_filled_in() {
+    if !lab("a_zero_that_is_meant_is_said_to_be_filled_in") {
+        return;
+    }
+    let told = |fields: &str| {
+        let notation = format!("ip(dst=10.77.0.2{fields})/tcp(srcport=40000, flags=S)");
+        text(&rawbench(&["send", "--lab", "--wait", "0", &notation]).stderr)
+    };
+    assert!(
+        told(", id=0")
+            .contains("warning: ip.id: Identification is 0: the kernel fills it in; -i IFACE sends")
+    );
+    for plain in ["", ", id=1"] {
+        assert!(!told(plain).contains("warning"), "{}", told(plain));
+    }
+    let source = told(", src=0.0.0.0");
+    assert!(
+        source
+            .contains("ip.src: Source Address is pinned to 0.0.0.0, but the kernel fills it in, and the TCP")
+    );
+    let short = told(", ihl=4, len=7");
+    assert!(!short.contains("ip.len") && short.contains("IHL under 5"), "{short}");
+}
+
+#[test]
+fn the_namespace_of_a_foreign_process_has_a_way_out() {
+    let told = |name: &str| {
+        let out = rawbench(&["send", "--netns", name, "ip(dst=127.0.0.1)/icmp(type=8)"]);
+        assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+        text(&out.stderr)
+    };
+    let first = told("1");
+    assert!(
+        first.contains("only for your own processes") && first.contains("ip netns attach NAME 1"),
+        "{first}"
+    );
+    assert!(told("no-such-namespace").contains("There is no such name in /run/netns"));
+    assert!(told("4194305").contains("There is no process with this number"));
+}
+
+#[test]
 fn each_kind_of_answer_is_told() {
     if !lab("each_kind_of_answer_is_told") {
         return;

@@ -132,7 +132,9 @@ fn a_torn_file_gives_what_is_readable() {
     let file = std::fs::read(&capture.path).unwrap();
     let torn = rawbench_with(&["read", "-", "--count"], &file[..file.len() - 10]);
     assert_eq!((torn.status.code(), stdout(&torn).as_str()), (Some(0), "2\n"));
-    assert!(stderr(&torn).contains("2 packets can be read"), "{}", stderr(&torn));
+    let told = stderr(&torn);
+    assert!(told.contains("at byte ") && told.contains("2 packets are readable"), "{told}");
+    assert!(!told.contains("can be read"), "once is enough: {told}");
     let nothing = rawbench_with(&["read", "-"], &file[..30]);
     assert_eq!((nothing.status.code(), stdout(&nothing).as_str()), (Some(1), ""), "{}", stderr(&nothing));
     let empty = rawbench_with(&["read", "-", "--count"], &file[..24]);
@@ -151,6 +153,49 @@ fn what_cannot_be_read_is_a_failure() {
     let missing = rawbench(&["read", "/no/such/file.pcap"]);
     assert_eq!(missing.status.code(), Some(1));
     assert!(stderr(&missing).contains("cannot open /no/such/file.pcap"), "{}", stderr(&missing));
+}
+
+#[test]
+fn each_reason_is_said_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let damaged = directory.path().join("t.pcapng");
+    let mut file = bytes("0a0d0d0a 1c000000 4d3c2b1a 01000000 ffffffff ffffffff 1c000000 01000000 05000000");
+    file.extend([0; 12]);
+    std::fs::write(&damaged, file).unwrap();
+    let capture = Capture::new();
+    let place = directory.path().to_str().unwrap();
+    for (arguments, reason) in [
+        (&["read", "/no/such/file.pcap"][..], "No such file"),
+        (&["read", place], "is a directory"),
+        (&["read", damaged.to_str().unwrap()], "at byte 28"),
+        (&["read", damaged.to_str().unwrap()], "read"),
+        (&["read", capture.path(), "-w", "/dev/full"], "No space left"),
+        (&["read", capture.path(), "-w", "/no/such/place/x.pcap"], "No such file"),
+    ] {
+        let failed = rawbench(arguments);
+        assert_eq!(failed.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(stderr(&failed).matches(reason).count(), 1, "{arguments:?}: {}", stderr(&failed));
+    }
+}
+
+#[test]
+fn a_file_is_shown_and_not_captured_into() {
+    let capture = Capture::new();
+    for option in [&["-k"][..], &["-i", "lo"], &["-i", "lo", "-k"]] {
+        let refused = rawbench(&[&[capture.path()], option].concat());
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains("cannot be used with"), "{}", stderr(&refused));
+    }
+}
+
+#[test]
+fn lengths_past_a_whole_packet_are_no_cut() {
+    let capture = Capture::new();
+    let crafted = rawbench(&["craft", "--hex", "ip(src=10.0.0.1, dst=10.0.0.2)/udp(length=50)/\"hello\""]);
+    let packet = bytes(&stdout(&crafted));
+    write_pcap(&capture.path, 101, &[(packet.clone(), packet.len())]);
+    let tree = stdout(&rawbench(&["read", "-V", capture.path()]));
+    assert!(tree.contains("[not covered: the lengths claim more bytes than are here]"), "{tree}");
 }
 
 #[test]

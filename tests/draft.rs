@@ -133,6 +133,154 @@ fn option_edits() {
 }
 
 #[test]
+fn bytes_without_a_structure_are_replaced_as_they_are() {
+    let typed = |list: &str, item: usize, text: &str| {
+        let mut draft = build(&format!("ip(dst=10.77.0.2)/tcp(options=[{list}])"));
+        let found = draft.view(1).item_fields(item, &draft.options(1)[item]);
+        draft.set_text(found[0].path, 1, text).unwrap();
+        hex_pairs(&draft.bytes()[40..]).to_lowercase()
+    };
+    assert_eq!(typed("hex(fe 09 aa bb)", 0, "fe 09 aa bc"), "fe 09 aa bc");
+    assert_eq!(typed("hex(fe 09 aa bb)", 0, "fe 09 aa bc dd"), "fe 09 aa bc dd 00 00 00");
+    assert_eq!(typed("hex(fe 09 aa bb)", 0, "fe 09 aa"), "fe 09 aa 00");
+    assert_eq!(typed("nop, eol, hex(de ad)", 2, "be ef"), "01 00 be ef");
+    // One with a structure keeps it.
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(options=[opt(254, aa bb)])");
+    let data = draft.view(1).item_fields(0, &draft.options(1)[0]).pop().unwrap();
+    draft.set_text(data.path, 1, "cc dd ee").unwrap();
+    assert_eq!(draft.bytes()[40..], hex!("fe 05 cc dd ee 00 00 00"));
+}
+
+fn keys(draft: &Draft) -> Vec<&'static str> {
+    draft.options(1).iter().map(|s| s.item.key).collect()
+}
+
+#[test]
+fn an_end_of_the_options_is_kept() {
+    for (list, bytes, rows) in [
+        ("wscale(7), eol", &hex!("03 03 07 00")[..], &["wscale", "eol"][..]),
+        ("wscale(7)", &hex!("03 03 07 00"), &["wscale"]),
+        ("sackOK, eol", &hex!("04 02 00 00"), &["sackOK", "eol"]),
+        ("mss(1460), eol", &hex!("02 04 05 b4 00 00 00 00"), &["mss", "eol"]),
+        ("eol", &hex!("00 00 00 00"), &["eol"]),
+        ("wscale(7), eol, nop", &hex!("03 03 07 00 01 00 00 00"), &["wscale", "eol", "padding"]),
+    ] {
+        let mut draft = build(&format!("ip(dst=10.77.0.2)/tcp(options=[{list}])"));
+        assert_eq!((&draft.bytes()[40..], keys(&draft).as_slice()), (bytes, rows), "{list}");
+        for detail in [Detail::Short, Detail::Full] {
+            let text = draft.notation(detail);
+            let again = build(&text);
+            assert_eq!((again.bytes(), keys(&again)), (draft.bytes(), keys(&draft)), "{text}");
+            assert_eq!(text.contains("eol"), list.contains("eol"), "{text}");
+        }
+        // It stays with its layer, and through edits of other fields.
+        draft.insert_layer(0, rawbench::wire::protocols::by_key("eth").unwrap()).unwrap();
+        draft.remove_layer(0);
+        draft.set(draft.find("tcp", "srcport").unwrap(), 7).unwrap();
+        assert_eq!(keys(&draft), rows, "{list}");
+    }
+}
+
+#[test]
+fn an_end_of_the_options_comes_and_goes() {
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(options=[wscale(7)])");
+    let before = draft.clone();
+    draft.insert_option(1, 1, vec![0]).unwrap();
+    assert_eq!((&draft.bytes()[40..], keys(&draft)), (&hex!("03 03 07 00")[..], vec!["wscale", "eol"]));
+    assert!(draft != before, "the same bytes, and yet another packet in the making");
+    draft.insert_option(1, 2, vec![1]).unwrap();
+    assert_eq!(draft.bytes()[40..], hex!("03 03 07 00 01 00 00 00"));
+    draft.remove_option(1, 2).unwrap();
+    assert_eq!((&draft.bytes()[40..], keys(&draft)), (&hex!("03 03 07 00")[..], vec!["wscale", "eol"]));
+    draft.remove_option(1, 1).unwrap();
+    assert!(draft == before);
+    // A zero that is typed for a kind.
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(options=[nop, nop, nop, nop])");
+    let kind = |d: &Draft| d.view(1).item_fields(3, &d.options(1)[3])[0].path;
+    draft.set(kind(&draft), 0).unwrap();
+    assert_eq!(keys(&draft), ["nop", "nop", "nop", "eol"]);
+    draft.set(kind(&draft), 1).unwrap();
+    assert!(draft == build("ip(dst=10.77.0.2)/tcp(options=[nop, nop, nop, nop])"));
+    // Captured zeros are padding, or an end where they are more than that.
+    let load = |hex: &[u8]| Draft::from_bytes(101, hex, false);
+    assert_eq!(keys(&load(build("ip(dst=10.77.0.2)/tcp(options=[wscale(7), eol])").bytes())), ["wscale"]);
+    let mut loaded = load(build("ip(dst=10.77.0.2)/tcp(options=[mss(1460), eol])").bytes());
+    assert_eq!(keys(&loaded), ["mss", "eol"]);
+    loaded.remove_option(1, 0).unwrap();
+    assert_eq!(keys(&loaded), ["eol"]);
+}
+
+/// What a raw IP socket writes over against the user's will.
+fn changes(text: &str) -> Vec<String> {
+    build(text).overwrites().into_iter().filter(|o| o.changes).map(|o| o.text).collect()
+}
+
+#[test]
+fn a_pinned_zero_that_the_kernel_fills_in_is_a_change() {
+    let over = "Source Address is pinned to 0.0.0.0, but the kernel fills it in";
+    let wrong =
+        |name| vec![format!("{over}, and the {name} checksum, computed over 0.0.0.0, will then be wrong")];
+    assert_eq!(changes("ip(src=0.0.0.0, dst=10.77.0.2)/tcp(flags=S)"), wrong("TCP"));
+    assert_eq!(changes("ip(src=0.0.0.0, dst=10.77.0.2)/udp/\"x\""), wrong("UDP"));
+    for no_sum_over_it in ["udp(checksum=0)", "tcp(checksum=0x1234)", "icmp(type=8)"] {
+        assert_eq!(changes(&format!("ip(src=0.0.0.0, dst=10.77.0.2)/{no_sum_over_it}")), [over]);
+    }
+    for kept in
+        ["ip(dst=10.77.0.2)/tcp", "ip(dst=10.77.0.2, id=0)/tcp", "ip(src=10.0.0.1, dst=10.77.0.2)/tcp"]
+    {
+        assert!(changes(kept).is_empty(), "{kept}: {:?}", changes(kept));
+    }
+    let keys = |text: &str| build(text).overwrites().into_iter().map(|o| o.key).collect::<Vec<_>>();
+    assert_eq!(keys("ip(dst=10.77.0.2)/tcp"), ["ip.len", "ip.id", "ip.checksum", "ip.src"]);
+    assert_eq!(keys("ip(dst=10.77.0.2, src=10.0.0.1, id=1)/tcp"), ["ip.len", "ip.checksum"]);
+}
+
+#[test]
+fn a_header_length_under_the_least_is_left_alone() {
+    for ihl in 0..16 {
+        let draft = build(&format!("ip(dst=10.77.0.2, src=0.0.0.0, len=1, ihl={ihl})/tcp"));
+        assert_eq!(draft.overwrites().is_empty(), ihl < 5, "IHL {ihl}");
+    }
+}
+
+#[test]
+fn a_checksum_that_receivers_accept_is_no_warning() {
+    // The acknowledgment number makes up for all the rest, so that a zero is computed.
+    let at = |ack: u16, sum: u16| {
+        build(&format!("ip(src=10.0.0.1, dst=10.0.0.2)/tcp(flags=S, ack={ack}, checksum={sum})"))
+    };
+    let plain = at(0, 0);
+    let ack = rawbench::wire::checksum::compute(plain.bytes(), plain.layers(), 1).unwrap();
+    let right = |d: &Draft| d.warnings().iter().any(|w| w.text.contains("right would be"));
+    assert_eq!([0, 0xffff, 1].map(|sum| right(&at(ack, sum))), [false, false, true]);
+    // A loaded packet keeps the one of the two zeros that it has.
+    let loaded = Draft::from_bytes(101, at(ack, 0xffff).bytes(), false);
+    assert_eq!(loaded.bytes(), at(ack, 0xffff).bytes());
+    assert_eq!(loaded.override_of(loaded.find("tcp", "checksum").unwrap()), Some(Override::Pinned));
+}
+
+#[test]
+fn a_bit_is_given_once() {
+    for (fields, first, second) in [
+        ("tcp(window=1, window_size_value=2)", "window", "window_size_value"),
+        ("tcp(flags=S, flags.syn=0)", "flags", "flags.syn"),
+        ("tcp(flags.syn=0, flags=S)", "flags.syn", "flags"),
+        ("tcp(seq=1, seq_raw=1)", "seq", "seq_raw"),
+        ("tcp(data_offset=5, hdr_len=20)", "data_offset", "hdr_len"),
+    ] {
+        let text = error(&format!("ip(dst=1.2.3.4)/{fields}"));
+        let told = format!("{second} and {first} are values for the same bits: give one of them");
+        assert!(text.ends_with(&told), "{text}");
+        let carets = text.lines().nth(1).unwrap();
+        let place = carets.len() - second.len();
+        assert_eq!((&text[place..carets.len()], carets.trim()), (second, "^".repeat(second.len()).as_str()));
+    }
+    assert!(error("ip(dst=1.2.3.4, ihl=5, hdr_len=20)").contains("hdr_len and ihl are values"));
+    assert!(error("ip(dst=1.2.3.4, tos=1, dsfield.ecn=1)").contains("dsfield.ecn and tos are values"));
+    build("ip(dst=1.2.3.4, flags.df=1, frag=8)/tcp(flags.syn=1, flags.ack=1, window=1)");
+}
+
+#[test]
 fn errors_show_the_place_and_the_nearest_name() {
     let text = error("ip(dst=10.77.0.2)/tcp(dstprt=80)");
     assert!(

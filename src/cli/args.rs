@@ -25,10 +25,10 @@ pub struct Args {
     /// The capture file to show in the window (-: standard input)
     pub file: Option<PathBuf>,
     /// Choose the interface to capture from
-    #[arg(short, value_name = "IFACE")]
+    #[arg(short, value_name = "IFACE", conflicts_with = "file")]
     pub interface: Option<String>,
     /// Start capturing at once
-    #[arg(short = 'k')]
+    #[arg(short = 'k', conflicts_with = "file")]
     pub start: bool,
     /// At exit, print one JSON line about the window's own speed
     #[arg(long)]
@@ -94,7 +94,7 @@ pub struct PlaceArgs {
     /// Work inside the lab: a private network on this machine, without any privilege
     #[arg(long, group = "place")]
     pub lab: bool,
-    /// Work inside this network namespace: a name in /run/netns, or the number of a process in it
+    /// Work inside this network namespace: a name in /run/netns, or the number of a process of your own in it
     #[arg(long, value_name = "NAME|PID", group = "place")]
     pub netns: Option<String>,
 }

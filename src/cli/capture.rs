@@ -8,7 +8,7 @@ use super::args::CaptureArgs;
 use super::live;
 use super::output::{self, Failure, Out, Outcome};
 use super::packet::Packet;
-use crate::engine::{self, Access, End, Listen, Recorder, Sink, Source};
+use crate::engine::{self, Access, End, Listen, Lost, Recorder, Sink, Source, Unwritten};
 use crate::net::SNAP_LENGTH;
 use crate::pcap::{self, ChecksumState, Format, InterfaceInfo, InterfaceStatistics, PacketRecord, Writer};
 use crate::wire::value;
@@ -91,6 +91,8 @@ struct PrintSink {
     first_ns: Option<u64>,
     previous_ns: u64,
     gone: bool,
+    /// What was printed since the last flush.
+    unwritten: Lost,
 }
 
 impl PrintSink {
@@ -101,7 +103,8 @@ impl PrintSink {
             _ => Form::Row,
         };
         let (out, interfaces) = (output::out(), Vec::new());
-        Self { out, form, interfaces, number: 0, first_ns: None, previous_ns: 0, gone: false }
+        let unwritten = Lost::default();
+        Self { out, form, interfaces, number: 0, first_ns: None, previous_ns: 0, gone: false, unwritten }
     }
 
     fn checked(&mut self, written: io::Result<()>) -> Result<(), engine::Failure> {
@@ -138,12 +141,21 @@ impl Sink for PrintSink {
             Form::Json => packet.write_json(&mut self.out),
         };
         self.previous_ns = record.timestamp_ns;
-        self.checked(written)
+        self.checked(written)?;
+        self.unwritten.packets += 1;
+        self.unwritten.bytes += record.data.len() as u64;
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), engine::Failure> {
         let flushed = self.out.flush();
-        self.checked(flushed)
+        self.checked(flushed)?;
+        self.unwritten = Lost::default();
+        Ok(())
+    }
+
+    fn lost(&self) -> Lost {
+        self.unwritten
     }
 
     fn finish(&mut self, _statistics: &[InterfaceStatistics]) -> Result<(), engine::Failure> {
@@ -162,8 +174,7 @@ struct FileSink {
     /// `None` once it is finished.
     writer: Option<Writer<Box<dyn Write>>>,
     gone: bool,
-    /// Packets that were taken and are not known to be written.
-    pending: u64,
+    unwritten: Unwritten,
 }
 
 impl FileSink {
@@ -180,7 +191,7 @@ impl FileSink {
         if format == Format::PcapNg {
             writer.flush().map_err(Failure::failed)?;
         }
-        Ok(Self { writer: Some(writer), gone: false, pending: 0 })
+        Ok(Self { writer: Some(writer), gone: false, unwritten: Unwritten::default() })
     }
 
     fn with<T>(
@@ -206,22 +217,28 @@ impl Sink for FileSink {
     }
 
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), engine::Failure> {
-        self.with(|w| w.write_packet(record).map(|_| ()))?;
-        self.pending += 1;
+        let end = self.with(|w| w.write_packet(record).map(|_| w.bytes()))?;
+        self.unwritten.took(end, record.data.len());
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), engine::Failure> {
-        self.with(Writer::flush)?;
-        self.pending = 0;
-        Ok(())
+        let flushed = self.with(Writer::flush);
+        if let Some(writer) = &self.writer {
+            self.unwritten.settle(writer.bytes_written());
+        }
+        flushed
     }
 
-    fn lost(&self) -> u64 {
-        self.pending
+    fn lost(&self) -> Lost {
+        self.unwritten.lost()
     }
 
     fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), engine::Failure> {
+        if self.writer.is_none() {
+            return Ok(());
+        }
+        self.flush()?;
         let Some(writer) = self.writer.take() else { return Ok(()) };
         writer.finish(statistics).map(|_| ()).map_err(|error| {
             self.gone |= is_closed_pipe(&error);

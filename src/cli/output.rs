@@ -48,11 +48,25 @@ impl Failure {
         match self {
             Self::ClosedPipe => 0,
             Self::Message { status, error } => {
-                message(&format!("rawbench: {error:#}"));
+                message(&format!("rawbench: {}", chain(error)));
                 *status
             }
         }
     }
+}
+
+/// An error with its causes, each said once: many a message names its cause itself.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text += ": ";
+            text += &cause;
+        }
+    }
+    text
 }
 
 impl From<io::Error> for Failure {
@@ -97,6 +111,17 @@ pub fn message(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let reason = || io::Error::from_raw_os_error(2);
+        let context = anyhow::Error::new(reason()).context("cannot write to standard output");
+        assert_eq!(chain(&context), format!("cannot write to standard output: {}", reason()));
+        let path = std::path::Path::new("/nonexist/a.pcap");
+        let named = crate::pcap::CaptureFile::open(path).unwrap_err();
+        let text = chain(&named.into());
+        assert_eq!(text.matches(&reason().to_string()).count(), 1, "{text}");
+    }
 
     #[test]
     fn a_closed_pipe_is_no_failure() {

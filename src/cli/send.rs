@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use super::{json, live};
 use crate::craft::Draft;
 use crate::engine::{self, Access, Answer, Happened, Job, Summary, Via};
 use crate::wire::notation::{self, Part};
+use crate::wire::view::Path;
 use crate::wire::{summary, value};
 
 /// LINKTYPE_RAW: an answer's bytes begin with its IP header.
@@ -45,7 +45,7 @@ pub fn run(args: &SendArgs, access: &Access) -> Outcome {
                 .into(),
         ));
     }
-    if args.write.as_deref() == Some(Path::new("-")) {
+    if args.write.as_deref() == Some(std::path::Path::new("-")) {
         return Err(Failure::wrong_call("-w takes the name of a file: answers go to standard output".into()));
     }
     let mut job = Job::prepare(access, args.place.place(), via.clone(), draft)?;
@@ -70,9 +70,9 @@ fn warn(args: &SendArgs, job: &Job, via: &Via) {
     }
     let draft = job.draft();
     if *via == Via::Ip {
-        for overwrite in draft.overwrites().into_iter().filter(|o| o.changes) {
-            let pinned = draft.override_of(overwrite.path).is_some();
-            if pinned || is_named(args, draft, overwrite.path) {
+        for overwrite in draft.overwrites() {
+            // A zero that was typed is meant; one that is a default may well be filled in.
+            if overwrite.changes || is_meant(args, draft, overwrite.path) {
                 let text = overwrite.text;
                 output::message(&format!("warning: {}: {text}; -i IFACE sends it as it is", overwrite.key));
             }
@@ -86,9 +86,9 @@ fn warn(args: &SendArgs, job: &Job, via: &Via) {
     }
 }
 
-/// Whether the notation names a field, so that its value is meant and not a default.
-fn is_named(args: &SendArgs, draft: &Draft, path: crate::wire::view::Path) -> bool {
-    let Some(found) = draft.locate(path) else { return false };
+/// Whether the notation names a field that is not computed, so that its value is meant and not a default.
+fn is_meant(args: &SendArgs, draft: &Draft, path: Path) -> bool {
+    let Some(found) = draft.locate(path).filter(|f| f.field.compute.is_none()) else { return false };
     let parts = notation::parse(&args.notation).unwrap_or_default();
     let mut layers = parts.iter().filter_map(|part| match part {
         Part::Layer { args, .. } => Some(args),

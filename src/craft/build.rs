@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::draft::{Draft, Override};
-use super::edit::MAX_FRAME;
+use super::edit::{MAX_FRAME, is_ended};
 use crate::wire::bits;
 use crate::wire::notation::{self, Arg, Item, NotationError, Part, Payload, Spanned, Value};
 use crate::wire::protocols;
@@ -86,6 +86,7 @@ impl Draft {
         for arg in args.iter().filter(conditional) {
             self.build_arg(index, arg)?;
         }
+        no_bit_twice(header, args)?;
         let needed = header.ends.filter(|_| header.network).map(|(_, dst)| dst);
         if let Some(dst) = needed.filter(|d| !args.iter().any(|a| d.scale_for(&a.key.text).is_some())) {
             let why = format!("{} needs a destination: {}({}=…)", header.key, header.key, dst.key);
@@ -146,15 +147,29 @@ impl Draft {
     }
 
     fn build_options(&mut self, index: usize, list: &'static ItemList, items: &[Item]) -> Built<()> {
-        let mut data = Vec::new();
-        for item in items {
-            data.extend(option_bytes(list, item)?);
-        }
+        let options = items.iter().map(|item| option_bytes(list, item)).collect::<Built<Vec<_>>>()?;
+        let mut data = options.concat();
         data.resize(data.len().next_multiple_of(4), 0);
         self.bytes.extend(&data);
         self.layers[index].len += data.len();
+        self.note_end(index, is_ended(list, &options));
         Ok(())
     }
+}
+
+/// Refuses two values for the same bits: a field and its alias, a group and a leaf of it.
+fn no_bit_twice(header: &'static Header, args: &[Arg]) -> Built<()> {
+    let field = |arg: &Arg| header.field(&arg.key.text).map(|(f, _)| f);
+    for (nth, second) in args.iter().enumerate() {
+        let Some(bits) = field(second).map(|f| f.bits) else { continue };
+        let overlaps = |f: &Field| f.bits.start < bits.end() && bits.start < f.bits.end();
+        if let Some(first) = args.iter().take(nth).find(|a| field(a).is_some_and(overlaps)) {
+            let (first, second_key) = (&first.key.text, &second.key.text);
+            let why = format!("{second_key} and {first} are values for the same bits: give one of them");
+            return Err(NotationError::new(second.key.at.clone(), why));
+        }
+    }
+    Ok(())
 }
 
 fn fetch(source: Payload, sources: &mut dyn Sources) -> Built<Vec<u8>> {

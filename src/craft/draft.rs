@@ -1,12 +1,12 @@
 //! The draft: bytes, layers, overrides. Its bytes are at all times the frame that would be sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
 use crate::wire::bits::{self, BitRange};
 use crate::wire::checksum;
-use crate::wire::table::{Compute, Field, Header, Kind, RawSocket};
+use crate::wire::table::{Compute, Field, Header, Kind, Length, RawSocket};
 use crate::wire::view::{Layer, LayerView, Located, Path};
 
 /// How a computed field is kept from being computed.
@@ -38,6 +38,8 @@ pub struct Draft {
     pub(super) layers: Vec<Layer>,
     pub(super) payload: Range<usize>,
     pub(super) overrides: BTreeMap<Path, Override>,
+    /// Layers whose list of options the user ended: the first of the zero bytes behind it is an option, no padding.
+    pub(super) ended: BTreeSet<usize>,
     pub(super) surroundings: Surroundings,
 }
 
@@ -47,6 +49,7 @@ impl PartialEq for Draft {
         self.bytes == other.bytes
             && self.payload == other.payload
             && self.overrides == other.overrides
+            && self.ended == other.ended
             && shape(self) == shape(other)
     }
 }
@@ -136,13 +139,21 @@ impl Draft {
         Some((address(&view, src)?, address(&view, dst)?))
     }
 
-    /// What a raw IP socket does to the field: fields of layers below the first network layer count as kept.
+    /// What a raw IP socket does to the field: fields of layers below the first network layer count as kept, and so do
+    /// all of a header that says that it is shorter than its fixed part (raw(7): the kernel leaves such a one alone).
     #[must_use]
     pub fn raw_socket(&self, path: Path) -> RawSocket {
         if self.network_layer() != Some(path.layer) || path.item.is_some() {
             return RawSocket::Kept;
         }
         let Some(found) = self.locate(path) else { return RawSocket::Kept };
+        let header = self.layers[path.layer].header;
+        if let Length::Said { by, min } = header.length {
+            let said = bits::get(self.view(path.layer).header_bytes(), by.bits).unwrap_or(0);
+            if said * u128::from(by.scale) < min as u128 {
+                return RawSocket::Kept;
+            }
+        }
         match found.field.raw_socket {
             RawSocket::FilledWhenZero if found.stored(&self.bytes) != Some(0) => RawSocket::Kept,
             what => what,

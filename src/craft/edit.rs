@@ -3,7 +3,7 @@
 use super::draft::{Draft, Override};
 use crate::wire::bits;
 use crate::wire::items::{self, ItemSpan};
-use crate::wire::table::{Header, Item, Kind};
+use crate::wire::table::{Header, Item, ItemList, Kind};
 use crate::wire::value::{self, Refused};
 use crate::wire::view::Path;
 
@@ -30,6 +30,11 @@ impl Draft {
         if found.field.compute.is_some() && path.item.is_none() {
             self.overrides.insert(path, Override::Pinned);
         }
+        if let Some(item) = path.item {
+            // A zero that was typed for a kind ends the list: it is no padding.
+            let typed = self.options(path.layer).len() <= item;
+            self.note_end(path.layer, typed || self.ended.contains(&path.layer));
+        }
         self.recompute();
         Ok(())
     }
@@ -48,13 +53,18 @@ impl Draft {
         self.set(path, stored)
     }
 
-    /// Replaces the data of an option of free length; its length byte follows.
+    /// Replaces the data of an option of free length; its length byte follows. What has no structure (padding, what
+    /// cannot be read as an option) becomes just these bytes.
     fn set_item_data(&mut self, path: Path, data: &[u8]) -> Result<(), Refused> {
+        let gone = || Refused("there is no such option now".into());
+        let item = path.item.ok_or_else(gone)?;
+        let raw = self.options(path.layer).get(item).is_some_and(is_raw);
         let mut all = self.option_bytes(path.layer);
-        let one = path
-            .item
-            .and_then(|i| all.get_mut(i))
-            .ok_or_else(|| Refused("there is no such option now".into()))?;
+        let one = all.get_mut(item).ok_or_else(gone)?;
+        if raw {
+            *one = data.to_vec();
+            return self.set_options(path.layer, &all);
+        }
         if one.len() < 2 {
             return Err(Refused("this option has no data".into()));
         }
@@ -121,12 +131,14 @@ impl Draft {
         self.recompute();
     }
 
+    /// Has what is kept by the number of a layer follow the layers.
     fn shift_overrides(&mut self, to: impl Fn(usize) -> Option<usize>) {
         let moved = std::mem::take(&mut self.overrides);
         self.overrides = moved
             .into_iter()
             .filter_map(|(p, o)| to(p.layer).map(|layer| (Path { layer, ..p }, o)))
             .collect();
+        self.ended = std::mem::take(&mut self.ended).into_iter().filter_map(to).collect();
     }
 
     /// Replaces the payload.
@@ -164,13 +176,17 @@ impl Draft {
     pub fn options(&self, layer: usize) -> Vec<ItemSpan> {
         let Some(found) = self.layers.get(layer) else { return Vec::new() };
         let mut spans = self.view(layer).items();
-        let zero = |s: &ItemSpan| self.bytes[s.range.clone()].iter().all(|b| *b == 0);
-        let tail = spans.iter().rev().take_while(|s| zero(s)).count();
         let end = found.start + found.len;
-        let from = spans.get(spans.len() - tail).map_or(end, |s| s.range.start);
-        let before = from - found.start;
-        if end - from == before.next_multiple_of(4) - before {
-            spans.truncate(spans.len() - tail);
+        let zero = |s: &ItemSpan| self.bytes[s.range.clone()].iter().all(|b| *b == 0);
+        let tail = spans.len() - spans.iter().rev().take_while(|s| zero(s)).count();
+        let is_added = |spans: &[ItemSpan], from: usize| {
+            spans.get(from).is_some_and(|s| end - s.range.start == padding(s.range.start - found.start))
+        };
+        if is_added(&spans, tail) && !self.ended.contains(&layer) {
+            spans.truncate(tail);
+        } else if is_added(&spans, tail + 1) {
+            // The first zero ends the list, the others fill it up.
+            spans.truncate(tail + 1);
         }
         spans
     }
@@ -186,7 +202,8 @@ impl Draft {
     pub fn set_options(&mut self, layer: usize, options: &[Vec<u8>]) -> Result<(), Refused> {
         let Some(found) = self.layers.get(layer) else { return Ok(()) };
         let mut data = options.concat();
-        data.resize(data.len().next_multiple_of(4), 0);
+        let ended = found.header.items.is_some_and(|list| is_ended(list, options));
+        data.resize(data.len() + padding(data.len()), 0);
         let old = found.len - found.header.min_len().min(found.len);
         let from = found.start + found.len - old;
         self.splice(from..from + old, &data)?;
@@ -196,8 +213,20 @@ impl Draft {
             later.start = shift(later.start);
         }
         self.payload = shift(self.payload.start)..shift(self.payload.end);
+        self.note_end(layer, ended);
         self.recompute();
         Ok(())
+    }
+
+    /// Remembers whether the user ended the list of options of a layer, where its bytes alone do not say it: where the
+    /// end could as well be padding.
+    pub(super) fn note_end(&mut self, layer: usize, ended: bool) {
+        self.ended.remove(&layer);
+        let shown = self.options(layer);
+        let hidden = self.view(layer).items().len() > shown.len();
+        if ended && hidden && !shown.iter().any(|s| s.item.ends) {
+            self.ended.insert(layer);
+        }
     }
 
     /// Adds an option before position `at`.
@@ -234,6 +263,17 @@ impl Draft {
         }
         self.set_options(layer, &all)
     }
+}
+
+/// Bytes that fill up so many bytes of options to 32 bits.
+fn padding(len: usize) -> usize {
+    len.next_multiple_of(4) - len
+}
+
+/// Whether one of these options ends their list.
+pub(super) fn is_ended(list: &ItemList, options: &[Vec<u8>]) -> bool {
+    let ends = |kind: u8| list.items.iter().any(|i| i.ends && i.kind == Some(kind));
+    options.iter().any(|o| matches!(o.as_slice(), [kind] if ends(*kind)))
 }
 
 /// The bytes of a new option with the defaults of its table; an option of free length gets no data, a list of

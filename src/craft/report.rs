@@ -3,8 +3,8 @@
 use super::draft::{Draft, Override};
 use crate::wire::checksum;
 use crate::wire::dissect::{self, Dissection};
-use crate::wire::table::RawSocket;
-use crate::wire::view::Path;
+use crate::wire::table::{Coverage, RawSocket};
+use crate::wire::view::{Located, Path};
 
 /// Something that may be a mistake; it never forbids a send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,8 @@ pub struct Overwrite {
     pub key: String,
     /// In words.
     pub text: String,
-    /// The field was pinned, and the kernel writes over it all the same.
+    /// The field was pinned, and the kernel writes over it all the same. A zero that nobody pinned (an identification)
+    /// does not count: who meant it knows best.
     pub changes: bool,
 }
 
@@ -59,7 +60,7 @@ impl Draft {
         match self.override_of(path)? {
             Override::Wrong => Some(format!("{name} is wrong on purpose: right would be 0x{computed:04x}")),
             Override::Pinned if zero_is_none && stored == 0 => Some(format!("{name} 0: none is sent")),
-            Override::Pinned if u128::from(computed) != stored => {
+            Override::Pinned if !checksum::accepted(&self.bytes, &self.layers, layer)? => {
                 Some(format!("{name} is pinned to 0x{stored:04x}, right would be 0x{computed:04x}"))
             }
             Override::Pinned => None,
@@ -75,19 +76,47 @@ impl Draft {
         let found = view.header_fields().filter(|f| self.raw_socket(f.path) != RawSocket::Kept);
         found
             .map(|f| {
-                let what = self.raw_socket(f.path);
                 let pinned = self.override_of(f.path).is_some();
-                let text = match what {
-                    RawSocket::FilledWhenZero => format!("{} is 0: the kernel fills it in", f.field.label),
-                    _ if pinned => {
-                        format!("{} is pinned, but the kernel writes the right value over it", f.field.label)
+                let (label, path) = (f.field.label, f.path);
+                let text = match self.raw_socket(path) {
+                    RawSocket::FilledWhenZero if pinned => {
+                        let zero = f.text(&self.bytes);
+                        let spoilt = self.spoilt_checksum(layer, &f).unwrap_or_default();
+                        format!("{label} is pinned to {zero}, but the kernel fills it in{spoilt}")
                     }
-                    _ => format!("{} is written by the kernel", f.field.label),
+                    RawSocket::FilledWhenZero => format!("{label} is 0: the kernel fills it in"),
+                    _ if pinned => {
+                        format!("{label} is pinned, but the kernel writes the right value over it")
+                    }
+                    _ => format!("{label} is written by the kernel"),
                 };
-                let changes = what == RawSocket::Overwritten && pinned;
-                Overwrite { path: f.path, key: format!("{}.{}", header.key, f.field.key), text, changes }
+                Overwrite { path, key: format!("{}.{}", header.key, f.field.key), text, changes: pinned }
             })
             .collect()
+    }
+
+    /// What becomes of the checksum above an address of the network layer that the kernel fills in: it was right over
+    /// the zero address.
+    fn spoilt_checksum(&self, network: usize, address: &Located) -> Option<String> {
+        let (source, _) = self.layers[network].header.ends?;
+        if source.key != address.field.key {
+            return None;
+        }
+        let above = self.layers.iter().enumerate().skip(network + 1).take_while(|(_, l)| !l.header.network);
+        let (layer, field_index, zero_is_none) = above.into_iter().find_map(|(layer, l)| {
+            let (field_index, _, coverage, zero_is_none) = checksum::field(l.header)?;
+            (coverage == Coverage::PseudoHeader).then_some((layer, field_index, zero_is_none))
+        })?;
+        let stored = self.locate(Path::header(layer, field_index))?.stored(&self.bytes)?;
+        let sent = !(zero_is_none && stored == 0);
+        let right = sent && checksum::accepted(&self.bytes, &self.layers, layer)?;
+        right.then(|| {
+            format!(
+                ", and the {} checksum, computed over {}, will then be wrong",
+                self.layers[layer].header.short,
+                address.text(&self.bytes)
+            )
+        })
     }
 
     /// What a receiver reads in these bytes. Differs from the draft's own layers when a pinned length or type says

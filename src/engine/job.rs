@@ -11,7 +11,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use super::exchange::{Answer, Exchange, Record, Seen};
 use super::probe::AnswerKind;
-use super::recorder::{Counters, End, Recorder, Sink, link_type, now_ns};
+use super::recorder::{Counters, End, Recorder, link_type, now_ns};
+use super::sink::{Lost, Sink, Unwritten};
 use super::sources::{Access, Failure, Listen, Source, Via};
 use super::transmitter::{Frame, Transmitter, frame_of};
 use crate::craft::{Draft, Surroundings};
@@ -216,7 +217,7 @@ impl Job {
             exchange: Arc::clone(&exchange),
             links: Vec::new(),
             sender,
-            pending: 0,
+            unwritten: Unwritten::default(),
         };
         let (counters, stopper) = (recorder.counters(), recorder.stopper());
         std::thread::scope(|scope| {
@@ -427,8 +428,7 @@ struct Tee {
     /// Link types of the interfaces, by their number.
     links: Vec<LinkType>,
     sender: Sender<Seen>,
-    /// Packets that were taken and are not known to be written.
-    pending: u64,
+    unwritten: Unwritten,
 }
 
 impl Sink for Tee {
@@ -443,7 +443,7 @@ impl Sink for Tee {
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
         if let Some(writer) = &mut self.writer {
             writer.write_packet(record)?;
-            self.pending += 1;
+            self.unwritten.took(writer.bytes(), record.data.len());
         }
         let link = usize::try_from(record.interface).ok().and_then(|i| self.links.get(i));
         let mut exchange = lock(&self.exchange);
@@ -461,25 +461,22 @@ impl Sink for Tee {
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
-        match &mut self.writer {
-            Some(writer) => writer.flush()?,
-            None => return Ok(()),
-        }
-        self.pending = 0;
-        Ok(())
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let flushed = writer.flush();
+        self.unwritten.settle(writer.bytes_written());
+        Ok(flushed?)
     }
 
-    fn lost(&self) -> u64 {
-        self.pending
+    fn lost(&self) -> Lost {
+        self.unwritten.lost()
     }
 
     fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure> {
-        match self.writer.take() {
-            Some(writer) => {
-                writer.finish(statistics)?;
-                Ok(())
-            }
-            None => Ok(()),
+        let flushed = self.flush();
+        if let Some(writer) = self.writer.take() {
+            flushed?;
+            writer.finish(statistics)?;
         }
+        Ok(())
     }
 }

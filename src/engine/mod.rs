@@ -11,6 +11,7 @@ mod heads;
 mod job;
 mod probe;
 mod recorder;
+mod sink;
 mod sources;
 mod transmitter;
 
@@ -18,7 +19,8 @@ pub use control::{Engine, Event, Order, Waker};
 pub use exchange::{Answer, Exchange, Record, Seen};
 pub use job::{Happened, Job, MOST_PER_SECOND, Summary};
 pub use probe::{AnswerKind, Probe};
-pub use recorder::{Counters, End, Recorder, Recording, Sink, Stop, Tap};
+pub use recorder::{Counters, End, Recorder, Recording, Stop, Tap};
+pub use sink::{Lost, Sink, Unwritten};
 pub use sources::{Access, Failure, Listen, Neighbourhood, Source, Via};
 
 pub use crate::net::{Interface, Place};

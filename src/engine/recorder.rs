@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Sender, bounded};
 
 use super::control::Waker;
+use super::sink::{Lost, Sink};
 use super::sources::{Access, Failure, Listen, Source};
 use crate::net::{self, Batch, Packet, PacketSocket, RawIpSocket, Stopper};
 use crate::pcap::{
@@ -22,7 +23,7 @@ const WAKE_EVERY: Duration = Duration::from_millis(16);
 /// Interface type of sockets at the IP layer, and of tunnels: ARPHRD_NONE.
 const ARPHRD_NONE: u16 = 0xfffe;
 
-/// What a recorder counts; read by viewers at any time.
+/// What a recorder counts; read by viewers at any time. In the end what was received was written or lost, exactly.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Packets that the kernel saw for this capture, those that it dropped included.
@@ -53,6 +54,34 @@ impl Counters {
     }
 }
 
+impl Counters {
+    /// A packet came that the sink took.
+    fn keep(&self, bytes: usize) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        self.written.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// A packet came that the sink did not take.
+    fn refuse(&self) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        self.lost_here.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What counts as kept never reached the file.
+    fn lose(&self, lost: Lost) {
+        self.lost_here.fetch_add(lost.packets, Ordering::Relaxed);
+        self.written.fetch_sub(lost.packets, Ordering::Relaxed);
+        self.bytes.fetch_sub(lost.bytes, Ordering::Relaxed);
+    }
+
+    /// The kernel dropped so many packets until now.
+    fn drop_in_kernel(&self, dropped: u64) {
+        let before = self.lost_kernel.fetch_max(dropped, Ordering::Relaxed);
+        self.received.fetch_add(dropped.saturating_sub(before), Ordering::Relaxed);
+    }
+}
+
 /// Why a capture ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
@@ -62,53 +91,6 @@ pub enum End {
     Reached,
     /// It could not go on.
     Failed(Failure),
-}
-
-/// Where the packets of a capture go.
-pub trait Sink {
-    /// Describes an interface; its packets carry the number that is given.
-    ///
-    /// # Errors
-    /// Why it cannot be kept.
-    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Failure>;
-    /// Takes a packet.
-    ///
-    /// # Errors
-    /// Why it cannot be kept.
-    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure>;
-    /// Makes what was taken visible.
-    ///
-    /// # Errors
-    /// Why it cannot be kept.
-    fn flush(&mut self) -> Result<(), Failure>;
-    /// The capture is over.
-    ///
-    /// # Errors
-    /// Why it cannot be kept.
-    fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure>;
-    /// Packets that were taken and then lost in a failed write.
-    fn lost(&self) -> u64 {
-        0
-    }
-}
-
-impl Sink for Spool {
-    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Failure> {
-        Ok(self.add_interface(interface)?)
-    }
-    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
-        Ok(self.append(record)?)
-    }
-    fn flush(&mut self) -> Result<(), Failure> {
-        Ok(Spool::flush(self)?)
-    }
-    fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure> {
-        Spool::finish(self, statistics)?;
-        Ok(())
-    }
-    fn lost(&self) -> u64 {
-        self.unwritten()
-    }
 }
 
 /// A socket that packets come from.
@@ -257,12 +239,7 @@ impl Recorder {
         if let (Err(failure), false) = (sink.finish(&work.statistics), matches!(end, End::Failed(_))) {
             end = End::Failed(failure);
         }
-        // What was taken and never reached the file is lost here.
-        let lost = sink.lost();
-        self.counters.lost_here.fetch_add(lost, Ordering::Relaxed);
-        self.counters
-            .written
-            .fetch_sub(lost.min(self.counters.written.load(Ordering::Relaxed)), Ordering::Relaxed);
+        self.counters.lose(sink.lost());
         wake();
         end
     }
@@ -290,7 +267,7 @@ impl Recorder {
                     Ok(0) => {}
                     Ok(_) => {
                         dirty = true;
-                        match work.take(&batch, sink) {
+                        match work.take(batch.packets(), sink) {
                             Ok(true) => return End::Reached,
                             Ok(false) => {}
                             Err(failure) => return End::Failed(failure),
@@ -318,7 +295,7 @@ impl Recorder {
                     Ok(_) => {}
                     Err(error) => return End::Failed(error.into()),
                 }
-                match work.take(batch, sink) {
+                match work.take(batch.packets(), sink) {
                     Ok(false) => {}
                     Ok(true) => return End::Reached,
                     Err(failure) => return End::Failed(failure),
@@ -332,9 +309,7 @@ impl Recorder {
     }
 
     fn count_drops(&self) {
-        let dropped: u64 = self.taps.iter().map(Tap::dropped).sum();
-        let before = self.counters.lost_kernel.swap(dropped, Ordering::Relaxed);
-        self.counters.received.fetch_add(dropped.saturating_sub(before), Ordering::Relaxed);
+        self.counters.drop_in_kernel(self.taps.iter().map(Tap::dropped).sum());
     }
 
     /// Records into a spool on a thread of its own, once [`Recording::begin`] is called; `ended` is called on that thread when it is over.
@@ -408,16 +383,21 @@ struct Work {
 }
 
 impl Work {
-    /// Hands a batch to the sink; `true`: the number of packets that was asked for is reached.
-    fn take(&mut self, batch: &Batch, sink: &mut dyn Sink) -> Result<bool, Failure> {
-        for packet in batch.packets() {
-            self.counters.received.fetch_add(1, Ordering::Relaxed);
+    /// Hands a batch to the sink; `true`: the number of packets that was asked for is reached. What comes behind a
+    /// packet that the sink refuses is lost with it.
+    fn take<'a>(
+        &mut self,
+        batch: impl IntoIterator<Item = Packet<'a>>,
+        sink: &mut dyn Sink,
+    ) -> Result<bool, Failure> {
+        let mut batch = batch.into_iter();
+        while let Some(packet) = batch.next() {
             if let Err(failure) = self.keep(&packet, sink) {
-                self.counters.lost_here.fetch_add(1, Ordering::Relaxed);
+                self.counters.refuse();
+                batch.for_each(|_| self.counters.refuse());
                 return Err(failure);
             }
-            self.counters.written.fetch_add(1, Ordering::Relaxed);
-            self.counters.bytes.fetch_add(packet.bytes.len() as u64, Ordering::Relaxed);
+            self.counters.keep(packet.bytes.len());
             if let Some(left) = &mut self.left {
                 *left = left.saturating_sub(1);
                 if *left == 0 {
@@ -491,4 +471,161 @@ pub(super) fn link_type(hatype: u16) -> LinkType {
 pub(super) fn now_ns() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::*;
+
+    /// Keeps packets until it fails; a failed flush keeps a part of what was taken since the last one.
+    #[derive(Default)]
+    struct Failing {
+        packets: usize,
+        refuse_at: Option<usize>,
+        fail_flush: bool,
+        pending: Vec<u64>,
+    }
+
+    impl Sink for Failing {
+        fn interface(&mut self, _: &InterfaceInfo) -> Result<u32, Failure> {
+            Ok(0)
+        }
+        fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
+            if self.refuse_at == Some(self.packets) {
+                return Err(Failure::new("refused"));
+            }
+            self.packets += 1;
+            self.pending.push(record.data.len() as u64);
+            Ok(())
+        }
+        fn flush(&mut self) -> Result<(), Failure> {
+            if self.fail_flush {
+                self.pending.drain(..self.pending.len() / 2);
+                return Err(Failure::new("full"));
+            }
+            self.pending.clear();
+            Ok(())
+        }
+        fn finish(&mut self, _: &[InterfaceStatistics]) -> Result<(), Failure> {
+            Ok(())
+        }
+        fn lost(&self) -> Lost {
+            Lost { packets: self.pending.len() as u64, bytes: self.pending.iter().sum() }
+        }
+    }
+
+    fn work() -> Work {
+        Work {
+            names: HashMap::new(),
+            numbers: HashMap::new(),
+            statistics: Vec::new(),
+            counters: Arc::default(),
+            left: None,
+            snap: 65_535,
+        }
+    }
+
+    fn packet(bytes: &[u8]) -> Packet<'_> {
+        Packet {
+            bytes,
+            original: bytes.len(),
+            time_ns: 1,
+            interface: 1,
+            hatype: 1,
+            protocol: 0,
+            direction: net::Direction::Incoming,
+            checksum: net::Checksum::Unknown,
+            bundle: false,
+        }
+    }
+
+    /// Received, written, lost here, bytes; they add up.
+    fn settled(work: &Work, sink: &dyn Sink) -> [u64; 4] {
+        let counters = &work.counters;
+        counters.lose(sink.lost());
+        let get = |c: &AtomicU64| c.load(Ordering::Relaxed);
+        let [received, written, here] = [&counters.received, &counters.written, &counters.lost_here].map(get);
+        assert_eq!(received, written + here + get(&counters.lost_kernel));
+        [received, written, here, get(&counters.bytes)]
+    }
+
+    #[test]
+    fn a_refused_packet_takes_the_rest_of_its_batch_along() {
+        let (mut work, mut sink) = (work(), Failing { refuse_at: Some(5), ..Failing::default() });
+        let batch = |n: usize| (0..n).map(|_| packet(&[0; 10]));
+        assert_eq!(work.take(batch(3), &mut sink), Ok(false));
+        assert!(work.take(batch(4), &mut sink).is_err());
+        // Nothing flushed the two of the second batch.
+        assert_eq!(settled(&work, &sink), [7, 3, 4, 30]);
+        let (mut work, mut sink) = (self::work(), Failing { refuse_at: Some(0), ..Failing::default() });
+        assert!(work.take(batch(4), &mut sink).is_err());
+        assert_eq!(settled(&work, &sink), [4, 0, 4, 0]);
+    }
+
+    #[test]
+    fn a_failed_flush_loses_what_it_did_not_write() {
+        let (mut work, mut sink) = (work(), Failing::default());
+        let sizes = [[1; 7], [2; 7], [3; 7], [4; 7]];
+        assert_eq!(work.take(sizes.iter().map(|b| packet(b)), &mut sink), Ok(false));
+        sink.fail_flush = true;
+        assert!(work.take(sizes.iter().map(|b| packet(&b[..usize::from(b[0])])), &mut sink).is_err());
+        // The first two of 1, 2, 3, 4 bytes were written.
+        assert_eq!(settled(&work, &sink), [8, 6, 2, 4 * 7 + 3]);
+    }
+
+    #[test]
+    fn drops_in_the_kernel_are_received_once() {
+        let work = work();
+        // A socket that does not say how many it dropped does not take any back.
+        for dropped in [2, 5, 0, 5, 6] {
+            work.counters.drop_in_kernel(dropped);
+        }
+        assert_eq!(settled(&work, &Failing::default()), [6, 0, 0, 0]);
+        assert_eq!(work.counters.lost_kernel.load(Ordering::Relaxed), 6);
+    }
+
+    #[test]
+    fn a_full_disk_is_counted_exactly() {
+        const PLACE: &str = "RAWBENCH_TEST_RECORDER_PLACE";
+        if let Some(place) = std::env::var_os(PLACE) {
+            return fill(Path::new(&place));
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let output = Command::new("sh")
+            // dash counts blocks of 512 bytes, bash of 1024.
+            .args(["-c", "trap '' XFSZ; ulimit -f 1024; exec \"$0\" --exact --nocapture \"$1\""])
+            .arg(std::env::current_exe().unwrap())
+            .arg("engine::recorder::tests::a_full_disk_is_counted_exactly")
+            .env(PLACE, directory.path())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(text.contains("filled the spool"), "the limited process did its work: {text}");
+    }
+
+    /// Records into a spool until its file may not grow: once where a flush fails, once in the midst of a batch.
+    fn fill(directory: &Path) {
+        for batch in [7, 1000] {
+            let mut spool = Spool::create(directory).unwrap();
+            let capture = spool.capture_file();
+            let mut work = work();
+            let mut handed = 0;
+            let data = [0; 1001];
+            loop {
+                handed += batch;
+                if work.take((0..batch).map(|_| packet(&data)), &mut spool).is_err() {
+                    break;
+                }
+            }
+            assert!(Sink::finish(&mut spool, &[]).is_err());
+            let readable = capture.len() as u64;
+            assert!(readable > 400, "{readable} packets");
+            assert_eq!(settled(&work, &spool), [handed, readable, handed - readable, readable * 1001]);
+        }
+        println!("filled the spool");
+    }
 }

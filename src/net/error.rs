@@ -192,7 +192,8 @@ impl SendError {
                 "The frame is shorter than the link header (14 bytes for Ethernet), or that interface takes no frames.".into()
             }
             libc::EINVAL => "The kernel reads this IP header before it sends: its header length says more bytes than the packet \
-                has, or the packet is shorter than a header. Send at the link layer to send it as it is."
+                has, or less than a header (IHL under 5), or the packet is shorter than a header. Send at the link layer \
+                to send it as it is."
                 .into(),
             libc::ENETDOWN => "The interface is down: `ip link set dev NAME up`.".into(),
             libc::ENODEV | libc::ENXIO => "There is no such interface (any more).".into(),
@@ -203,5 +204,20 @@ impl SendError {
         let layer = if sending.link { "at the link layer on" } else { "to" };
         let tried = format!("send {} bytes {layer} {}", sending.length, sending.to);
         Self { errno, tried, reason: error.to_string(), explanation }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_ip_header_has_three_causes() {
+        let error = io::Error::from_raw_os_error(libc::EINVAL);
+        let sending = Sending { length: 20, to: "10.77.0.2".into(), mtu: None, link: false };
+        let text = SendError::new(&error, &sending).to_string();
+        for cause in ["more bytes than the packet has", "IHL under 5", "shorter than a header"] {
+            assert!(text.contains(cause), "{cause}: {text}");
+        }
     }
 }

@@ -259,15 +259,37 @@ impl Startup {
 }
 
 /// Opens a network namespace: a name in /run/netns, or the number of a process.
+///
+/// The namespace of a process is for who may trace it (namespaces(7)). This process has put its capabilities down, and
+/// the companion never had that one: so a number works for processes of the same user without capabilities only.
 fn open_namespace(name: &str) -> Result<OwnedFd, Error> {
-    let tried = || format!("open the network namespace {name}");
+    let failed = |reason: io::Error, advice: &str| Error::System {
+        tried: format!("open the network namespace {name}"),
+        reason,
+        advice: advice.into(),
+    };
     if name.is_empty() || name.contains('/') || name.starts_with('.') {
-        return Err(Error::system(tried(), io::Error::from_raw_os_error(libc::EINVAL)));
+        let advice = "Give its name in /run/netns, or the number of a process.";
+        return Err(failed(io::Error::from_raw_os_error(libc::EINVAL), advice));
     }
     let named = Path::new("/run/netns").join(name);
-    let number = name.bytes().all(|byte| byte.is_ascii_digit());
-    let path = if number && !named.exists() { format!("/proc/{name}/ns/net").into() } else { named };
-    File::open(&path).map(OwnedFd::from).map_err(|error| Error::system(tried(), error))
+    let number = name.bytes().all(|byte| byte.is_ascii_digit()) && !named.exists();
+    let path = if number { format!("/proc/{name}/ns/net").into() } else { named };
+    File::open(&path).map(OwnedFd::from).map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::PermissionDenied if number => {
+                format!(
+                    "The number of a process works only for your own processes without privileges, also as root, since \
+                     rawbench puts its rights down at the start. A name in /run/netns works: \
+                     `sudo ip netns attach NAME {name}`, then --netns NAME."
+                )
+            }
+            io::ErrorKind::NotFound if number => "There is no process with this number.".into(),
+            io::ErrorKind::NotFound => "There is no such name in /run/netns: `ip netns` lists them.".into(),
+            _ => String::new(),
+        };
+        failed(error, &advice)
+    })
 }
 
 /// Whether this process may open raw sockets itself.

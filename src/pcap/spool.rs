@@ -78,11 +78,17 @@ impl Spool {
         self.whole
     }
 
-    /// Packets that were appended and do not stand in the file: those that are gathered, or, after a failed write,
-    /// those that are lost.
+    /// Packets that [`Spool::append`] took and that do not stand in the file: those that are gathered, or, after a
+    /// failed write, those that are lost. A packet for which it gave an error is none of them.
     #[must_use]
     pub fn unwritten(&self) -> u64 {
         self.pending.iter().filter(|(_, entry)| entry.is_some()).count() as u64
+    }
+
+    /// The captured bytes of the packets that [`Spool::unwritten`] counts.
+    #[must_use]
+    pub fn unwritten_bytes(&self) -> u64 {
+        self.pending.iter().filter_map(|(_, entry)| entry.as_ref()).map(|e| u64::from(e.captured)).sum()
     }
 
     /// Describes an interface and returns its number.
@@ -105,8 +111,7 @@ impl Spool {
     pub fn append(&mut self, record: &PacketRecord<'_>) -> Result<(), Error> {
         let start = self.writer.bytes();
         let offset = self.writer.write_packet(record);
-        let failed_write = matches!(offset, Err(Error::Io { .. }));
-        if offset.is_ok() || failed_write {
+        if offset.is_ok() {
             let has_options = record.comment.is_some() || epb_flags(record.direction, record.checksum) != 0;
             // The writer took its length, which so fits.
             let captured = u32::try_from(record.data.len()).unwrap_or(u32::MAX);

@@ -62,12 +62,20 @@ pub struct Work {
     pub zero_is_none: bool,
 }
 
+impl Work {
+    /// Whether a receiver takes the stored value for right, as [`accepted`].
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        fold(self.sum + u64::from(self.stored)) == 0xffff
+    }
+}
+
 /// What a checksum of a captured packet is worth.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Stored and computed agree.
+    /// A receiver takes it for right.
     Good,
-    /// They do not.
+    /// A receiver drops the packet.
     Bad {
         /// What it should be.
         computed: u16,
@@ -180,25 +188,52 @@ pub fn work(bytes: &[u8], layers: &[Layer], index: usize) -> Option<Work> {
     })
 }
 
+/// The sum over all that the checksum of a layer covers, with the stored word in it.
+struct Covered {
+    sum: u64,
+    stored: u16,
+    zero_is_none: bool,
+}
+
+impl Covered {
+    /// `None` when the table has no checksum or the field is cut off.
+    fn of(bytes: &[u8], layers: &[Layer], index: usize) -> Option<Self> {
+        let layer = layers.get(index)?;
+        let (_, field, coverage, zero_is_none) = field(layer.header)?;
+        let covered = match coverage {
+            Coverage::Header => layer.header_range(),
+            Coverage::Message | Coverage::PseudoHeader => layer.start..layer.end,
+        };
+        let data = bytes.get(covered.clone())?;
+        let stored = bits::get(data, field.bits)? as u16;
+        let mut total = sum(data);
+        if coverage == Coverage::PseudoHeader {
+            let view = LayerView { bytes, layers, index };
+            total += pseudo_header(&view, covered.len()).iter().map(|p| u64::from(p.word)).sum::<u64>();
+        }
+        Some(Self { sum: total, stored, zero_is_none })
+    }
+
+    /// What belongs into the field.
+    fn computed(&self) -> u16 {
+        // The field stands on a 16-bit boundary in every table (an invariant test): take its word out again.
+        let complement = !fold(self.sum - u64::from(self.stored));
+        if self.zero_is_none && complement == 0 { 0xffff } else { complement }
+    }
+}
+
 /// What belongs into the checksum field of layer `index`, without the work shown.
 #[must_use]
 pub fn compute(bytes: &[u8], layers: &[Layer], index: usize) -> Option<u16> {
-    let layer = layers.get(index)?;
-    let (_, field, coverage, zero_is_none) = field(layer.header)?;
-    let covered = match coverage {
-        Coverage::Header => layer.header_range(),
-        Coverage::Message | Coverage::PseudoHeader => layer.start..layer.end,
-    };
-    let data = bytes.get(covered.clone())?;
-    let stored = bits::get(data, field.bits)?;
-    let mut total = sum(data);
-    if coverage == Coverage::PseudoHeader {
-        let view = LayerView { bytes, layers, index };
-        total += pseudo_header(&view, covered.len()).iter().map(|p| u64::from(p.word)).sum::<u64>();
-    }
-    // The field stands on a 16-bit boundary in every table (an invariant test): take its word out again.
-    let complement = !fold(total - stored as u64);
-    Some(if zero_is_none && complement == 0 { 0xffff } else { complement })
+    Covered::of(bytes, layers, index).map(|c| c.computed())
+}
+
+/// Whether a receiver takes the stored checksum of layer `index` for right: all words with the stored one sum up to
+/// all ones (RFC 1071 section 1). So 0xffff passes where 0x0000 is computed: in one's complement both are zero. That a
+/// stored zero may mean "none" is not looked at.
+#[must_use]
+pub fn accepted(bytes: &[u8], layers: &[Layer], index: usize) -> Option<bool> {
+    Covered::of(bytes, layers, index).map(|c| fold(c.sum) == 0xffff)
 }
 
 /// The verdict on the checksum of layer `index`. `left_to_card`: the capture says that the kernel had not computed the
@@ -218,7 +253,7 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
             return Some(Verdict::NotCovered("fragment"));
         }
         if layer.declared > layer.end - layer.start {
-            return Some(Verdict::NotCovered("the capture cut the packet short"));
+            return Some(Verdict::NotCovered("the lengths claim more bytes than are here"));
         }
         if coverage == Coverage::PseudoHeader && network.is_none() {
             return Some(Verdict::NotCovered("no network layer"));
@@ -227,20 +262,77 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
             return Some(Verdict::Absent);
         }
     }
-    let computed = compute(bytes, layers, index)?;
-    if computed == stored {
+    if accepted(bytes, layers, index)? {
         return Some(Verdict::Good);
     }
-    // 0x0000 and 0xffff are the same number in one's complement arithmetic.
     if coverage != Coverage::Header && left_to_card {
         return Some(Verdict::LeftToCard);
     }
-    Some(Verdict::Bad { computed })
+    Some(Verdict::Bad { computed: compute(bytes, layers, index)? })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::dissect::dissect;
+
+    /// LINKTYPE_RAW: the packet begins with its IP header.
+    const RAW: u32 = 101;
+
+    /// ICMP whose other words sum up to all ones, with this checksum.
+    fn icmp(checksum: [u8; 2], rest: [u8; 4]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 0];
+        packet.extend(checksum);
+        packet.extend(rest);
+        packet
+    }
+
+    fn of(bytes: &[u8], index: usize) -> Verdict {
+        verdict(bytes, &dissect(RAW, bytes).layers, index, false).unwrap()
+    }
+
+    #[test]
+    fn all_ones_stored_for_a_computed_zero_is_good() {
+        let ones = [0xff, 0xff, 0, 0];
+        for (stored, rest, good) in [
+            ([0, 0], ones, true),
+            ([0xff, 0xff], ones, true),
+            ([0, 1], ones, false),
+            // A packet of nothing but zeros has the checksum 0xffff, and no receiver takes its zero for right.
+            ([0xff, 0xff], [0; 4], true),
+            ([0, 0], [0; 4], false),
+        ] {
+            let packet = icmp(stored, rest);
+            let layers = dissect(RAW, &packet).layers;
+            assert_eq!(accepted(&packet, &layers, 1), Some(good), "{stored:x?} {rest:x?}");
+            assert_eq!(work(&packet, &layers, 1).unwrap().is_accepted(), good, "{stored:x?} {rest:x?}");
+            assert_eq!(of(&packet, 1) == Verdict::Good, good, "{stored:x?} {rest:x?}");
+        }
+    }
+
+    #[test]
+    fn all_ones_in_an_ip_header_are_good_too() {
+        let mut packet = icmp([0, 0], [0xff, 0xff, 0, 0]);
+        // The identification takes up what is left to all ones, so that a zero is computed.
+        let computed = compute(&packet, &dissect(RAW, &packet).layers, 0).unwrap();
+        packet[4..6].copy_from_slice(&computed.to_be_bytes());
+        assert_eq!(compute(&packet, &dissect(RAW, &packet).layers, 0), Some(0));
+        packet[10..12].fill(0xff);
+        assert_eq!(of(&packet, 0), Verdict::Good);
+    }
+
+    #[test]
+    fn a_length_past_the_datagram_is_no_cut() {
+        let udp = |ip_len: u8, udp_len: u8| {
+            let mut packet = vec![0x45, 0, 0, ip_len, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+            packet.extend([0x4e, 0x20, 0, 80, 0, udp_len, 0x12, 0x34, 1, 2]);
+            packet
+        };
+        let why = Verdict::NotCovered("the lengths claim more bytes than are here");
+        assert_eq!(of(&udp(30, 50), 1), why);
+        assert!(matches!(of(&udp(99, 10), 1), Verdict::Bad { .. }));
+        assert_eq!(of(&udp(99, 79), 1), why);
+    }
 
     #[test]
     fn odd_long_and_all_ones() {

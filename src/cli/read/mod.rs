@@ -43,17 +43,27 @@ fn open(file: &Path) -> Result<(CaptureFile, Report), Failure> {
 /// Says what is wrong with the file; a file of which nothing could be read is a failure.
 fn tell_problem(file: &Path, report: &Report) -> u8 {
     let Some(problem) = &report.problem else { return 0 };
-    let skipped = if report.skipped == 0 { String::new() } else { format!(", {} left out", report.skipped) };
-    let torn = if report.torn_bytes == 0 {
-        String::new()
-    } else {
-        format!(", {} bytes at the end belong to none", report.torn_bytes)
-    };
     let name = if file.as_os_str() == "-" { "standard input".into() } else { file.display().to_string() };
-    output::message(&format!(
-        "rawbench: {name} is damaged at byte {}: {} ({} packets can be read{skipped}{torn})",
-        problem.offset, problem.text, report.packets
-    ));
+    let mut text = format!("rawbench: {name}: ");
+    // The problem may say itself where it is, and how many packets are readable: then once is enough.
+    if !problem.text.contains(&format!("byte {}", problem.offset)) {
+        text += &format!("at byte {}: ", problem.offset);
+    }
+    text += &problem.text;
+    let mut more = Vec::new();
+    if !problem.text.contains("readable") {
+        more.push(format!("{} packets can be read", report.packets));
+    }
+    if report.skipped > 0 {
+        more.push(format!("{} left out", report.skipped));
+    }
+    if report.torn_bytes > 0 {
+        more.push(format!("{} bytes at the end belong to none", report.torn_bytes));
+    }
+    if !more.is_empty() {
+        text += &format!(" ({})", more.join(", "));
+    }
+    output::message(&text);
     if report.packets == 0 { FAILED } else { 0 }
 }
 

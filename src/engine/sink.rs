@@ -1,0 +1,89 @@
+//! Where the packets of a capture go, and what of them was lost on the way.
+
+use std::collections::VecDeque;
+
+use super::sources::Failure;
+use crate::pcap::{InterfaceInfo, InterfaceStatistics, PacketRecord, Spool};
+
+/// Packets that were taken and are not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// How many.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Where the packets of a capture go.
+pub trait Sink {
+    /// Describes an interface; its packets carry the number that is given.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Failure>;
+    /// Takes a packet. One that is refused is counted as lost by the caller.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure>;
+    /// Makes what was taken visible.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    fn flush(&mut self) -> Result<(), Failure>;
+    /// The capture is over.
+    ///
+    /// # Errors
+    /// Why it cannot be kept.
+    fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure>;
+    /// What was taken and then lost in a failed write; to be asked at the end. Packets that were refused do not count.
+    fn lost(&self) -> Lost {
+        Lost::default()
+    }
+}
+
+impl Sink for Spool {
+    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Failure> {
+        Ok(self.add_interface(interface)?)
+    }
+    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
+        Ok(self.append(record)?)
+    }
+    fn flush(&mut self) -> Result<(), Failure> {
+        Ok(Spool::flush(self)?)
+    }
+    fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure> {
+        Spool::finish(self, statistics)?;
+        Ok(())
+    }
+    fn lost(&self) -> Lost {
+        Lost { packets: self.unwritten(), bytes: self.unwritten_bytes() }
+    }
+}
+
+/// Packets that a writer took and that do not stand whole in its file yet: for the sinks that write one.
+#[derive(Debug, Default)]
+pub struct Unwritten {
+    /// Where each packet ends in the file, and how many bytes it has.
+    ends: VecDeque<(u64, u64)>,
+}
+
+impl Unwritten {
+    /// A packet of so many bytes was taken; the file will have reached `end` once it is written.
+    pub fn took(&mut self, end: u64, bytes: usize) {
+        self.ends.push_back((end, bytes as u64));
+    }
+
+    /// So many bytes stand in the file now.
+    pub fn settle(&mut self, written: u64) {
+        while self.ends.front().is_some_and(|(end, _)| *end <= written) {
+            self.ends.pop_front();
+        }
+    }
+
+    /// What does not stand in the file.
+    #[must_use]
+    pub fn lost(&self) -> Lost {
+        Lost { packets: self.ends.len() as u64, bytes: self.ends.iter().map(|(_, bytes)| bytes).sum() }
+    }
+}

@@ -18,8 +18,7 @@ const LINE: f32 = 16.0;
 pub fn checksum_ui(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
     let Some(work) = checksum::work(shown.bytes, shown.layers, index) else { return };
     let look = look(ui);
-    let good = work.stored == work.computed;
-    result_ui(ui, &work, good);
+    result_ui(ui, &work);
     let heading = |text: String| RichText::new(text).size(11.0).color(look.dim);
     ScrollArea::vertical().id_salt((shown.id, "sums", index)).auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
@@ -36,8 +35,13 @@ pub fn checksum_ui(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) 
 }
 
 /// Sum, folds, complement, and how the stored value compares.
-fn result_ui(ui: &mut Ui, work: &Work, good: bool) {
+fn result_ui(ui: &mut Ui, work: &Work) {
     let look = look(ui);
+    let (good, says) = match (work.stored == work.computed, work.is_accepted()) {
+        (true, _) => (true, " equal"),
+        (false, true) => (true, " differs, but a receiver takes it"),
+        (false, false) => (false, " differs"),
+    };
     let mut job = LayoutJob::default();
     let font = theme::mono(SIZE);
     let mut add = |text: &str, color: Color32| {
@@ -58,7 +62,7 @@ fn result_ui(ui: &mut Ui, work: &Work, good: bool) {
     add("   stored ", look.dim);
     let color = if good { look.good } else { look.bad };
     add(&format!("0x{:04x}", work.stored), color);
-    add(if good { " equal" } else { " differs" }, color);
+    add(says, color);
     let spoken = format!("Checksum 0x{:04x}, stored 0x{:04x}", work.computed, work.stored);
     let response = ui.label(job);
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));

@@ -258,3 +258,20 @@ fn a_refused_text_goes_with_its_field() {
     b.bench.apply(Command::SetField { path: kind, scale: 1, text: "5".into() });
     assert!(b.bench.builder().first_refused().is_none());
 }
+
+#[test]
+fn a_refused_text_stays_when_a_layer_comes_before_it() {
+    let mut b = Bench::new();
+    b.bench.apply(Command::LoadNotation("ip(dst=10.77.0.2)/tcp".into()));
+    let port = b.bench.builder().draft().find("tcp", "dstport").unwrap();
+    b.bench.apply(Command::SetField { path: port, scale: 1, text: "70000".into() });
+    b.bench.apply(Command::SendVia(rawbench::app::Via::Link("a".into())));
+    let port = b.bench.builder().draft().find("tcp", "dstport").unwrap();
+    assert_eq!(port.layer, 2);
+    assert_eq!(b.bench.builder().refusal(port).unwrap().text, "70000");
+    b.bench.take_requests();
+    b.bench.apply(Command::Send);
+    assert_eq!(b.bench.take_requests(), [Request::Focus(port)]);
+    b.bench.apply(Command::RemoveLayer(2));
+    assert!(b.bench.builder().first_refused().is_none());
+}

@@ -93,6 +93,26 @@ impl Builder {
         Ok(())
     }
 
+    /// Edits the layers as one undo step: refused texts go with theirs. `to` gives the new index of a layer, or none
+    /// when it is gone.
+    ///
+    /// # Errors
+    /// Those of the edit.
+    pub fn edit_layers(
+        &mut self,
+        change: impl FnOnce(&mut Draft) -> Result<(), Refused>,
+        to: impl Fn(usize) -> Option<usize>,
+    ) -> Result<(), Refused> {
+        let refused = std::mem::take(&mut self.refused);
+        if let Err(why) = self.edit(None, change) {
+            self.refused = refused;
+            return Err(why);
+        }
+        let moved = refused.into_iter().filter_map(|(p, r)| Some((Path { layer: to(p.layer)?, ..p }, r)));
+        self.refused = moved.collect();
+        Ok(())
+    }
+
     /// The draft's fields are others now: refused texts belong to nothing any more.
     pub fn forget_refusals(&mut self) {
         self.refused.clear();

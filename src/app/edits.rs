@@ -42,18 +42,27 @@ impl Workbench {
                     Ok(())
                 })
             }
-            Command::InsertLayer { at, header } => self.reshape(|d| d.insert_layer(at, header)),
-            Command::RemoveLayer(layer) => self.reshape(|d| {
-                d.remove_layer(layer);
-                Ok(())
-            }),
-            Command::InsertOption { layer, at, bytes } => self.reshape(|d| d.insert_option(layer, at, bytes)),
-            Command::RemoveOption { layer, at } => self.reshape(|d| d.remove_option(layer, at)),
-            Command::SetOption { layer, at, bytes } => self.reshape(|d| {
+            Command::InsertLayer { at, header } => self
+                .builder
+                .edit_layers(|d| d.insert_layer(at, header), |l| Some(if l >= at { l + 1 } else { l })),
+            Command::RemoveLayer(layer) => self.builder.edit_layers(
+                |d| {
+                    d.remove_layer(layer);
+                    Ok(())
+                },
+                |l| (l != layer).then(|| if l > layer { l - 1 } else { l }),
+            ),
+            Command::InsertOption { layer, at, bytes } => {
+                self.builder.edit(None, |d| d.insert_option(layer, at, bytes))
+            }
+            Command::RemoveOption { layer, at } => self.builder.edit(None, |d| d.remove_option(layer, at)),
+            Command::SetOption { layer, at, bytes } => self.builder.edit(None, |d| {
                 d.remove_option(layer, at)?;
                 d.insert_option(layer, at, bytes)
             }),
-            Command::MoveOption { layer, from, to } => self.reshape(|d| d.move_option(layer, from, to)),
+            Command::MoveOption { layer, from, to } => {
+                self.builder.edit(None, |d| d.move_option(layer, from, to))
+            }
             Command::SetPayload(bytes) => self.builder.edit(Some(PAYLOAD_MARK), |d| d.set_payload(&bytes)),
             Command::SetTrailer(bytes) => self.builder.edit(Some(TRAILER_MARK), |d| d.set_trailer(&bytes)),
             Command::EndEdit => {
@@ -97,22 +106,15 @@ impl Workbench {
         })
     }
 
-    /// An edit after which fields are at other places: refused texts go.
-    fn reshape(&mut self, change: impl FnOnce(&mut Draft) -> Result<(), Refused>) -> Result<(), Refused> {
-        let result = self.builder.edit(None, change);
-        if result.is_ok() {
-            self.builder.forget_refusals();
-        }
-        result
-    }
-
+    /// Another packet: what stood refused in the fields of the old one belongs to nothing any more.
     fn replace(&mut self, mut draft: Draft) {
         draft.surround(self.builder.draft().surroundings());
-        let result = self.reshape(|d| {
+        let result = self.builder.edit(None, |d| {
             *d = draft;
             Ok(())
         });
         debug_assert!(result.is_ok(), "replacing a draft cannot be refused");
+        self.builder.forget_refusals();
     }
 
     fn load_notation(&mut self, text: &str) {

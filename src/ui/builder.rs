@@ -1,8 +1,8 @@
 //! The builder: layer stack, header diagrams, options, payload, checksum, bytes, warnings, Send.
 
 use eframe::egui::{
-    Align, Button, CentralPanel, ComboBox, CornerRadius, Frame, Layout, Margin, Panel, RichText, Role,
-    ScrollArea, Sense, Stroke, Ui, WidgetInfo, scroll_area::ScrollBarVisibility, vec2,
+    Align, Button, CentralPanel, Color32, ComboBox, CornerRadius, Frame, Label, Layout, Margin, Panel,
+    RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, scroll_area::ScrollBarVisibility, vec2,
 };
 
 use super::State;
@@ -191,11 +191,10 @@ pub fn layer_heading(ui: &mut Ui, pen: &mut Pen<'_, '_>, index: usize, note: Opt
         let (rect, _) = ui.allocate_exact_size(vec2(4.0, 14.0), Sense::hover());
         ui.painter().rect_filled(rect, 2.0, look.hue(layer.header));
         ui.label(RichText::new(layer.header.name).strong().size(12.5));
-        ui.label(
-            RichText::new(format!("{} · {} bytes", layer.header.reference, layer.len))
-                .size(11.0)
-                .color(look.dim),
-        );
+        // With a note beside it there is room for the length only.
+        let reference =
+            if note.is_some() { String::new() } else { format!("{} · ", layer.header.reference) };
+        ui.label(RichText::new(format!("{reference}{} bytes", layer.len)).size(11.0).color(look.dim));
         if let Some(note) = note {
             ui.label(RichText::new(note).size(11.0).color(look.warn));
         }
@@ -259,8 +258,8 @@ fn text_ui(ui: &mut Ui, id: &str, text: String, copy: Command, commands: &mut Ve
 
 /// Warnings, what the kernel does, how it is sent, Send.
 fn send_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
-    warnings_ui(ui, bench);
-    way_text(ui, bench);
+    messages_ui(ui, bench);
+    way_ui(ui, bench);
     ui.horizontal(|ui| {
         via_ui(ui, bench, commands);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -279,65 +278,68 @@ fn send_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     });
 }
 
-fn warnings_ui(ui: &mut Ui, bench: &Workbench) {
-    let look = look(ui);
-    let draft = bench.builder().draft();
-    let mut lines: Vec<(String, eframe::egui::Color32)> = Vec::new();
-    if let Some((_, refusal)) = bench.builder().first_refused() {
-        lines.push((refusal.why.clone(), look.bad));
-    }
-    lines.extend(draft.warnings().into_iter().map(|w| (w.text, look.warn)));
-    lines.extend(draft.reading_differs().map(|t| (t, look.warn)));
-    let shown = 3;
-    for (text, color) in lines.iter().take(shown) {
-        ui.label(RichText::new(format!("▲ {text}")).size(12.0).color(*color));
-    }
-    if lines.len() > shown {
-        let rest: Vec<String> = lines[shown..].iter().map(|(t, _)| t.clone()).collect();
-        ui.label(RichText::new(format!("▲ and {} more", rest.len())).size(12.0).color(look.warn))
-            .on_hover_text(rest.join("\n"));
+/// What may be wrong, in lines that are always there, so that nothing moves when one comes or goes.
+fn messages_ui(ui: &mut Ui, bench: &Workbench) {
+    const TALL: f32 = 900.0;
+    let all = messages(ui, bench);
+    let lines = if ui.ctx().content_rect().height() >= TALL { 3 } else { 1 };
+    let hidden = all.len().saturating_sub(lines);
+    let whole = all.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join("\n");
+    for line in 0..lines {
+        let more =
+            if hidden > 0 && line + 1 == lines { format!("   (+{hidden} more)") } else { String::new() };
+        let text = match all.get(line) {
+            Some((text, color)) => RichText::new(format!("▲ {text}{more}")).color(*color),
+            None => RichText::new(" "),
+        };
+        let response = ui.add(Label::new(text.size(12.0)).truncate());
+        if line < all.len() {
+            // All of them, where only one has room.
+            response.widget_info(|| {
+                WidgetInfo::labeled(Role::Label, true, if hidden > 0 { &whole } else { &all[line].0 })
+            });
+            response.on_hover_text(&whole);
+        }
     }
 }
 
-/// One line: where it goes, from which address, and which fields the kernel writes.
-fn way_text(ui: &mut Ui, bench: &Workbench) {
+fn messages(ui: &Ui, bench: &Workbench) -> Vec<(String, Color32)> {
     let look = look(ui);
     let draft = bench.builder().draft();
-    let dim = |text: String| RichText::new(text).size(12.0).color(look.dim);
+    let mut all: Vec<(String, Color32)> = Vec::new();
+    all.extend(bench.builder().first_refused().map(|(_, refusal)| (refusal.why.clone(), look.bad)));
+    all.extend(bench.neighbourhood().and_then(|f| f.problem.clone()).map(|problem| (problem, look.warn)));
+    if *bench.via() == Via::Ip {
+        all.extend(draft.overwrites().into_iter().filter(|o| o.changes).map(|o| (o.text, look.warn)));
+    }
+    all.extend(draft.warnings().into_iter().map(|w| (w.text, look.warn)));
+    all.extend(draft.reading_differs().map(|text| (text, look.warn)));
+    all.extend(listens_elsewhere(bench).map(|text| (text, look.warn)));
+    all
+}
+
+/// One line: where it goes, from which address, and which fields the kernel writes.
+fn way_ui(ui: &mut Ui, bench: &Workbench) {
+    let draft = bench.builder().draft();
     let Some((source, destination)) = draft.network_ends() else {
-        ui.label(dim("no IP layer: send it at the link layer".into()));
+        ui.weak(RichText::new("no IP layer: send it at the link layer").size(12.0));
         return;
     };
-    let found = bench.neighbourhood();
-    let interface =
-        found.and_then(|f| f.interface.as_ref()).map(|i| format!(" on {}", i.name)).unwrap_or_default();
-    let problem = found.and_then(|f| f.problem.clone());
-    match problem {
-        Some(problem) => {
-            ui.label(RichText::new(problem).size(12.0).color(look.warn));
+    let interface = bench.neighbourhood().and_then(|f| f.interface.as_ref());
+    let interface = interface.map(|i| format!(" on {}", i.name)).unwrap_or_default();
+    let (kernel, hint) = match bench.via() {
+        Via::Ip => {
+            let overwrites = draft.overwrites();
+            let keys: Vec<&str> = overwrites.iter().map(|o| o.key.as_str()).collect();
+            let all: Vec<&str> = overwrites.iter().map(|o| o.text.as_str()).collect();
+            let link = if draft.network_layer() == Some(0) { "" } else { ", not the layers before IP" };
+            (format!("the kernel writes {}{link}", keys.join(", ")), all.join("\n"))
         }
-        None => {
-            ui.horizontal(|ui| {
-                ui.label(dim(format!("from {source} to {destination}{interface}")));
-                if let Some(text) = listens_elsewhere(bench) {
-                    ui.label(RichText::new(text).size(12.0).color(look.warn));
-                }
-            });
-        }
-    }
-    if *bench.via() == Via::Ip {
-        let overwrites = draft.overwrites();
-        let names: Vec<&str> = overwrites.iter().map(|o| o.key.as_str()).collect();
-        let changes: Vec<&str> = overwrites.iter().filter(|o| o.changes).map(|o| o.text.as_str()).collect();
-        let link = if draft.network_layer() == Some(0) { "" } else { "; the layers before IP are not sent" };
-        let color = if changes.is_empty() { look.dim } else { look.warn };
-        let text = format!("the kernel writes {}{link}", names.join(", "));
-        let label = ui.label(RichText::new(text).size(12.0).color(color));
-        let all: Vec<&str> = overwrites.iter().map(|o| o.text.as_str()).collect();
-        label.on_hover_text(all.join("\n"));
-    } else {
-        ui.label(dim("link layer: every byte goes out as it stands".into()));
-    }
+        Via::Link(_) => ("every byte goes out as it stands".to_owned(), String::new()),
+    };
+    let text = format!("{source} to {destination}{interface}; {kernel}");
+    let label = Label::new(RichText::new(&text).size(12.0).color(look(ui).dim)).truncate();
+    ui.add(label).on_hover_text(if hint.is_empty() { text } else { format!("{text}\n{hint}") });
 }
 
 /// The capture does not hear the interface on which the packet leaves.

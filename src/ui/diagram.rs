@@ -11,6 +11,7 @@ use super::shown::Shown;
 use super::theme::{self, BIT, DIAGRAM_ROW, Look, MONO, RULER, TINY, look};
 use crate::craft::Override;
 use crate::wire::bits::BitRange;
+use crate::wire::checksum::{self, Verdict};
 use crate::wire::table::{Compute, Field, Kind};
 use crate::wire::value;
 use crate::wire::view::Located;
@@ -78,7 +79,12 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
     let refused = pen.editor.as_ref().is_some_and(|e| e.refusal(found.path).is_some());
     let inner = cell.shrink(0.5);
     ui.painter().rect_filled(inner, CornerRadius::same(2), look.ground(hue, lit));
-    let line = if refused { look.bad } else { theme::mix(look.line, hue, if lit { 160 } else { 60 }) };
+    let bad = pen.editor.is_none().then(|| bad_checksum(&pen.shown, found)).flatten();
+    let line = if refused || bad.is_some() {
+        look.bad
+    } else {
+        theme::mix(look.line, hue, if lit { 160 } else { 60 })
+    };
     ui.painter().rect_stroke(inner, CornerRadius::same(2), Stroke::new(1.0, line), StrokeKind::Inside);
     let id = Id::unique((pen.shown.id, "cell", found.path, part));
     let hover = ui.interact(inner, id, Sense::hover());
@@ -104,7 +110,7 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
     let label = fitting(ui, found.field, inner.width() - 8.0 - switch);
     ui.painter().text(inner.min + vec2(5.0, 2.0), Align2::LEFT_TOP, label, theme::plain(TINY), look.dim);
     let value_rect = Rect::from_min_max(inner.min + vec2(4.0, 12.5), inner.max - vec2(3.0, 1.0));
-    let hint = hint(&pen.shown, found);
+    let hint = bad.unwrap_or_else(|| hint(&pen.shown, found));
     let name = field_name(&pen.shown, found);
     match pen.editor.as_mut() {
         Some(editor) => {
@@ -126,6 +132,17 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
     }
     hint_text(ui, value_rect, &value_text(&pen.shown, found), &hint, look);
     hover.on_hover_ui_at_pointer(|ui| tooltip(ui, &pen.shown, found));
+}
+
+/// What a wrong checksum of a captured packet should be.
+fn bad_checksum(shown: &Shown<'_>, found: &Located) -> Option<String> {
+    let index = found.path.layer;
+    checksum::field(shown.layers[index].header)
+        .filter(|f| f.0 == found.path.field && found.path.item.is_none())?;
+    match checksum::verdict(shown.bytes, shown.layers, index, shown.left_to_card)? {
+        bad @ Verdict::Bad { .. } => Some(bad.text()),
+        _ => None,
+    }
 }
 
 /// The name of a value, or the length in bytes, behind it where there is room.

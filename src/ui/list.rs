@@ -12,11 +12,12 @@ use crate::app::{Command, ListRow, Workbench};
 use crate::pcap::Direction;
 
 /// The columns: name, width in points, aligned to the right.
-const COLUMNS: [(&str, f32, bool); 7] = [
+const COLUMNS: [(&str, f32, bool); 8] = [
     ("No.", 38.0, true),
     ("Time", 78.0, true),
-    ("Source", 106.0, false),
-    ("Destination", 106.0, false),
+    ("", 9.0, false),
+    ("Source", 104.0, false),
+    ("Destination", 104.0, false),
     ("Protocol", 54.0, false),
     ("Length", 42.0, true),
     ("Info", 0.0, false),
@@ -179,19 +180,21 @@ fn row_ui(ui: &mut Ui, found: &ListRow, selected: bool, commands: &mut Vec<Comma
     let texts = [
         found.number.to_string(),
         time,
+        // Sent by this host, or received.
+        match found.entry.direction() {
+            Direction::Outbound => "→".to_owned(),
+            Direction::Inbound => "←".to_owned(),
+            Direction::Unknown => String::new(),
+        },
         row.source.clone(),
         row.destination.clone(),
         row.protocol.to_owned(),
         found.entry.original.to_string(),
-        match found.entry.direction() {
-            Direction::Outbound => format!("→ {}", row.info),
-            Direction::Inbound => format!("← {}", row.info),
-            Direction::Unknown => row.info.clone(),
-        },
+        row.info.clone(),
     ];
     for (i, cell, right) in columns(rect, state.rows) {
-        let color = if i < 2 { look.dim } else { look.text };
-        let font = if i == 4 { theme::plain(SIZE) } else { theme::mono(11.5) };
+        let color = if i < 3 { look.dim } else { look.text };
+        let font = if i == 5 { theme::plain(SIZE) } else { theme::mono(11.5) };
         cell_text(ui, cell, right, &texts[i], font, color);
     }
     if response.clicked() {

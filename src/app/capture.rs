@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::engine::Counters;
-use crate::pcap::{CaptureFile, ChecksumState, Direction, IndexEntry};
+use crate::pcap::{CaptureFile, ChecksumState, IndexEntry};
 use crate::wire::summary::{self, Row};
 
 /// Rows that are kept dissected.
@@ -188,11 +188,5 @@ impl Selected {
     #[must_use]
     pub fn left_to_card(&self) -> bool {
         self.entry.checksum() == ChecksumState::NotComputed
-    }
-
-    /// This host sent it.
-    #[must_use]
-    pub fn is_outgoing(&self) -> bool {
-        self.entry.direction() == Direction::Outbound
     }
 }

@@ -19,24 +19,6 @@ pub enum Command {
         /// What was typed.
         text: String,
     },
-    /// What was typed for a field cannot be its value; the field keeps its last one.
-    Refuse {
-        /// Which field.
-        path: Path,
-        /// What was typed.
-        text: String,
-        /// Why not, with the range that it must have.
-        why: String,
-    },
-    /// Nothing refused stands in the field any more.
-    Unrefuse(Path),
-    /// Set a field to a stored value.
-    SetStored {
-        /// Which field.
-        path: Path,
-        /// The stored value.
-        value: u128,
-    },
     /// Turn a flag over.
     Toggle(Path),
     /// Keep a computed field at its value.

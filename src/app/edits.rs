@@ -14,15 +14,6 @@ impl Workbench {
             Command::SetField { path, scale, text } => {
                 return self.set_field(path, scale, text);
             }
-            Command::Refuse { path, text, why } => {
-                self.builder.refuse(path, text, why);
-                Ok(())
-            }
-            Command::Unrefuse(path) => {
-                self.builder.unrefuse(path);
-                Ok(())
-            }
-            Command::SetStored { path, value } => self.builder.edit(None, |d| d.set(path, value)),
             Command::Toggle(path) => self.toggle(path),
             Command::Pin(path) => self.builder.edit(None, |d| {
                 d.pin(path);

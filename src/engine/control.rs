@@ -83,6 +83,8 @@ pub enum Event {
         place: Place,
         /// To where.
         destination: IpAddr,
+        /// How the packet will be sent.
+        via: Via,
         /// What was found.
         found: Neighbourhood,
     },
@@ -234,7 +236,7 @@ impl Control {
                 Order::Sources => self.sources(),
                 Order::Explore { place, destination, via } => {
                     let found = match &via {
-                        Via::Ip => self.access.neighbourhood(&place, destination, false),
+                        Via::Ip => self.access.neighbourhood(&place, destination),
                         Via::Link(name) => match self.access.interface(&place, name) {
                             Ok(interface) => self.access.neighbourhood_on(&place, &interface, destination),
                             Err(failure) => {
@@ -242,7 +244,7 @@ impl Control {
                             }
                         },
                     };
-                    self.post.event(Event::Explored { place, destination, found });
+                    self.post.event(Event::Explored { place, destination, via, found });
                 }
                 Order::Capture { source, directory, generation } => {
                     self.capture(source, &directory, generation)

@@ -141,30 +141,20 @@ impl Access {
         Ok(net::interfaces(&self.reading_door(place)?)?)
     }
 
-    /// What the system knows about the way to `destination`; with `link`, also the next hop's address.
-    pub fn neighbourhood(&self, place: &Place, destination: IpAddr, link: bool) -> Neighbourhood {
+    /// What the system knows about the way to `destination` by its own route.
+    pub fn neighbourhood(&self, place: &Place, destination: IpAddr) -> Neighbourhood {
         let mut found = Neighbourhood::default();
-        if let Err(failure) = self.explore(place, destination, link, &mut found) {
+        if let Err(failure) = self.explore(place, destination, &mut found) {
             found.problem = Some(failure.text);
         }
         found
     }
 
-    fn explore(
-        &self,
-        place: &Place,
-        to: IpAddr,
-        link: bool,
-        found: &mut Neighbourhood,
-    ) -> Result<(), Failure> {
+    fn explore(&self, place: &Place, to: IpAddr, found: &mut Neighbourhood) -> Result<(), Failure> {
         let door = self.reading_door(place)?;
         let route = net::route(&door, to)?;
         found.source = Some(route.source);
         found.interface = net::interfaces(&door)?.into_iter().find(|i| i.index == route.interface);
-        if link {
-            let next_hop = route.gateway.unwrap_or(to);
-            found.neighbour = net::neighbour(&door, route.interface, next_hop)?;
-        }
         Ok(())
     }
 

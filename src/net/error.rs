@@ -63,11 +63,6 @@ impl Error {
             Self::System { reason, .. } => reason.raw_os_error(),
         }
     }
-
-    /// Whether the interface went down or away, so that trying again later may succeed.
-    pub fn is_interface_gone(&self) -> bool {
-        matches!(self.errno(), Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO))
-    }
 }
 
 /// One way to a raw socket.

@@ -275,3 +275,25 @@ fn a_refused_text_stays_when_a_layer_comes_before_it() {
     b.bench.apply(Command::RemoveLayer(2));
     assert!(b.bench.builder().first_refused().is_none());
 }
+
+#[test]
+fn an_agreed_discard_does_not_reach_a_later_quit() {
+    // The dialog for the file is still open when the window is closed.
+    let mut b = Bench::new();
+    let (_spool, generation) = b.capture(3);
+    b.bench.take_event(Event::Ended(generation, End::Stopped));
+    b.bench.apply(Command::Open);
+    b.bench.apply(Command::Answer(Choice::Discard));
+    b.bench.take_requests();
+    b.bench.apply(Command::Quit);
+    assert!(b.asks() && !b.closes());
+    b.bench.apply(Command::Answer(Choice::Cancel));
+    // A save fails after the person agreed to close without the rest.
+    let save = b.save();
+    b.bench.apply(Command::Quit);
+    b.bench.apply(Command::Answer(Choice::Discard));
+    b.bench.take_event(Event::NotSaved(save, Failure::new("the disk is full")));
+    assert!(!b.closes());
+    b.bench.apply(Command::Quit);
+    assert!(b.asks() && !b.closes());
+}

@@ -8,7 +8,7 @@ use super::capture::{CaptureState, Origin};
 use super::command::{Outgoing, Then};
 use super::workbench::{LOCALHOST, LastSend, LocalSources, Workbench};
 use crate::craft::{Draft, Surroundings, presets};
-use crate::engine::{Engine, Event, Failure, Listen, Neighbourhood, Order, Place, Source};
+use crate::engine::{Engine, Event, Failure, Listen, Neighbourhood, Order, Place, Source, Via};
 
 impl Workbench {
     /// Takes in what the engine's threads report, for at most `budget`. `true`: there is more.
@@ -27,7 +27,9 @@ impl Workbench {
     pub fn take_event(&mut self, event: Event) {
         match event {
             Event::Sources(list, open) => self.take_sources(list, open),
-            Event::Explored { place, destination, found } => self.explored(place, destination, found),
+            Event::Explored { place, destination, via, found } => {
+                self.take_explored((place, destination, via), found);
+            }
             Event::Started { source, file, counters, generation } => {
                 if self.traffic.wanted != Some(generation) {
                     // Nobody waits for it any more, and it has been told to stop.
@@ -154,21 +156,24 @@ impl Workbench {
         }
     }
 
-    /// The way to a destination is known: the draft takes it in, and a Send that waits for it goes on.
-    fn explored(&mut self, place: Place, destination: IpAddr, found: Neighbourhood) {
+    /// The way to a destination is known: the draft takes it in, and what waits for it to be sent goes out.
+    fn take_explored(&mut self, asked: (Place, IpAddr, Via), found: Neighbourhood) {
         let surroundings = Surroundings {
             route_source: found.source,
             interface: found.interface.as_ref().and_then(|i| i.mac),
             neighbour: found.neighbour,
         };
-        let to = self.builder.draft().network_ends().map(|e| e.1);
-        let current = to == Some(destination) && self.source().is_some_and(|s| s.place == place);
-        self.neighbourhood = Some((place, destination, found));
-        if current {
+        let here = self.source().is_some_and(|s| s.place == asked.0);
+        let leads = |draft: &Draft, via: &Via| {
+            here && *via == asked.2 && draft.network_ends().is_some_and(|(_, to)| to == asked.1)
+        };
+        if leads(self.builder.draft(), &self.via) {
             self.builder.surround(surroundings);
-            if std::mem::take(&mut self.send_when_explored) {
-                self.send_out();
-            }
         }
+        if let Some((mut draft, via)) = self.sending.take_if(|(draft, via)| leads(draft, via)) {
+            draft.surround(surroundings);
+            self.send_out(&draft, via);
+        }
+        self.neighbourhood = Some((asked.0, asked.1, found));
     }
 }

@@ -46,6 +46,8 @@ impl Workbench {
     /// Does what was asked for, unless packets would be lost by it: then it asks first.
     pub(super) fn unless_unsaved(&mut self, then: Then) {
         let packets = self.capture.unsaved();
+        // A discard that was agreed on for a file holds for the file that is then named, and for nothing else.
+        self.traffic.agreed &= matches!(then, Then::Open(Some(_)));
         if packets > 0 && !self.traffic.agreed {
             self.question = Some(Question::Unsaved { packets, then });
             return;
@@ -72,6 +74,7 @@ impl Workbench {
             }
             Then::Capture(send) => {
                 let Some(source) = self.source().cloned() else {
+                    self.traffic.agreed = false;
                     return self.notice(Failure::new("there is no source to capture from yet"));
                 };
                 self.capture.starting = true;
@@ -212,8 +215,9 @@ impl Workbench {
         }
         let next = self.traffic.after_save.take_if(|(number, _)| *number == save).map(|(_, then)| then);
         if packets.is_none() {
-            // Nothing goes on after a save that failed.
+            // Nothing goes on after a save that failed, and nothing is given up for it.
             self.traffic.quit_when_saved = false;
+            self.traffic.agreed = false;
         } else if let Some(then) = next {
             self.unless_unsaved(then);
         } else if self.traffic.quit_when_saved && self.traffic.saves.is_empty() {

@@ -73,8 +73,8 @@ pub struct Workbench {
     pub(super) neighbourhood: Option<(Place, IpAddr, Neighbourhood)>,
     /// What was asked for last, so that each destination is asked for once.
     pub(super) explored: Option<(Place, IpAddr, Via)>,
-    /// Send was pressed: the packet goes out when the way to its destination is known.
-    pub(super) send_when_explored: bool,
+    /// The packet and its way as they were when Send was pressed; it goes out when the way to its destination is known.
+    pub(super) sending: Option<(Draft, Via)>,
     pub(super) start_capture: bool,
     pub(super) preferred: Option<(Option<String>, bool)>,
     pub(super) sent: Option<LastSend>,
@@ -103,7 +103,7 @@ impl Workbench {
             palette: false,
             neighbourhood: None,
             explored: None,
-            send_when_explored: false,
+            sending: None,
             start_capture: false,
             preferred: None,
             sent: None,
@@ -316,7 +316,7 @@ impl Workbench {
         if self.capture.starting {
             self.forget_wanted();
         }
-        self.send_when_explored = false;
+        self.sending = None;
         self.via = Via::Ip;
         self.neighbourhood = None;
     }
@@ -351,27 +351,26 @@ impl Workbench {
         }
         self.builder.end_edit();
         if self.engine.is_none() || self.builder.draft().network_ends().is_none() {
-            return self.send_out();
+            return self.send_out(&self.builder.draft().clone(), self.via.clone());
         }
         self.explored = None;
-        self.send_when_explored = true;
+        self.sending = Some((self.builder.draft().clone(), self.via.clone()));
     }
 
-    /// Hands the draft out as it is now. The capture listens first, so that the packet and its answer are seen.
-    pub(super) fn send_out(&mut self) {
+    /// Hands a packet out. The capture listens first, so that the packet and its answer are seen.
+    pub(super) fn send_out(&mut self, draft: &Draft, via: Via) {
         let Some(place) = self.source().map(|s| s.place.clone()) else { return };
-        let frame = crate::engine::frame_of(self.builder.draft());
-        let (via, outgoing) =
-            (self.via.clone(), |via| Outgoing { place: place.clone(), via, frame: frame.clone() });
+        let frame = crate::engine::frame_of(draft);
         if self.capture.running {
             self.order(Order::Send { place, via, frame });
         } else if self.capture.starting {
-            self.traffic.pending = Some(outgoing(via));
+            self.traffic.pending = Some(Outgoing { place, via, frame });
         } else if self.question.is_none() {
-            self.unless_unsaved(Then::Capture(Some(outgoing(via))));
+            self.unless_unsaved(Then::Capture(Some(Outgoing { place, via, frame })));
         }
     }
 }
+
 /// This machine.
 pub(super) const LOCALHOST: &str = "127.0.0.1";
 /// The lab's server: where a first packet is safe to go.

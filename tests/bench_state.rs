@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rawbench::app::{Choice, Command, Origin, Question, Request, Workbench};
-use rawbench::engine::{End, Event, Failure, Listen, Place, Source};
+use rawbench::engine::{End, Event, Failure, HostWay, Listen, Place, Source};
 use rawbench::pcap::{CaptureFile, InterfaceInfo, LinkType, PacketRecord, Saved, Spool};
 
 const PACKET: [u8; 20] = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 255, 0, 0, 10, 77, 0, 1, 10, 77, 0, 2];
@@ -28,7 +28,7 @@ impl Bench {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut bench = Workbench::new(None, directory.path().into());
-        bench.take_event(Event::Sources(Ok(vec![source("a"), source("b")]), true));
+        bench.take_event(Event::Sources(Ok(vec![source("a"), source("b")]), HostWay::Open));
         Self { bench, directory }
     }
 

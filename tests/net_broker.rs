@@ -201,7 +201,7 @@ fn say(text: &str) {
 /// What a program does that starts.
 fn child_start() {
     let begun = Instant::now();
-    let startup = net::startup().unwrap();
+    let startup = net::startup(None).unwrap();
     say(&format!("startup {} us", begun.elapsed().as_micros()));
     for line in std::fs::read_to_string("/proc/self/status").unwrap().lines() {
         say(line);
@@ -288,7 +288,7 @@ fn a_variable_that_names_a_foreign_socket_is_not_believed() {
 
 /// A program that has a lab and then waits to be killed.
 fn child_wait() {
-    let startup = net::startup().unwrap();
+    let startup = net::startup(None).unwrap();
     let lab = startup.door(&Place::Lab);
     say(&format!("\nlab {}", lab.is_ok()));
     std::thread::sleep(Duration::from_secs(30));

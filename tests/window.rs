@@ -741,7 +741,7 @@ fn the_source_is_chosen_from_the_list_and_survives_a_new_one() {
     assert_eq!(window.bench().source().unwrap().label, "lab: other");
     assert_eq!(window.value("Source"), "lab: other");
     let list = vec![source("lab: new"), source("lab: rb0"), source("lab: other")];
-    window.event(engine::Event::Sources(Ok(list), true));
+    window.event(engine::Event::Sources(Ok(list), engine::HostWay::Open));
     assert_eq!(window.bench().source().unwrap().label, "lab: other");
 }
 

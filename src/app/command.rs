@@ -120,6 +120,8 @@ pub enum Command {
     Copy(String),
     /// Take a notice away.
     Dismiss(usize),
+    /// Have the lab's server answer that many milliseconds later.
+    DelayLab(u16),
     /// Light or dark.
     Theme(Theme),
     /// Open or close the command palette.

@@ -8,7 +8,7 @@ use super::capture::{CaptureState, Origin};
 use super::command::{Outgoing, Then};
 use super::workbench::{LOCALHOST, LastSend, LocalSources, Workbench};
 use crate::craft::{Draft, Surroundings, presets};
-use crate::engine::{Engine, Event, Failure, Listen, Neighbourhood, Order, Place, Source, Via};
+use crate::engine::{Engine, Event, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
 
 impl Workbench {
     /// Takes in what the engine's threads report, for at most `budget`. `true`: there is more.
@@ -26,7 +26,7 @@ impl Workbench {
     /// Takes in one report.
     pub fn take_event(&mut self, event: Event) {
         match event {
-            Event::Sources(list, open) => self.take_sources(list, open),
+            Event::Sources(list, way) => self.take_sources(list, way),
             Event::Explored { place, destination, via, found } => {
                 self.take_explored((place, destination, via), found);
             }
@@ -64,13 +64,16 @@ impl Workbench {
                 self.sent = Some(LastSend { count, bytes });
             }
             Event::NotSent(failure) => self.notice(failure),
+            Event::Delayed(Ok(0)) => self.done("the lab's server answers at once".into()),
+            Event::Delayed(Ok(ms)) => self.done(format!("the lab's server answers {ms} ms later")),
+            Event::Delayed(Err(failure)) => self.notice(failure),
             file_event => self.take_file_event(file_event),
         }
     }
 
-    fn take_sources(&mut self, list: Result<Vec<Source>, Failure>, open: bool) {
+    fn take_sources(&mut self, list: Result<Vec<Source>, Failure>, way: HostWay) {
         let chosen = self.source().cloned();
-        self.host_open = open;
+        self.host = way;
         match list {
             Ok(list) => {
                 let same = |c: &Source| list.iter().position(|s| s.place == c.place && s.listen == c.listen);
@@ -106,8 +109,7 @@ impl Workbench {
     }
 
     fn choose_preferred(&mut self) {
-        let Some((name, lab)) = self.preferred.take() else { return };
-        let place = if lab { Place::Lab } else { Place::Host };
+        let Some((name, place)) = self.preferred.take() else { return };
         let named = |s: &Source, n: &str| {
             s.label == n
                 || matches!(&s.listen, Listen::Interface(i) if i == n)
@@ -115,13 +117,13 @@ impl Workbench {
         };
         let found = match &name {
             Some(name) => self.sources.iter().position(|s| s.place == place && named(s, name)),
-            None if lab => self.sources.iter().position(|s| s.place == place),
+            None if place != Place::Host => self.sources.iter().position(|s| s.place == place),
             None => Some(self.source),
         };
         match (found, name) {
             (Some(found), _) => self.source = found,
-            (None, Some(name)) => self.notice(Failure::new(format!("there is no source {name} here"))),
-            (None, None) => {}
+            (None, Some(name)) => self.notice(Failure::new(format!("there is no source {name} on {place}"))),
+            (None, None) => self.notice(Failure::new(format!("there is no source on {place}"))),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::engine::Access;
+use crate::engine::{Access, Place};
 
 /// How the window starts.
 pub struct Start {
@@ -15,8 +15,8 @@ pub struct Start {
     pub interface: Option<String>,
     /// Start capturing at once.
     pub capture: bool,
-    /// Work in the lab.
-    pub lab: bool,
+    /// Where to work.
+    pub place: Place,
     /// Print what was measured at the end.
     pub stats: bool,
     /// When the program was started.

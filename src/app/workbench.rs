@@ -9,7 +9,7 @@ use super::command::{Command, Outgoing, Question, Theme, Then};
 use super::files::Traffic;
 use crate::craft::build::Sources;
 use crate::craft::{Draft, presets};
-use crate::engine::{Engine, Failure, Listen, Neighbourhood, Order, Place, Source, Via};
+use crate::engine::{Engine, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
 use crate::wire::value;
 use crate::wire::view::Path;
 
@@ -63,7 +63,7 @@ pub struct Workbench {
     pub(super) capture: CaptureState,
     pub(super) sources: Vec<Source>,
     pub(super) source: usize,
-    pub(super) host_open: bool,
+    pub(super) host: HostWay,
     pub(super) via: Via,
     pub(super) theme: Theme,
     pub(super) notices: Vec<Notice>,
@@ -76,7 +76,7 @@ pub struct Workbench {
     /// The packet and its way as they were when Send was pressed; it goes out when the way to its destination is known.
     pub(super) sending: Option<(Draft, Via)>,
     pub(super) start_capture: bool,
-    pub(super) preferred: Option<(Option<String>, bool)>,
+    pub(super) preferred: Option<(Option<String>, Place)>,
     pub(super) sent: Option<LastSend>,
     pub(super) directory: PathBuf,
     pub(super) traffic: Traffic,
@@ -94,7 +94,7 @@ impl Workbench {
             capture: CaptureState::new(None, Origin::Empty),
             sources: Vec::new(),
             source: 0,
-            host_open: false,
+            host: HostWay::Closed,
             via: Via::Ip,
             theme: Theme::default(),
             notices: Vec::new(),
@@ -146,8 +146,8 @@ impl Workbench {
 
     /// Whether raw sockets can be had on this machine itself.
     #[must_use]
-    pub fn host_is_open(&self) -> bool {
-        self.host_open
+    pub fn host_way(&self) -> HostWay {
+        self.host
     }
 
     /// The names of the interfaces of the chosen place: a frame can be sent on each.
@@ -217,9 +217,9 @@ impl Workbench {
         std::mem::take(&mut self.requests)
     }
 
-    /// Chooses this source once the list is known: an interface's name, `any`, or a label; with `lab`, in the lab.
-    pub fn prefer_source(&mut self, name: Option<String>, lab: bool) {
-        self.preferred = Some((name, lab));
+    /// Chooses this source of a place once the list is known: an interface's name, `any`, or a label.
+    pub fn prefer_source(&mut self, name: Option<String>, place: Place) {
+        self.preferred = Some((name, place));
     }
 
     /// Starts to capture as soon as the sources are known.
@@ -289,6 +289,7 @@ impl Workbench {
                     self.notices.remove(index);
                 }
             }
+            Command::DelayLab(milliseconds) => self.order(Order::DelayLab(milliseconds)),
             Command::Theme(theme) => self.theme = theme,
             Command::Palette => self.palette = !self.palette,
             Command::Answer(choice) => self.answer(choice),
@@ -340,7 +341,9 @@ impl Workbench {
             return;
         }
         self.explored = Some(asked);
-        self.order(Order::Explore { place, destination, via });
+        // A person may have to be asked for a permission: when a packet is to go out, not while it is typed.
+        let asking = self.sending.is_some();
+        self.order(Order::Explore { place, destination, via, asking });
     }
 
     /// Sends the draft, with the way to its destination as it is now: routes and neighbours change.

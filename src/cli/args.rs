@@ -1,5 +1,6 @@
 //! What can be typed behind `rawbench`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,9 +34,9 @@ pub struct Args {
     /// At exit, print one JSON line about the window's own speed
     #[arg(long)]
     pub stats: bool,
-    /// Work inside the lab: two connected network namespaces, without any privilege
-    #[arg(long)]
-    pub lab: bool,
+    /// Where the window works
+    #[command(flatten)]
+    pub place: PlaceArgs,
 }
 
 /// The commands.
@@ -53,6 +54,8 @@ pub enum Command {
     Read(ReadArgs),
     /// The field reference: each key with its label, width and the document that defines it
     Fields(FieldsArgs),
+    /// Run a command, or a shell, inside the lab: two connected network namespaces, without any privilege
+    Lab(LabArgs),
     /// What is permitted on this machine, what is not, and how to change that
     Doctor,
 }
@@ -94,7 +97,8 @@ pub struct PlaceArgs {
     /// Work inside the lab: a private network on this machine, without any privilege
     #[arg(long, group = "place")]
     pub lab: bool,
-    /// Work inside this network namespace: a name in /run/netns, or the number of a process of your own in it
+    /// Work inside this network namespace: a name in /run/netns, or the number of a process in it (of your own, or any
+    /// with sudo)
     #[arg(long, value_name = "NAME|PID", group = "place")]
     pub netns: Option<String>,
 }
@@ -232,6 +236,25 @@ pub struct FieldsArgs {
     pub prefix: Option<String>,
 }
 
+/// `rawbench lab`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "You are root of the lab and nobody outside: ping, tcpdump, nmap, nft and ports below 1024 work. What \
+                  cannot work: programs that change to another user or group (sudo, su, apt), and the Internet. All that \
+                  runs in the lab is gone when this command ends, however it ends.\n\n\
+                  Example:\n  rawbench lab -- curl http://10.77.0.2/\n\n\
+                  Exit status: that of COMMAND; 126 it cannot be run, 127 it is not there, 128 and more a signal ended it; \
+                  1 the lab cannot be made."
+)]
+pub struct LabArgs {
+    /// Delay what the server sends by this many milliseconds (the kernel needs netem for it)
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub delay: u16,
+    /// What to run (default: a shell); ends when every process of it is gone
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
 impl Args {
     /// The command that was probably meant when FILE is no file.
     #[must_use]
@@ -240,7 +263,7 @@ impl Args {
         if file.as_os_str() == "-" || file.exists() {
             return None;
         }
-        let known = ["interfaces", "craft", "send", "capture", "read", "fields", "doctor", "help"];
+        let known = ["interfaces", "craft", "send", "capture", "read", "fields", "lab", "doctor", "help"];
         notation::nearest(file.to_str()?, known.into_iter())
     }
 }

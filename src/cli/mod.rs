@@ -12,6 +12,7 @@ pub mod fields;
 pub mod interfaces;
 pub mod json;
 pub mod keys;
+pub mod lab;
 pub mod live;
 pub mod output;
 pub mod packet;
@@ -27,7 +28,7 @@ use clap::Parser;
 use crate::app::{Start, spool_directory};
 use crate::engine::Access;
 use crate::net::{self, Startup};
-use args::{Args, Command};
+use args::{Args, Command, PlaceArgs};
 use output::{Failure, Outcome};
 
 /// Shows the window until it is closed; the error is for the person.
@@ -60,16 +61,21 @@ fn run(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
         Some(Command::Read(read)) => read::run(read),
         Some(Command::Fields(fields)) => fields::run(fields),
         Some(Command::Interfaces(interfaces)) => interfaces::run(interfaces),
-        Some(Command::Doctor) => doctor::run(&start()?),
-        Some(Command::Send(send)) => send::run(send, &Access::new(start()?)),
-        Some(Command::Capture(capture)) => capture::run(capture, &Access::new(start()?)),
+        Some(Command::Lab(lab)) => lab::run(lab),
+        Some(Command::Doctor) => doctor::run(&start(None)?),
+        Some(Command::Send(send)) => send::run(send, &access(&send.place)?),
+        Some(Command::Capture(capture)) => capture::run(capture, &access(&capture.place)?),
         None => window(args, open, begun),
     }
 }
 
-/// Splits off the companion and puts down every privilege; before any thread.
-fn start() -> Result<Startup, Failure> {
-    net::startup().map_err(Failure::failed)
+/// Splits off the companion and puts down every privilege; before any thread. `netns`: the namespace that was named.
+fn start(netns: Option<&str>) -> Result<Startup, Failure> {
+    net::startup(netns).map_err(Failure::failed)
+}
+
+fn access(place: &PlaceArgs) -> Result<Access, Failure> {
+    start(place.netns.as_deref()).map(Access::new)
 }
 
 /// A build without the feature `window` has the subcommands only.
@@ -82,11 +88,11 @@ fn window(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
     }
     if let Some(open) = open {
         let start = Start {
-            access: Access::new(start()?),
+            access: access(&args.place)?,
             file: args.file.clone(),
             interface: args.interface.clone(),
             capture: args.start,
-            lab: args.lab,
+            place: args.place.place(),
             stats: args.stats,
             begun,
             directory: spool_directory(),

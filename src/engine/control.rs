@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::recorder::{Counters, End, Recorder, Recording};
-use super::sources::{Access, Failure, Neighbourhood, Source, Via};
+use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::transmitter::{Frame, Transmitter};
 use crate::net::{Place, SNAP_LENGTH};
 use crate::pcap::{CaptureFile, Format, Report, Saved, Selection, open_stream, save_as};
@@ -33,7 +33,11 @@ pub enum Order {
         destination: IpAddr,
         /// How the packet will be sent.
         via: Via,
+        /// A person may be asked for a permission that looking takes.
+        asking: bool,
     },
+    /// Have the lab's server answer that many milliseconds later.
+    DelayLab(u16),
     /// Start a capture into a spool in this directory. One that runs is ended first.
     Capture {
         /// From what.
@@ -76,7 +80,7 @@ pub enum Order {
 #[derive(Debug)]
 pub enum Event {
     /// The source list; whether raw sockets can be had on this machine itself.
-    Sources(Result<Vec<Source>, Failure>, bool),
+    Sources(Result<Vec<Source>, Failure>, HostWay),
     /// The way to a destination.
     Explored {
         /// From where.
@@ -107,6 +111,8 @@ pub enum Event {
     Sent(usize),
     /// A frame was not sent.
     NotSent(Failure),
+    /// The lab's server answers that many milliseconds later, or why it does not.
+    Delayed(Result<u16, Failure>),
     /// The file of this generation is open; its packets come while it is read.
     Opened(u64, CaptureFile),
     /// It is read to its end.
@@ -234,9 +240,9 @@ impl Control {
         for order in orders {
             match order {
                 Order::Sources => self.sources(),
-                Order::Explore { place, destination, via } => {
+                Order::Explore { place, destination, via, asking } => {
                     let found = match &via {
-                        Via::Ip => self.access.neighbourhood(&place, destination),
+                        Via::Ip => self.access.neighbourhood(&place, destination, asking),
                         Via::Link(name) => match self.access.interface(&place, name) {
                             Ok(interface) => self.access.neighbourhood_on(&place, &interface, destination),
                             Err(failure) => {
@@ -249,6 +255,10 @@ impl Control {
                 Order::Capture { source, directory, generation } => {
                     self.capture(source, &directory, generation)
                 }
+                Order::DelayLab(milliseconds) => {
+                    let done = self.access.delay_lab(milliseconds).map(|()| milliseconds);
+                    self.post.event(Event::Delayed(done));
+                }
                 Order::Stop => self.stop(),
                 Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
             }
@@ -257,14 +267,16 @@ impl Control {
     }
 
     fn sources(&self) {
-        let open = self.access.host_is_open();
+        let way = self.access.host_way();
         let list = self.access.sources(&Place::Host).map(|host| {
-            // Where raw sockets can be had the machine comes first, else the lab.
-            let (first, then) =
-                if open { (host, Access::lab_sources()) } else { (Access::lab_sources(), host) };
-            [first, then].concat()
+            // Where raw sockets can be had at once the machine comes first, else the lab.
+            let (first, then) = match way {
+                HostWay::Open => (host, Access::lab_sources()),
+                HostWay::Asks | HostWay::Closed => (Access::lab_sources(), host),
+            };
+            [first, then, self.access.namespace_sources()].concat()
         });
-        self.post.event(Event::Sources(list, open));
+        self.post.event(Event::Sources(list, way));
     }
 
     fn stop(&mut self) {

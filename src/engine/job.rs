@@ -134,7 +134,7 @@ impl Job {
                  it at the link layer with -i IFACE",
             ));
         };
-        let found = access.neighbourhood(&self.place, to);
+        let found = access.neighbourhood(&self.place, to, true);
         if let (None, Some(problem)) = (found.source, found.problem) {
             return Err(Failure::new(problem));
         }

@@ -21,7 +21,7 @@ pub use job::{Happened, Job, MOST_PER_SECOND, Summary};
 pub use probe::{AnswerKind, Probe};
 pub use recorder::{Counters, End, Recorder, Recording, Stop, Tap};
 pub use sink::{Lost, Sink, Unwritten};
-pub use sources::{Access, Failure, Listen, Neighbourhood, Source, Via};
+pub use sources::{Access, Failure, HostWay, Listen, Neighbourhood, Source, Via};
 
 pub use crate::net::{Interface, Place};
 pub use crate::pcap::CaptureFile;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::net::{self, Door, Interface, Place, Startup};
+use crate::net::{self, Door, DoorKind, Interface, Place, Startup};
 
 /// Something went wrong: a message for the person, and the ways out where there are some.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,17 @@ pub struct Neighbourhood {
     pub problem: Option<String>,
 }
 
+/// Whether raw sockets can be had on this machine itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostWay {
+    /// At once.
+    Open,
+    /// After a person was asked for a permission (pkexec).
+    Asks,
+    /// Not at all.
+    Closed,
+}
+
 /// The doors to every place.
 pub struct Access(Startup);
 
@@ -125,10 +136,16 @@ impl Access {
         self.0.door(place).map_err(Failure::from)
     }
 
-    /// A door for what needs no privilege: interfaces and routes are there for everybody.
-    fn reading_door(&self, place: &Place) -> Result<Door, Failure> {
+    /// A door for what needs no privilege: interfaces and routes are there for everybody, except in a foreign network
+    /// namespace. `asking`: a person may be asked for it.
+    fn reading_door(&self, place: &Place, asking: bool) -> Result<Door, Failure> {
         match self.door(place) {
             Err(_) if *place == Place::Host => Ok(Door::unprivileged()),
+            Ok(door) if !asking && *place != Place::Host && door.kind() == DoorKind::Pkexec => {
+                Err(Failure::new(format!(
+                    "{place} is looked into when a packet is sent: that takes a permission"
+                )))
+            }
             other => other,
         }
     }
@@ -138,20 +155,27 @@ impl Access {
     /// # Errors
     /// The system's reason.
     pub fn interfaces(&self, place: &Place) -> Result<Vec<Interface>, Failure> {
-        Ok(net::interfaces(&self.reading_door(place)?)?)
+        Ok(net::interfaces(&self.reading_door(place, true)?)?)
     }
 
-    /// What the system knows about the way to `destination` by its own route.
-    pub fn neighbourhood(&self, place: &Place, destination: IpAddr) -> Neighbourhood {
+    /// What the system knows about the way to `destination` by its own route. `asking`: a person may be asked for a
+    /// permission that looking takes.
+    pub fn neighbourhood(&self, place: &Place, destination: IpAddr, asking: bool) -> Neighbourhood {
         let mut found = Neighbourhood::default();
-        if let Err(failure) = self.explore(place, destination, &mut found) {
+        if let Err(failure) = self.explore(place, destination, asking, &mut found) {
             found.problem = Some(failure.text);
         }
         found
     }
 
-    fn explore(&self, place: &Place, to: IpAddr, found: &mut Neighbourhood) -> Result<(), Failure> {
-        let door = self.reading_door(place)?;
+    fn explore(
+        &self,
+        place: &Place,
+        to: IpAddr,
+        asking: bool,
+        found: &mut Neighbourhood,
+    ) -> Result<(), Failure> {
+        let door = self.reading_door(place, asking)?;
         let route = net::route(&door, to)?;
         found.source = Some(route.source);
         found.interface = net::interfaces(&door)?.into_iter().find(|i| i.index == route.interface);
@@ -179,7 +203,7 @@ impl Access {
         to: IpAddr,
         found: &mut Neighbourhood,
     ) -> Result<(), Failure> {
-        let door = self.reading_door(place)?;
+        let door = self.reading_door(place, true)?;
         // Without a route, or with one over another interface, the destination is looked for on the link itself.
         let route = net::route(&door, to).ok().filter(|route| route.interface == interface.index);
         let same_family = |ip: &IpAddr| ip.is_ipv4() == to.is_ipv4();
@@ -199,8 +223,20 @@ impl Access {
 
     /// Whether raw sockets can be had on this machine itself.
     #[must_use]
-    pub fn host_is_open(&self) -> bool {
-        self.0.way().is_some()
+    pub fn host_way(&self) -> HostWay {
+        match self.0.way() {
+            Some(DoorKind::Pkexec) => HostWay::Asks,
+            Some(_) => HostWay::Open,
+            None => HostWay::Closed,
+        }
+    }
+
+    /// Delays what the lab's server sends.
+    ///
+    /// # Errors
+    /// Why there is no lab, or that the kernel has no netem.
+    pub fn delay_lab(&self, milliseconds: u16) -> Result<(), Failure> {
+        Ok(self.door(&Place::Lab)?.delay(milliseconds)?)
     }
 
     /// The interface of this name.
@@ -228,6 +264,19 @@ impl Access {
         all
     }
 
+    /// The sources in the network namespaces that have a name, and in the one that the call named. Where looking into one
+    /// takes a permission, and where it fails, the list says only that it is there.
+    #[must_use]
+    pub fn namespace_sources(&self) -> Vec<Source> {
+        let there = |name: String| {
+            let place = Place::Netns(name);
+            let asks = self.door(&place).is_ok_and(|door| door.kind() == DoorKind::Pkexec);
+            let known = if asks { None } else { self.sources(&place).ok() };
+            known.unwrap_or_else(|| vec![any_source(&place)])
+        };
+        self.0.namespaces().into_iter().flat_map(there).collect()
+    }
+
     /// The source list of a place: each interface, all of them, and the IP layer.
     ///
     /// # Errors
@@ -235,15 +284,27 @@ impl Access {
     pub fn sources(&self, place: &Place) -> Result<Vec<Source>, Failure> {
         let mut all: Vec<Source> =
             self.interfaces(place)?.iter().map(|i| interface_source(place, i)).collect();
-        let prefix = if *place == Place::Lab { "lab: " } else { "" };
-        all.push(Source {
-            place: place.clone(),
-            listen: Listen::Any,
-            label: format!("{prefix}any"),
-            detail: "all interfaces, link layer".into(),
-        });
-        all.extend(ip_layer(place, prefix));
+        all.push(any_source(place));
+        all.extend(ip_layer(place, &prefix(place)));
         Ok(all)
+    }
+}
+
+/// What stands before the labels of a place's sources.
+fn prefix(place: &Place) -> String {
+    match place {
+        Place::Host => String::new(),
+        Place::Lab => "lab: ".into(),
+        Place::Netns(name) => format!("netns {name}: "),
+    }
+}
+
+fn any_source(place: &Place) -> Source {
+    Source {
+        place: place.clone(),
+        listen: Listen::Any,
+        label: format!("{}any", prefix(place)),
+        detail: "all interfaces, link layer".into(),
     }
 }
 
@@ -263,7 +324,7 @@ fn interface_source(place: &Place, interface: &Interface) -> Source {
     Source {
         place: place.clone(),
         listen: Listen::Interface(interface.name.clone()),
-        label: if *place == Place::Lab { format!("lab: {}", interface.name) } else { interface.name.clone() },
+        label: prefix(place) + &interface.name,
         detail: format!("{}{state}", addresses.join(", ")),
     }
 }

@@ -1,159 +1,138 @@
-//! The broker: fixed-size requests come in over a Unix socket, sockets go out.
+//! The broker: requests come in over a Unix socket, open sockets go out. All that ever holds a privilege for long is here.
 //!
-//! A request is 8 bytes and may bring the descriptor of a network namespace; a reply is 12 bytes and brings a
-//! socket when its status says so. Whatever else comes in is refused, and the loop goes on; it ends when the
-//! peer closes. Nothing here reads a packet, opens a path, starts a thread or allocates by what it was sent.
+//! It is the program `rawbench-broker`, which answers one request and exits, and the part of the companion that keeps
+//! the right to raw sockets where the program was started with it. Before the first request it puts down what it does
+//! not need and seals itself (`seal.rs`). Nothing here reads a packet, opens a path, starts a thread or allocates by
+//! what it was sent; whatever is not a request is refused.
 
-use super::sys;
+use super::process::{self, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_ADMIN};
+use super::request::{Kind, REQUEST, Reply, Request, Status};
+use super::{guard, seal, sys};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::ExitCode;
 
-/// Version of the protocol; both sides are of one build, so another one is refused.
-const VERSION: u8 = 1;
+/// In force all the time.
+const ALWAYS: u64 = CAP_NET_RAW;
+/// In force only while a request that needs it is answered: a foreign namespace; a receive buffer over the limit and
+/// the filter of a guard; a guard's port below 1024.
+const FOR_A_REQUEST: u64 = CAP_SYS_ADMIN | CAP_NET_ADMIN | CAP_NET_BIND_SERVICE;
 
-/// Length of a request in bytes.
-pub const REQUEST: usize = 8;
-/// Length of a reply in bytes.
-pub const REPLY: usize = 12;
+/// Exit status of a broker that the system refused what it needs.
+pub const NOT_READY: u8 = 71;
+/// Exit status of a broker whose peer is not the one that it should be.
+const WRONG_PEER: u8 = 77;
 
-/// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Kind {
-    /// A packet socket with protocol 0, for capture and for sending frames.
-    Packet = 1,
-    /// A raw IPv4 socket that receives one protocol.
-    RawV4 = 2,
-    /// A raw IPv4 socket for sending with a header of one's own.
-    RawSendV4 = 3,
-    /// A raw IPv6 socket for sending with a header of one's own.
-    RawSendV6 = 4,
-    /// A route netlink socket.
-    Netlink = 5,
-    /// A UDP socket, IPv4 or IPv6.
-    Udp = 6,
-    /// A TCP socket that listens on a port and drops all that comes in.
-    Guard = 7,
-    /// What the answering process can do; no socket comes back.
-    Status = 16,
-    /// A connection to a broker with a file capability.
-    StartBroker = 17,
-    /// A connection to the host of a lab.
-    StartLab = 18,
-}
-
-impl Kind {
-    const ALL: [Self; 10] = [
-        Self::Packet,
-        Self::RawV4,
-        Self::RawSendV4,
-        Self::RawSendV6,
-        Self::Netlink,
-        Self::Udp,
-        Self::Guard,
-        Self::Status,
-        Self::StartBroker,
-        Self::StartLab,
-    ];
-}
-
-/// A request without its descriptor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Request {
-    /// What is asked for.
-    pub kind: Kind,
-    /// IP protocol number, for [`Kind::RawV4`]; else 0.
-    pub protocol: u8,
-    /// IPv6 instead of IPv4, for [`Kind::Udp`].
-    pub v6: bool,
-    /// TCP port, for [`Kind::Guard`]; else 0.
-    pub port: u16,
-    /// Comes back in the reply.
-    pub sequence: u16,
-}
-
-impl Request {
-    /// A request for something that needs no more than its kind.
-    pub fn new(kind: Kind) -> Self {
-        Self { kind, protocol: 0, v6: false, port: 0, sequence: 0 }
+/// Runs `rawbench-broker` on its inherited socket: one request, one answer. Root's rights come from pkexec here, and
+/// then the peer has to be a process of the user that pkexec asked.
+pub fn run_once(socket: BorrowedFd) -> ExitCode {
+    if process::close_all_but(socket).is_err() {
+        return ExitCode::from(NOT_READY);
     }
-
-    /// The bytes that go over the socket.
-    pub fn encode(self) -> [u8; REQUEST] {
-        let [p0, p1] = self.port.to_le_bytes();
-        let [s0, s1] = self.sequence.to_le_bytes();
-        [VERSION, self.kind as u8, self.protocol, u8::from(self.v6), p0, p1, s0, s1]
+    if !is_our_peer(socket) {
+        return ExitCode::from(WRONG_PEER);
     }
+    match Opener::sealed() {
+        Ok(mut opener) => while serve_one(socket, &mut opener, 0) == Served::Nothing {},
+        Err(_) => return ExitCode::from(NOT_READY),
+    }
+    ExitCode::SUCCESS
+}
 
-    /// Reads a request; every byte has to make sense.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let [version, kind, protocol, flags, p0, p1, s0, s1]: [u8; REQUEST] = bytes.try_into().ok()?;
-        let kind = Kind::ALL.into_iter().find(|k| *k as u8 == kind)?;
-        let port = u16::from_le_bytes([p0, p1]);
-        let fits = version == VERSION
-            && (protocol != 0) == (kind == Kind::RawV4)
-            && protocol != libc::IPPROTO_RAW as u8
-            && (port != 0) == (kind == Kind::Guard)
-            && (flags == 0 || flags == 1 && kind == Kind::Udp);
-        fits.then(|| Self { kind, protocol, v6: flags == 1, port, sequence: u16::from_le_bytes([s0, s1]) })
+/// Whether the process that made the socket is the one that started this program, and of the user for whom this
+/// program runs (`SO_PEERCRED`): a socket that somebody else slipped to a more privileged process is refused.
+fn is_our_peer(socket: BorrowedFd) -> bool {
+    let Ok(peer) = sys::peer(socket) else { return false };
+    let asked = match process::ids().0 {
+        0 => std::env::var("PKEXEC_UID").ok(),
+        _ => None,
+    };
+    match asked {
+        // Between the companion and this program stood pkexec, which need not be the parent any more.
+        Some(uid) => uid.parse() == Ok(peer.uid),
+        None => peer.uid == process::ids().0 && peer.pid == process::parent(),
     }
 }
 
-/// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Done; a descriptor comes along, except for [`Kind::Status`].
-    Done,
-    /// The system refused it with the error number in the reply.
-    System,
-    /// The request makes no sense or is not for this process.
-    Refused,
-    /// The lab could not be made; stage and error number are in the reply.
-    LabFailed,
+/// One who opens sockets, in its own namespace and, where it has the right, in others.
+pub struct Opener {
+    permitted: u64,
+    /// Its own namespace, to come back to. Without it no other one is entered.
+    home: Option<OwnedFd>,
 }
 
-/// A reply without its descriptor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reply {
-    /// How it ended.
-    pub status: Status,
-    /// At which stage the lab failed, else 0. For [`Kind::Status`] 1 if raw sockets are to be had here.
-    pub stage: u8,
-    /// The system's error number, else 0.
-    pub errno: i32,
-    /// That of the request.
-    pub sequence: u16,
+impl Opener {
+    /// Puts down every capability but those that a request may need, forbids to gain any, and leaves this process the
+    /// few system calls that answers take.
+    ///
+    /// # Errors
+    /// The system's reason. Then nothing may be served.
+    pub fn sealed() -> io::Result<Self> {
+        let permitted = process::capabilities()?.permitted & (ALWAYS | FOR_A_REQUEST);
+        process::lower_bounding_set(0);
+        process::set_capabilities(permitted, permitted)?;
+        let home = if permitted & CAP_SYS_ADMIN != 0 { sys::own_namespace().ok() } else { None };
+        process::set_capabilities(permitted & ALWAYS, permitted)?;
+        process::forbid_new_privileges()?;
+        seal::seal()?;
+        Ok(Self { permitted, home })
+    }
+
+    /// One inside the lab, which has its rights all the time: they are of no use outside.
+    pub fn in_lab() -> Self {
+        Self { permitted: 0, home: None }
+    }
+
+    /// Does something with capabilities that are in force for just that long.
+    fn with<T>(&self, capabilities: u64, work: impl FnOnce() -> T) -> T {
+        let more = self.permitted & capabilities;
+        if more == 0 {
+            return work();
+        }
+        let _ = process::change_capabilities(self.permitted & ALWAYS | more, self.permitted);
+        let done = work();
+        if process::change_capabilities(self.permitted & ALWAYS, self.permitted).is_err() {
+            std::process::abort();
+        }
+        done
+    }
+
+    /// Opens a socket in another network namespace and comes back.
+    fn open_in(&self, request: &Request, namespace: BorrowedFd) -> io::Result<OwnedFd> {
+        let home = self.home.as_ref().ok_or_else(|| io::Error::from_raw_os_error(libc::EPERM))?;
+        self.with(CAP_SYS_ADMIN | needs(request.kind), || {
+            process::enter_network(namespace)?;
+            let socket = open(request);
+            if process::enter_network(home.as_fd()).is_err() {
+                // Stuck in a foreign namespace it would hand out the wrong sockets: it has to end.
+                std::process::abort();
+            }
+            socket
+        })
+    }
 }
 
-impl Reply {
-    /// The bytes that go over the socket.
-    pub fn encode(self) -> [u8; REPLY] {
-        let status = match self.status {
-            Status::Done => 0,
-            Status::System => 1,
-            Status::Refused => 2,
-            Status::LabFailed => 3,
+impl Answer for Opener {
+    fn answer(&mut self, request: &Request, namespace: Option<OwnedFd>) -> Result<Option<OwnedFd>, Reply> {
+        let opened = match (request.kind, namespace) {
+            (Kind::StartBroker | Kind::StartLab | Kind::StartPkexec | Kind::Delay, _) => {
+                return Err(refusal());
+            }
+            (Kind::Status, None) if process::holds(CAP_NET_RAW) => return Ok(None),
+            (Kind::Status, _) => return Err(refusal()),
+            (_, None) => self.with(needs(request.kind), || open(request)),
+            (_, Some(namespace)) => self.open_in(request, namespace.as_fd()),
         };
-        let [e0, e1, e2, e3] = self.errno.to_le_bytes();
-        let [s0, s1] = self.sequence.to_le_bytes();
-        [VERSION, status, self.stage, 0, e0, e1, e2, e3, s0, s1, 0, 0]
+        opened.map(Some).map_err(|error| failure(&error))
     }
+}
 
-    /// Reads a reply.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let [version, status, stage, 0, e0, e1, e2, e3, s0, s1, 0, 0]: [u8; REPLY] = bytes.try_into().ok()?
-        else {
-            return None;
-        };
-        let status = match status {
-            0 => Status::Done,
-            1 => Status::System,
-            2 => Status::Refused,
-            3 => Status::LabFailed,
-            _ => return None,
-        };
-        let errno = i32::from_le_bytes([e0, e1, e2, e3]);
-        (version == VERSION).then(|| Self { status, stage, errno, sequence: u16::from_le_bytes([s0, s1]) })
+/// The capabilities, besides `CAP_NET_RAW`, that make an answer better.
+fn needs(kind: Kind) -> u64 {
+    match kind {
+        Kind::Packet | Kind::RawV4 => CAP_NET_ADMIN,
+        Kind::Guard => CAP_NET_ADMIN | CAP_NET_BIND_SERVICE,
+        _ => 0,
     }
 }
 
@@ -176,8 +155,10 @@ pub fn open(request: &Request) -> io::Result<OwnedFd> {
         Kind::Udp => {
             sys::socket(if request.v6 { libc::AF_INET6 } else { libc::AF_INET }, libc::SOCK_DGRAM, 0)
         }
-        Kind::Guard => super::guard::open(request.port),
-        Kind::Status | Kind::StartBroker | Kind::StartLab => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+        Kind::Guard => guard::open(request.number),
+        Kind::Status | Kind::StartBroker | Kind::StartLab | Kind::StartPkexec | Kind::Delay => {
+            Err(io::Error::from_raw_os_error(libc::EINVAL))
+        }
     }
 }
 
@@ -189,17 +170,6 @@ fn widen(socket: BorrowedFd) {
     if sys::set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER).is_err() {
         let _ = sys::set_option(socket, libc::SOL_SOCKET, libc::SO_RCVBUF, RECEIVE_BUFFER);
     }
-}
-
-/// Opens a socket in another network namespace and comes back.
-pub fn open_in(request: &Request, namespace: BorrowedFd, home: BorrowedFd) -> io::Result<OwnedFd> {
-    super::process::enter_network(namespace)?;
-    let socket = open(request);
-    if super::process::enter_network(home).is_err() {
-        // A broker that is stuck in a foreign namespace would hand out the wrong sockets: it has to end.
-        std::process::abort();
-    }
-    socket
 }
 
 /// One who answers requests.
@@ -234,7 +204,8 @@ pub fn serve_one(socket: BorrowedFd, answer: &mut impl Answer, flags: i32) -> Se
             };
         }
     };
-    let request = if message.truncated { None } else { Request::decode(&buffer[..message.length]) };
+    let request =
+        if message.truncated { None } else { buffer.get(..message.length).and_then(Request::decode) };
     let refused = Reply { status: Status::Refused, stage: 0, errno: libc::EINVAL, sequence: 0 };
     let (reply, descriptor) = match request {
         None => (refused, None),
@@ -267,34 +238,6 @@ pub fn failure(error: &io::Error) -> Reply {
 /// The reply to a request that is not for this process.
 pub fn refusal() -> Reply {
     Reply { status: Status::Refused, stage: 0, errno: libc::EPERM, sequence: 0 }
-}
-
-/// One who opens sockets, in its own namespace and, where it has the right, in others.
-pub struct Opener {
-    home: Option<OwnedFd>,
-}
-
-impl Opener {
-    /// An opener in the namespace of the calling thread. `foreign`: whether it takes namespaces of others.
-    pub fn new(foreign: bool) -> Self {
-        let home =
-            foreign.then(|| std::fs::File::open("/proc/self/ns/net").ok().map(OwnedFd::from)).flatten();
-        Self { home }
-    }
-}
-
-impl Answer for Opener {
-    fn answer(&mut self, request: &Request, namespace: Option<OwnedFd>) -> Result<Option<OwnedFd>, Reply> {
-        let opened = match (request.kind, namespace, &self.home) {
-            (Kind::StartBroker | Kind::StartLab, _, _) => return Err(refusal()),
-            (Kind::Status, None, _) if super::startup::capable() => return Ok(None),
-            (Kind::Status, None, _) => return Err(refusal()),
-            (Kind::Status, Some(_), _) | (_, Some(_), None) => return Err(refusal()),
-            (_, None, _) => open(request),
-            (_, Some(namespace), Some(home)) => open_in(request, namespace.as_fd(), home.as_fd()),
-        };
-        opened.map(Some).map_err(|error| failure(&error))
-    }
 }
 
 /// Serves until the peer is gone.

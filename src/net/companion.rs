@@ -1,75 +1,92 @@
-//! The companion: the process that is split off before any thread or window exists.
+//! The companion: what is split off before any thread or window exists, because the program itself then puts down every
+//! privilege and may not gain one by `exec` (no_new_privs). It lives until its peer closes.
 //!
-//! Where the program was started with the right to raw sockets, the companion keeps that right, and nothing
-//! else does. Otherwise it is a launcher without any privilege: since the window may not gain anything by
-//! `exec` (no_new_privs), the companion starts for it the broker with a file capability and the host of the
-//! lab. It lives until its peer closes.
+//! It is one process or two. Where the program was started with the right to raw sockets, the *broker* keeps it, sealed
+//! (`broker.rs`). The *launcher* starts what needs a process of its own: the host of the lab and, where there is no
+//! broker yet, one with a file capability or by pkexec.
 
-use super::broker::{self, Answer, Kind, Opener, Reply, Request, Status};
+use super::broker::{self, Answer, Opener};
 use super::lab::Stage;
-use super::lab_host;
 use super::process::{self, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_ADMIN};
-use super::startup::broker_paths;
-use super::sys;
+use super::request::{Kind, Reply, Request, Status};
+use super::{lab_host, sys, ways};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
 
-/// What the companion may do at any time, as far as it was given it.
-const ALWAYS: u64 = CAP_NET_RAW | CAP_NET_ADMIN | CAP_NET_BIND_SERVICE;
-/// What it may do besides while it makes a lab or enters a namespace.
-const SOMETIMES: u64 = CAP_SYS_ADMIN;
+/// What making a lab takes; in force only meanwhile.
+const FOR_A_LAB: u64 = CAP_SYS_ADMIN | CAP_NET_ADMIN | CAP_NET_RAW | CAP_NET_BIND_SERVICE;
 
-/// Splits off the companion. Gives the socket on which it answers.
+/// The sockets on which the companion answers.
+pub struct Companion {
+    /// Starts labs and brokers.
+    pub launcher: OwnedFd,
+    /// Opens sockets; there only where this process had the right to raw ones.
+    pub broker: Option<OwnedFd>,
+}
+
+/// Splits off the companion.
 ///
 /// # Errors
 /// When there is no socket or no process to be had.
-pub fn start() -> io::Result<OwnedFd> {
+pub fn start() -> io::Result<Companion> {
+    let privileged = process::holds(CAP_NET_RAW);
+    let broker = if privileged { Some(split_off(serve_sealed)?) } else { None };
+    Ok(Companion { launcher: split_off(serve_launches)?, broker })
+}
+
+/// Starts a process that serves one end of a new pair of sockets; gives the other end.
+fn split_off(serve: fn(BorrowedFd) -> u8) -> io::Result<OwnedFd> {
     let (ours, theirs) = sys::seqpacket_pair()?;
-    process::fork(move || {
-        // Our end is closed by `detach`.
-        process::set_name(c"rawbench-broker");
-        if process::detach(theirs.as_fd()).is_err() {
-            return 71;
-        }
-        let mut companion = Companion::new();
-        broker::serve(theirs.as_fd(), &mut companion);
-        0
-    })?;
+    // Our end is closed by `detach`.
+    process::fork(move || i32::from(serve_detached(theirs.as_fd(), serve)))?;
     Ok(ours)
 }
 
-struct Companion {
-    /// Opens sockets, where this process has the right to raw ones.
-    opener: Option<Opener>,
-    permitted: u64,
+fn serve_detached(socket: BorrowedFd, serve: fn(BorrowedFd) -> u8) -> u8 {
+    process::set_name(c"rawbench-broker");
+    if process::detach(socket).is_err() { broker::NOT_READY } else { serve(socket) }
 }
 
-impl Companion {
-    /// Drops all capabilities that are not needed.
-    fn new() -> Self {
-        let had = process::capabilities().map(|c| c.permitted).unwrap_or(0);
-        let permitted = had & (ALWAYS | SOMETIMES);
-        process::lower_bounding_set(permitted);
-        let kept = process::set_capabilities(permitted & ALWAYS, permitted).is_ok();
-        let privileged = kept && permitted & CAP_NET_RAW != 0;
-        if privileged {
-            // It starts no other program, so it need not gain anything. A launcher must.
-            let _ = process::forbid_new_privileges();
+/// Serves as the companion's broker does, on a socket that was inherited.
+pub fn broker_on(socket: BorrowedFd) -> ExitCode {
+    ExitCode::from(serve_detached(socket, serve_sealed))
+}
+
+fn serve_sealed(socket: BorrowedFd) -> u8 {
+    match Opener::sealed() {
+        Ok(mut opener) => {
+            broker::serve(socket, &mut opener);
+            0
         }
-        let opener = privileged.then(|| Opener::new(permitted & CAP_SYS_ADMIN != 0));
-        Self { opener, permitted }
+        Err(_) => broker::NOT_READY,
     }
+}
 
-    /// Does something with all that was kept, and puts the rest away again.
-    fn with_all<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        let _ = process::set_capabilities(self.permitted, self.permitted);
-        let done = work(self);
-        let _ = process::set_capabilities(self.permitted & ALWAYS, self.permitted);
-        done
+fn serve_launches(socket: BorrowedFd) -> u8 {
+    let had = process::capabilities().map(|c| c.permitted).unwrap_or(0);
+    let permitted = had & FOR_A_LAB;
+    process::lower_bounding_set(permitted);
+    if process::set_capabilities(0, permitted).is_err() {
+        return broker::NOT_READY;
     }
+    let privileged = permitted & CAP_NET_RAW != 0;
+    if privileged && process::forbid_new_privileges().is_err() {
+        // With a broker at hand it starts no other program, so it need not gain anything.
+        return broker::NOT_READY;
+    }
+    broker::serve(socket, &mut Launcher { permitted, privileged });
+    0
+}
 
+struct Launcher {
+    permitted: u64,
+    privileged: bool,
+}
+
+impl Launcher {
     /// Forks the host of a lab. Whether it could make one, it says itself on the socket.
     fn start_lab(&mut self) -> Result<OwnedFd, Reply> {
         let failed = |error: io::Error| Reply {
@@ -78,45 +95,47 @@ impl Companion {
             ..broker::failure(&error)
         };
         let (ours, theirs) = sys::seqpacket_pair().map_err(failed)?;
+        let permitted = self.permitted;
         process::fork(move || {
             // Our end is closed by `detach`.
-            process::die_with_parent();
             process::set_name(c"rawbench-lab");
-            if process::detach(theirs.as_fd()).is_err() {
-                return 71;
+            if process::set_capabilities(permitted, permitted).is_err()
+                || process::detach(theirs.as_fd()).is_err()
+            {
+                return i32::from(broker::NOT_READY);
             }
-            lab_host::run(theirs.as_fd())
+            i32::from(lab_host::run(theirs.as_fd()))
         })
         .map_err(failed)?;
         Ok(ours)
     }
 }
 
-impl Answer for Companion {
+impl Answer for Launcher {
     fn answer(&mut self, request: &Request, namespace: Option<OwnedFd>) -> Result<Option<OwnedFd>, Reply> {
         match (request.kind, namespace) {
-            (Kind::StartLab, None) => self.with_all(Self::start_lab).map(Some),
-            (Kind::StartBroker, None) if self.opener.is_none() => start_broker().map(Some),
-            (Kind::StartLab | Kind::StartBroker, _) => Err(broker::refusal()),
-            (_, Some(namespace)) => self.with_all(|this| match &mut this.opener {
-                Some(opener) => opener.answer(request, Some(namespace)),
-                None => Err(broker::refusal()),
-            }),
-            (_, None) => match &mut self.opener {
-                Some(opener) => opener.answer(request, None),
-                None => Err(broker::refusal()),
-            },
+            (Kind::StartLab, None) => self.start_lab().map(Some),
+            (Kind::StartBroker, None) if !self.privileged => {
+                let path = ways::capable_broker().ok_or_else(broker::refusal)?;
+                start_program(Command::new(path).arg0("rawbench-broker")).map(Some)
+            }
+            (Kind::StartPkexec, None) if !self.privileged => {
+                let pkexec = ways::pkexec().ok_or_else(broker::refusal)?;
+                // The agent of the desktop asks; without one it is refused at once, since nobody could answer.
+                start_program(
+                    Command::new(pkexec).arg("--disable-internal-agent").arg(Path::new(ways::POLKIT_BROKER)),
+                )
+                .map(Some)
+            }
+            _ => Err(broker::refusal()),
         }
     }
 }
 
-/// Starts the first broker that has the file capability, with one end of a new socket as its standard input.
-fn start_broker() -> Result<OwnedFd, Reply> {
-    let path = broker_paths().into_iter().find(|path| super::doctor::has_capability(path));
-    let path = path.ok_or_else(|| broker::failure(&io::Error::from_raw_os_error(libc::ENOENT)))?;
+/// Starts a broker with one end of a new pair of sockets as its standard input; gives the other end.
+fn start_program(command: &mut Command) -> Result<OwnedFd, Reply> {
     let (ours, theirs) = sys::seqpacket_pair().map_err(|error| broker::failure(&error))?;
-    Command::new(path)
-        .arg0("rawbench-broker")
+    command
         .env_clear()
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::null())

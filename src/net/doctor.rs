@@ -1,11 +1,8 @@
 //! What is permitted on this machine, what is not, and how to change that.
 
-use super::error::quoted;
 use super::lab::{LabError, Obstacle};
-use super::startup::{broker_paths, capable};
-use super::{Door, DoorKind, Error, Place, Startup, process};
-use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt;
+use super::process::CAP_NET_RAW;
+use super::{Door, DoorKind, Error, Place, Startup, process, ways};
 use std::path::Path;
 
 /// One finding of [`privilege_report`].
@@ -21,17 +18,21 @@ pub struct Finding {
     pub remedy: String,
 }
 
-/// Looks at everything that raw sockets depend on. With a [`Startup`] it also asks the companion, and makes
-/// a lab to see whether that works.
+/// Looks at everything that raw sockets depend on; the ways to one in the order in which they are tried. With a
+/// [`Startup`] it also asks the companion, and makes a lab to see whether that works. Nobody is asked for a password.
 pub fn privilege_report(startup: Option<&Startup>) -> Vec<Finding> {
     let mut findings = vec![user(), own_capabilities()];
     if let Some(startup) = startup {
-        findings.push(raw_sockets(startup));
+        findings.push(started_with_it(startup));
     }
     findings.push(broker());
-    findings.push(user_namespaces());
+    findings.push(pkexec());
     if let Some(startup) = startup {
         findings.push(lab(startup));
+    }
+    findings.push(user_namespaces());
+    if let Some(startup) = startup {
+        findings.push(raw_sockets(startup));
     }
     findings
 }
@@ -57,7 +58,7 @@ fn own_capabilities() -> Finding {
             finding("this process", true, "holds no capability, as it should".into(), String::new())
         }
         Ok(sets) => {
-            let raw = if capable() { ", CAP_NET_RAW among them" } else { "" };
+            let raw = if sets.effective & CAP_NET_RAW != 0 { ", CAP_NET_RAW among them" } else { "" };
             let detail = format!("holds capabilities: effective {:#x}{raw}", sets.effective);
             finding(
                 "this process",
@@ -70,49 +71,86 @@ fn own_capabilities() -> Finding {
     }
 }
 
-fn raw_sockets(startup: &Startup) -> Finding {
-    match startup.door(&Place::Host) {
-        Ok(door) => {
-            let way = match door.kind() {
-                DoorKind::Companion => "through the companion, which kept the right to them",
-                DoorKind::BrokerFileCap => "through rawbench-broker, which has a file capability",
-                DoorKind::Direct | DoorKind::Lab | DoorKind::Unprivileged => "directly",
-            };
-            match door.packet() {
-                Ok(_) => finding("raw sockets on this machine", true, way.into(), String::new()),
-                Err(error) => finding("raw sockets on this machine", false, error.to_string(), String::new()),
-            }
+/// The first way: the program was started with the right, and the companion kept it.
+fn started_with_it(startup: &Startup) -> Finding {
+    let what = "way 1, started with the right";
+    match startup.way() {
+        Some(DoorKind::Companion) => {
+            finding(what, true, "yes, by root or sudo: the companion kept it".into(), String::new())
         }
-        Err(Error::NoPrivilege(missing)) => {
-            let ways: Vec<String> =
-                missing.ways.iter().map(|way| format!("{}: {}", way.what, way.command)).collect();
-            finding("raw sockets on this machine", false, "not permitted".into(), ways.join("\n"))
+        _ => {
+            let program = std::env::current_exe().map_or("rawbench".into(), |path| ways::quoted(&path));
+            finding(what, false, "no, started by an ordinary user".into(), format!("sudo {program}"))
         }
-        Err(error) => finding("raw sockets on this machine", false, error.to_string(), String::new()),
     }
 }
 
+/// The second way.
 fn broker() -> Finding {
-    let found: Vec<_> = broker_paths().into_iter().filter(|path| path.is_file()).collect();
-    if let Some(path) = found.iter().find(|path| has_capability(path)) {
-        return finding(
-            "rawbench-broker",
-            true,
-            format!("{} has CAP_NET_RAW", path.display()),
-            String::new(),
-        );
+    let what = "way 2, broker with a file capability";
+    if let Some(path) = ways::capable_broker() {
+        let detail = format!("{} has CAP_NET_RAW, and you may run it", path.display());
+        return finding(what, true, detail, String::new());
     }
-    match found.first() {
+    let open = |path: &Path| {
+        ways::to_be_opened().pop().map_or_else(
+            || format!("sudo setcap cap_net_raw+ep {}", ways::quoted(path)),
+            |way| format!("{}: {}", way.what, way.command),
+        )
+    };
+    if let Some(path) = ways::closed_broker() {
+        let detail = format!("{} has CAP_NET_RAW, but you may not run it", path.display());
+        return finding(what, false, detail, open(&path));
+    }
+    match ways::broker_paths().into_iter().find(|path| path.is_file()) {
+        Some(path) => finding(what, false, format!("{} has no capability", path.display()), open(&path)),
+        None => {
+            let searched: Vec<_> =
+                ways::broker_paths().iter().map(|path| path.display().to_string()).collect();
+            let remedy = "Build it (cargo build --release --bins) or install the package.";
+            finding(what, false, format!("not found as {}", searched.join(", ")), remedy.into())
+        }
+    }
+}
+
+/// The third way.
+fn pkexec() -> Finding {
+    let what = "way 3, pkexec and our polkit policy";
+    match ways::pkexec() {
         Some(path) => {
-            let remedy = format!("sudo setcap cap_net_raw+ep {}", quoted(path));
-            finding("rawbench-broker", false, format!("{} has no file capability", path.display()), remedy)
+            let detail = format!("{} asks you when the first socket is wanted", path.display());
+            finding(what, true, detail, String::new())
         }
         None => {
-            let remedy =
-                "Build it (cargo build --bins) or install the package; it is only needed without sudo.";
-            let searched: Vec<_> = broker_paths().iter().map(|path| path.display().to_string()).collect();
-            finding("rawbench-broker", false, format!("not found as {}", searched.join(", ")), remedy.into())
+            let remedy = "Install the package of rawbench, which brings the policy, and pkexec.";
+            finding(what, false, "not installed".into(), remedy.into())
         }
+    }
+}
+
+/// What comes of the ways, tried with a socket where nobody has to be asked for one.
+fn raw_sockets(startup: &Startup) -> Finding {
+    let what = "raw sockets on this machine";
+    let way = |kind| match kind {
+        DoorKind::Companion => "through the companion, which kept the right to them",
+        DoorKind::BrokerFileCap => "through rawbench-broker, which has a file capability",
+        DoorKind::Pkexec => "through pkexec, which asks you first",
+        DoorKind::Direct | DoorKind::Lab | DoorKind::Unprivileged => "directly",
+    };
+    match startup.door(&Place::Host) {
+        Ok(door) if door.kind() == DoorKind::Pkexec => {
+            finding(what, true, way(door.kind()).into(), String::new())
+        }
+        Ok(door) => match door.packet() {
+            Ok(_) => finding(what, true, way(door.kind()).into(), String::new()),
+            Err(error) => finding(what, false, error.to_string(), String::new()),
+        },
+        Err(Error::NoPrivilege(missing)) => {
+            let ways: Vec<String> =
+                missing.ways.iter().map(|way| format!("{}: {}", way.what, way.command)).collect();
+            finding(what, false, "not permitted".into(), ways.join("\n"))
+        }
+        Err(error) => finding(what, false, error.to_string(), String::new()),
     }
 }
 
@@ -127,24 +165,10 @@ fn user_namespaces() -> Finding {
 
 fn lab(startup: &Startup) -> Finding {
     match startup.door(&Place::Lab).and_then(|door: Door| door.packet()) {
-        Ok(_) => finding("lab", true, "can be made".into(), String::new()),
+        Ok(_) => finding("way 4, the lab", true, "can be made".into(), String::new()),
         Err(Error::Lab(LabError { stage, reason, advice, .. })) => {
-            finding("lab", false, format!("{stage} failed: {reason}"), advice)
+            finding("way 4, the lab", false, format!("{stage} failed: {reason}"), advice)
         }
-        Err(error) => finding("lab", false, error.to_string(), String::new()),
+        Err(error) => finding("way 4, the lab", false, error.to_string(), String::new()),
     }
-}
-
-/// Whether a program file has `cap_net_raw` among its permitted file capabilities (struct vfs_cap_data).
-#[expect(unsafe_code, reason = "getxattr(2)")]
-pub(crate) fn has_capability(path: &Path) -> bool {
-    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
-    let mut data = [0u8; 24];
-    // SAFETY: both names are strings with their zero; pointer and length describe `data`.
-    let length = unsafe {
-        let name = c"security.capability";
-        libc::getxattr(path.as_ptr(), name.as_ptr(), data.as_mut_ptr().cast(), data.len())
-    };
-    let permitted = u32::from_le_bytes([data[4], data[5], data[6], data[7]]);
-    length >= 12 && u64::from(permitted) & process::CAP_NET_RAW != 0
 }

@@ -1,11 +1,11 @@
 //! A door: whatever hands out sockets for the place where one works.
 
-use super::broker::{self, Kind, Reply, Request, Status};
 use super::error::{Error, NoPrivilege};
-use super::lab::{LabError, Stage};
+use super::lab::{DelayError, LabError, Stage};
 use super::packet::PacketSocket;
 use super::raw::RawIpSocket;
-use super::sys;
+use super::request::{Kind, REPLY, Reply, Request, Status};
+use super::{broker, sys};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -41,8 +41,10 @@ pub enum DoorKind {
     Direct,
     /// The companion has it: the program was started with sudo, by root, or with the capability.
     Companion,
-    /// A `rawbench-broker` with a file capability.
+    /// A `rawbench-broker` with a file capability, started for each socket.
     BrokerFileCap,
+    /// A `rawbench-broker` that pkexec starts for each socket, after polkit has asked the user.
+    Pkexec,
     /// The host of the lab.
     Lab,
     /// Nobody has it: interfaces, routes and neighbours can be read, raw sockets cannot be had.
@@ -51,6 +53,8 @@ pub enum DoorKind {
 
 /// How long the other process has to answer; making a lab takes the longest.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a person has to answer polkit.
+const PATIENCE_WITH_PEOPLE: Duration = Duration::from_secs(300);
 
 /// A connection to a process that answers requests.
 pub(crate) struct Channel {
@@ -74,10 +78,19 @@ impl Channel {
         request: Request,
         namespace: Option<BorrowedFd>,
     ) -> io::Result<(Reply, Option<OwnedFd>)> {
+        self.ask_within(request, namespace, PATIENCE)
+    }
+
+    fn ask_within(
+        &mut self,
+        request: Request,
+        namespace: Option<BorrowedFd>,
+        patience: Duration,
+    ) -> io::Result<(Reply, Option<OwnedFd>)> {
         self.sequence = self.sequence.wrapping_add(1);
         let request = Request { sequence: self.sequence, ..request };
         sys::send_message(self.socket.as_fd(), &request.encode(), namespace, 0)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut fds = [sys::watch(self.socket.as_fd(), libc::POLLIN)];
@@ -87,7 +100,7 @@ impl Channel {
                 }
                 continue;
             }
-            let mut buffer = [0; broker::REPLY];
+            let mut buffer = [0; REPLY];
             let message = sys::receive_message(self.socket.as_fd(), &mut buffer, libc::MSG_DONTWAIT)?;
             if message.length == 0 {
                 return Err(io::Error::from_raw_os_error(libc::EPIPE));
@@ -103,11 +116,53 @@ impl Channel {
     }
 }
 
+/// Who opens the sockets of a door.
+#[derive(Clone)]
+pub(crate) enum Opens {
+    /// This process.
+    Here,
+    /// A process that answers as long as it lives.
+    Process(Arc<Mutex<Channel>>),
+    /// A broker that the launcher starts for each socket, because it exits after its answer.
+    Each {
+        /// Answers requests to start one.
+        launcher: Arc<Mutex<Channel>>,
+        /// [`Kind::StartBroker`] or [`Kind::StartPkexec`].
+        start: Kind,
+    },
+}
+
+impl Opens {
+    /// Asks whoever opens the sockets, and waits for the answer.
+    pub(crate) fn ask(
+        &self,
+        request: Request,
+        namespace: Option<BorrowedFd>,
+    ) -> io::Result<(Reply, Option<OwnedFd>)> {
+        let lock = |channel: &Mutex<Channel>, request, namespace| {
+            channel.lock().unwrap_or_else(PoisonError::into_inner).ask(request, namespace)
+        };
+        match self {
+            Self::Here => {
+                let reply = Reply { status: Status::Done, stage: 0, errno: 0, sequence: 0 };
+                broker::open(&request).map(|socket| (reply, Some(socket)))
+            }
+            Self::Process(channel) => lock(channel, request, namespace),
+            Self::Each { launcher, start } => {
+                let (reply, socket) = lock(launcher, Request::new(*start), None)?;
+                let Some(socket) = socket else { return Ok((reply, None)) };
+                let patience = if *start == Kind::StartPkexec { PATIENCE_WITH_PEOPLE } else { PATIENCE };
+                Channel::new(socket).ask_within(request, namespace, patience)
+            }
+        }
+    }
+}
+
 struct Inner {
     kind: DoorKind,
     place: Place,
     namespace: Option<OwnedFd>,
-    channel: Option<Arc<Mutex<Channel>>>,
+    opens: Opens,
 }
 
 /// Hands out sockets for a place. Cheap to clone; all clones are one door.
@@ -121,23 +176,18 @@ impl fmt::Debug for Door {
 }
 
 impl Door {
-    pub(crate) fn new(
-        kind: DoorKind,
-        place: Place,
-        channel: Option<Arc<Mutex<Channel>>>,
-        namespace: Option<OwnedFd>,
-    ) -> Self {
-        Self(Arc::new(Inner { kind, place, namespace, channel }))
+    pub(crate) fn new(kind: DoorKind, place: Place, opens: Opens, namespace: Option<OwnedFd>) -> Self {
+        Self(Arc::new(Inner { kind, place, namespace, opens }))
     }
 
     /// A door to this process's own namespace that opens sockets with this process's own rights.
     pub fn direct() -> Self {
-        Self::new(DoorKind::Direct, Place::Host, None, None)
+        Self::new(DoorKind::Direct, Place::Host, Opens::Here, None)
     }
 
     /// A door to this machine for what needs no privilege: interfaces, routes, neighbours.
     pub fn unprivileged() -> Self {
-        Self::new(DoorKind::Unprivileged, Place::Host, None, None)
+        Self::new(DoorKind::Unprivileged, Place::Host, Opens::Here, None)
     }
 
     /// A door on a socket (`SOCK_SEQPACKET`) at whose other end a broker or the host of a lab answers.
@@ -146,7 +196,7 @@ impl Door {
     /// # Errors
     /// What kept the lab from being made, or that nobody answers.
     pub fn on(socket: OwnedFd, kind: DoorKind, place: Place) -> Result<Self, Error> {
-        let door = Self::new(kind, place, Some(Channel::new(socket).shared()), None);
+        let door = Self::new(kind, place, Opens::Process(Channel::new(socket).shared()), None);
         door.request(Request::new(Kind::Status), "reach the process that opens sockets")?;
         Ok(door)
     }
@@ -163,7 +213,10 @@ impl Door {
 
     /// Whether the process behind the door still answers.
     pub fn is_alive(&self) -> bool {
-        self.0.channel.is_none() || self.request(Request::new(Kind::Status), "ask").is_ok()
+        match self.0.opens {
+            Opens::Process(_) => self.request(Request::new(Kind::Status), "ask").is_ok(),
+            Opens::Here | Opens::Each { .. } => true,
+        }
     }
 
     /// A packet socket, not bound yet, so that no packet comes in before it is set up: packet(7).
@@ -224,8 +277,21 @@ impl Door {
     /// # Errors
     /// `EADDRINUSE` when the port is taken, `EACCES` below 1024 without the right to it.
     pub fn tcp_guard(&self, port: u16) -> Result<OwnedFd, Error> {
-        let request = Request { port, ..Request::new(Kind::Guard) };
+        let request = Request { number: port, ..Request::new(Kind::Guard) };
         self.socket(request, &format!("hold TCP port {port} against resets"))
+    }
+
+    /// Has the lab's server answer later: each of its packets waits that long, up to 65 535 ms; 0 takes it back.
+    ///
+    /// # Errors
+    /// [`Error::Delay`] where the kernel has no netem (tc-netem(8)).
+    pub fn delay(&self, milliseconds: u16) -> Result<(), Error> {
+        let request = Request { number: milliseconds, ..Request::new(Kind::Delay) };
+        match self.request(request, "delay the answers") {
+            Ok(_) => Ok(()),
+            Err(Error::System { reason, .. }) => Err(DelayError::new(&reason).into()),
+            Err(error) => Err(error),
+        }
     }
 
     fn socket(&self, request: Request, what: &str) -> Result<OwnedFd, Error> {
@@ -240,22 +306,23 @@ impl Door {
         // What anybody may open here is opened here. A guard is better off with the rights of the other process.
         let anybody = matches!(request.kind, Kind::Netlink | Kind::Udp);
         let ours = self.0.place == Place::Host && anybody;
-        let opened = match &self.0.channel {
-            Some(channel) if !ours => {
-                let mut channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
-                let namespace = self.0.namespace.as_ref().map(AsFd::as_fd);
-                let (reply, socket) =
-                    channel.ask(request, namespace).map_err(|error| Error::system(tried(), error))?;
-                match reply.status {
-                    Status::Done => Ok(socket),
-                    Status::LabFailed => {
-                        return Err(LabError::new(Stage::from_number(reply.stage), reply.errno).into());
-                    }
-                    Status::System => Err(io::Error::from_raw_os_error(reply.errno)),
-                    Status::Refused => Err(io::Error::from_raw_os_error(libc::EPERM)),
+        let opens = if ours { &Opens::Here } else { &self.0.opens };
+        let asks_people = matches!(opens, Opens::Each { start: Kind::StartPkexec, .. });
+        let namespace = self.0.namespace.as_ref().map(AsFd::as_fd);
+        let opened = match opens.ask(request, namespace) {
+            Ok((reply, socket)) => match reply.status {
+                Status::Done => Ok(socket),
+                Status::LabFailed => {
+                    return Err(LabError::new(Stage::from_number(reply.stage), reply.errno).into());
                 }
+                Status::System => Err(io::Error::from_raw_os_error(reply.errno)),
+                Status::Refused => Err(io::Error::from_raw_os_error(libc::EPERM)),
+            },
+            // pkexec ended, and with it the broker's end of the socket.
+            Err(error) if asks_people && sys::is_hang_up(&error) => {
+                return Err(NoPrivilege::declined(tried()).into());
             }
-            _ => broker::open(&request).map(Some),
+            Err(error) => Err(error),
         };
         opened.map_err(|error| match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) if raw && self.0.place == Place::Host => {

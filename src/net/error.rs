@@ -1,9 +1,9 @@
 //! What can go wrong, in words: what was tried, on what, the system's reason, and what to do.
 
-use super::lab::LabError;
+use super::lab::{DelayError, LabError};
+use super::ways::{self, Way};
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 
 /// An error of this room.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum Error {
     /// The lab could not be made.
     #[error(transparent)]
     Lab(#[from] LabError),
+    /// The lab's answers could not be delayed.
+    #[error(transparent)]
+    Delay(#[from] DelayError),
     /// A packet could not be sent.
     #[error(transparent)]
     Send(#[from] SendError),
@@ -59,19 +62,11 @@ impl Error {
         match self {
             Self::NoPrivilege(_) => Some(libc::EPERM),
             Self::Lab(error) => Some(error.errno),
+            Self::Delay(error) => Some(error.errno),
             Self::Send(error) => Some(error.errno),
             Self::System { reason, .. } => reason.raw_os_error(),
         }
     }
-}
-
-/// One way to a raw socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Way {
-    /// What it is, in a sentence.
-    pub what: String,
-    /// The command to copy.
-    pub command: String,
 }
 
 /// There is no way to a raw socket: the ways to get one, easiest first.
@@ -79,6 +74,8 @@ pub struct Way {
 pub struct NoPrivilege {
     /// What was tried: follows "cannot".
     pub tried: String,
+    /// Why it may not be.
+    pub reason: &'static str,
     /// The ways to get a raw socket.
     pub ways: Vec<Way>,
 }
@@ -86,44 +83,20 @@ pub struct NoPrivilege {
 impl NoPrivilege {
     /// The ways that make sense for this program as it stands on the disk.
     pub(crate) fn new(tried: impl Into<String>) -> Self {
-        let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("rawbench"));
-        let broker = super::startup::broker_paths().into_iter().find(|path| path.is_file());
-        let broker = broker.unwrap_or_else(|| program.with_file_name("rawbench-broker"));
-        let way = |what: &str, command: String| Way { what: what.into(), command };
-        Self {
-            tried: tried.into(),
-            ways: vec![
-                way(
-                    "work in the lab, a private network on this machine that needs no privilege",
-                    "rawbench send --lab 'ip(dst=10.77.0.2)/tcp(dstport=80, flags=S)'".into(),
-                ),
-                way(
-                    "start with sudo: only the companion keeps a privilege, the rest runs as you",
-                    format!("sudo {}", quoted(&program)),
-                ),
-                way(
-                    "give the broker the one capability that it needs, once",
-                    format!("sudo setcap cap_net_raw+ep {}", quoted(&broker)),
-                ),
-            ],
-        }
+        let reason = "this process may not open raw sockets (CAP_NET_RAW is missing)";
+        Self { tried: tried.into(), reason, ways: ways::to_be_opened() }
     }
-}
 
-/// A path as a shell takes it.
-pub(crate) fn quoted(path: &std::path::Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    /// The user was asked by pkexec and did not agree, or could not be asked.
+    pub(crate) fn declined(tried: impl Into<String>) -> Self {
+        let reason = "permission was asked for (pkexec) and not given";
+        Self { reason, ..Self::new(tried) }
+    }
 }
 
 impl fmt::Display for NoPrivilege {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(
-            f,
-            "cannot {}: this process may not open raw sockets (CAP_NET_RAW is missing). Ways to get one:",
-            self.tried
-        )?;
+        write!(f, "cannot {}: {}. Ways to get a raw socket:", self.tried, self.reason)?;
         for (number, way) in self.ways.iter().enumerate() {
             write!(f, "\n  {}. {}:\n       {}", number + 1, way.what, way.command)?;
         }

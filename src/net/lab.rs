@@ -8,6 +8,7 @@ use super::process;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 
 /// Your address in the lab.
 pub const YOU_V4: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
@@ -41,10 +42,12 @@ pub enum Stage {
     Addresses,
     /// Opening the server's ports.
     Server,
+    /// `unshare(CLONE_NEWPID)`, for a command in the lab.
+    ProcessNamespace,
 }
 
 impl Stage {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Process,
         Self::UserNamespace,
         Self::Maps,
@@ -52,6 +55,7 @@ impl Stage {
         Self::Link,
         Self::Addresses,
         Self::Server,
+        Self::ProcessNamespace,
     ];
 
     /// The number that goes over the socket.
@@ -75,6 +79,7 @@ impl fmt::Display for Stage {
             Self::Link => "making a veth pair",
             Self::Addresses => "setting its addresses",
             Self::Server => "opening the server's ports",
+            Self::ProcessNamespace => "making a process namespace",
         })
     }
 }
@@ -115,9 +120,38 @@ impl LabError {
                 "The kernel refused a part of the network: please report it with the output of `rawbench doctor`.".into()
             }
             Stage::Server => "Its ports could not be opened: see `rawbench doctor`.".into(),
+            Stage::ProcessNamespace => {
+                "The limit of process namespaces (user.max_pid_namespaces) is reached, or a seccomp filter forbids them."
+                    .into()
+            }
             Stage::Process => "Too many processes, or too little memory.".into(),
         };
         Self { stage, errno, reason, advice }
+    }
+}
+
+/// The lab's answers could not be delayed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot delay the answers of the lab's server: {reason}. {advice}")]
+pub struct DelayError {
+    /// The system's error number.
+    pub errno: i32,
+    /// The system's reason.
+    pub reason: String,
+    /// What to do.
+    pub advice: String,
+}
+
+impl DelayError {
+    /// Explains the error of the queueing discipline netem.
+    pub(crate) fn new(error: &io::Error) -> Self {
+        let advice = match error.raw_os_error() {
+            Some(libc::ENOENT | libc::EOPNOTSUPP) => {
+                "This kernel has no netem: load it with `sudo modprobe sch_netem`, or build it with CONFIG_NET_SCH_NETEM."
+            }
+            _ => "The lab goes on without a delay.",
+        };
+        Self { errno: super::sys::errno(error), reason: error.to_string(), advice: advice.into() }
     }
 }
 
@@ -133,21 +167,27 @@ pub(crate) enum Obstacle {
 impl Obstacle {
     /// The first of them that is set on this system. Root is not held up by the first two.
     pub(crate) fn find() -> Option<Self> {
-        let value = |path: &str| std::fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
-        let is = |path: &str, wanted: &str| value(path).as_deref() == Some(wanted);
-        if is("/proc/sys/user/max_user_namespaces", "0") {
+        Self::find_in(Path::new("/proc/sys"), process::ids().1 == 0)
+    }
+
+    /// As [`Obstacle::find`], with the directory of the kernel's settings and whether it is for root.
+    fn find_in(settings: &Path, root: bool) -> Option<Self> {
+        let is = |name: &str, wanted: &str| {
+            std::fs::read_to_string(settings.join(name)).is_ok_and(|text| text.trim() == wanted)
+        };
+        if is("user/max_user_namespaces", "0") {
             return Some(Self::Limit);
         }
-        if is("/proc/sys/user/max_net_namespaces", "0") {
+        if is("user/max_net_namespaces", "0") {
             return Some(Self::NetworkLimit);
         }
-        if process::ids().1 == 0 {
+        if root {
             return None;
         }
-        if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+        if is("kernel/unprivileged_userns_clone", "0") {
             return Some(Self::Clone);
         }
-        is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1").then_some(Self::AppArmor)
+        is("kernel/apparmor_restrict_unprivileged_userns", "1").then_some(Self::AppArmor)
     }
 
     /// What it is and what to do.
@@ -155,16 +195,16 @@ impl Obstacle {
         match self {
             Self::AppArmor => "AppArmor forbids user namespaces to programs without a profile \
                 (kernel.apparmor_restrict_unprivileged_userns=1, as on Ubuntu since 24.04). Run \
-                `sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or start with sudo."
+                `sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0`, or start with sudo."
                 .into(),
             Self::Clone => "This system forbids user namespaces to ordinary users (kernel.unprivileged_userns_clone=0). Run \
-                `sudo sysctl kernel.unprivileged_userns_clone=1`, or start with sudo."
+                `sudo sysctl -w kernel.unprivileged_userns_clone=1`, or start with sudo."
                 .into(),
             Self::Limit => "This system permits no user namespaces (user.max_user_namespaces=0). Run \
-                `sudo sysctl user.max_user_namespaces=15000`, or start with sudo."
+                `sudo sysctl -w user.max_user_namespaces=15000`, or start with sudo."
                 .into(),
             Self::NetworkLimit => "This system permits no network namespaces (user.max_net_namespaces=0). Run \
-                `sudo sysctl user.max_net_namespaces=15000`."
+                `sudo sysctl -w user.max_net_namespaces=15000`."
                 .into(),
         }
     }
@@ -173,6 +213,33 @@ impl Obstacle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_setting_that_forbids_the_lab_is_told_apart() {
+        let settings = tempfile::tempdir().unwrap();
+        let set = |name: &str, value: &str| {
+            let file = settings.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, format!("{value}\n")).unwrap();
+        };
+        let find = |root| Obstacle::find_in(settings.path(), root);
+        assert_eq!(find(false), None);
+        for (name, forbidding, permitting, obstacle, also_root) in [
+            ("kernel/apparmor_restrict_unprivileged_userns", "1", "0", Obstacle::AppArmor, false),
+            ("kernel/unprivileged_userns_clone", "0", "1", Obstacle::Clone, false),
+            ("user/max_net_namespaces", "0", "15000", Obstacle::NetworkLimit, true),
+            ("user/max_user_namespaces", "0", "15000", Obstacle::Limit, true),
+        ] {
+            set(name, permitting);
+            assert_eq!(find(false), None, "{name}");
+            set(name, forbidding);
+            assert_eq!(find(false), Some(obstacle), "{name}");
+            assert_eq!(find(true), also_root.then_some(obstacle), "{name}");
+            let setting = name.replace('/', ".");
+            assert!(obstacle.advice().contains(&format!("sudo sysctl -w {setting}=")), "{name}");
+            set(name, permitting);
+        }
+    }
 
     #[test]
     fn stages_survive_the_socket() {

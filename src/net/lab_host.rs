@@ -1,11 +1,12 @@
 //! The host of the lab: makes the namespaces and the network, then serves both sides in one loop.
 
-use super::broker::{self, Opener, Reply, Request, Served, Status};
+use super::broker::{self, Answer, Opener, Served};
 use super::interfaces::read_interfaces;
 use super::lab::{SERVER_INTERFACE, SERVER_V4, SERVER_V6, Stage, YOU_INTERFACE, YOU_V4, YOU_V6};
 use super::lab_server::Server;
 use super::netlink::{Message, Netlink, attributes, u32_at};
-use super::process::{self, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_ADMIN};
+use super::process::{self, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_ADMIN};
+use super::request::{Kind, REQUEST, Reply, Request, Status};
 use super::sys;
 use std::fs::File;
 use std::io;
@@ -16,68 +17,104 @@ use std::time::{Duration, Instant};
 /// How long the interfaces may take to run.
 const CARRIER_PATIENCE: Duration = Duration::from_secs(2);
 
-type Failed = (Stage, io::Error);
+/// At which stage the lab could not be made, and the system's reason.
+pub type Failed = (Stage, io::Error);
+
+/// A lab that stands: the server's side of it.
+pub struct Lab {
+    server: Server,
+    /// A conversation about the server's namespace.
+    netlink: Netlink,
+}
 
 /// Runs a lab until the peer closes. Needs a process with a single thread. Gives its exit status.
-pub fn run(peer: BorrowedFd) -> i32 {
-    match build() {
-        Ok(mut server) => {
-            // What is left to do needs raw sockets only.
-            let kept = CAP_NET_RAW | CAP_NET_BIND_SERVICE;
-            let held = process::capabilities().map(|sets| sets.permitted).unwrap_or(0);
-            let _ = process::set_capabilities(held & kept, held & kept);
-            let _ = process::forbid_new_privileges();
-            serve(peer, &mut server);
+pub fn run(peer: BorrowedFd) -> u8 {
+    match enter_and_build() {
+        Ok(mut lab) => {
+            lab.put_down();
+            lab.serve(peer, |lab| {
+                broker::serve_one(peer, &mut Host(&mut lab.netlink), libc::MSG_DONTWAIT) != Served::Closed
+            });
             0
         }
-        Err((stage, error)) => {
-            tell(peer, stage, &error);
+        Err(failed) => {
+            tell(peer, &failed);
             1
         }
     }
 }
 
+fn enter_and_build() -> Result<Lab, Failed> {
+    let (_, uid, _, gid) = process::ids();
+    if !process::capabilities().is_ok_and(|sets| sets.effective & CAP_SYS_ADMIN != 0) {
+        enter_user_namespace(uid, gid)?;
+    }
+    build()
+}
+
 /// Waits for the first request and answers why there is no lab.
-fn tell(peer: BorrowedFd, stage: Stage, error: &io::Error) {
-    let mut buffer = [0; broker::REQUEST];
+fn tell(peer: BorrowedFd, failed: &Failed) {
+    let mut buffer = [0; REQUEST];
     let Ok(message) = sys::receive_message(peer, &mut buffer, 0) else { return };
     let request = buffer.get(..message.length).and_then(Request::decode);
-    let reply = Reply {
-        status: Status::LabFailed,
-        stage: stage.number(),
-        errno: sys::errno(error),
-        sequence: request.map_or(0, |request| request.sequence),
-    };
+    let reply = Reply { sequence: request.map_or(0, |request| request.sequence), ..failure(failed) };
     let _ = sys::send_message(peer, &reply.encode(), None, 0);
 }
 
-/// Serves requests of the peer and the server's ports, until the peer is gone.
-fn serve(peer: BorrowedFd, server: &mut Server) {
-    let mut opener = Opener::new(false);
-    let mut fds = Vec::with_capacity(1 + Server::WATCHED);
-    loop {
-        fds.clear();
-        fds.push(sys::watch(peer, libc::POLLIN));
-        server.watch(&mut fds);
-        if sys::poll(&mut fds, server.patience()).is_err() {
-            return;
+/// The reply that says at which stage it failed.
+pub fn failure((stage, error): &Failed) -> Reply {
+    Reply { status: Status::LabFailed, stage: stage.number(), errno: sys::errno(error), sequence: 0 }
+}
+
+/// Answers the requests for sockets of "you", and for a delay.
+struct Host<'a>(&'a mut Netlink);
+
+impl Answer for Host<'_> {
+    fn answer(&mut self, request: &Request, namespace: Option<OwnedFd>) -> Result<Option<OwnedFd>, Reply> {
+        match (request.kind, namespace) {
+            (Kind::Delay, None) => delay(self.0, SERVER_INDEX, request.number)
+                .map(|()| None)
+                .map_err(|error| broker::failure(&error)),
+            (_, namespace) => Opener::in_lab().answer(request, namespace),
         }
-        if fds.first().is_some_and(|fd| fd.revents != 0)
-            && broker::serve_one(peer, &mut opener, libc::MSG_DONTWAIT) == Served::Closed
-        {
-            return;
-        }
-        server.work(fds.get(1..).unwrap_or_default());
     }
 }
 
-/// Makes the namespaces and the network. Afterwards this process is in the namespace of "you".
-fn build() -> Result<Server, Failed> {
-    let (_, uid, _, gid) = process::ids();
-    let capable = process::capabilities().is_ok_and(|sets| sets.effective & CAP_SYS_ADMIN != 0);
-    if !capable {
-        enter_user_namespace(uid, gid)?;
+impl Lab {
+    /// Puts down what only the making of the lab took.
+    fn put_down(&self) {
+        let kept = CAP_NET_RAW | CAP_NET_BIND_SERVICE | CAP_NET_ADMIN;
+        let held = process::capabilities().map(|sets| sets.permitted).unwrap_or(0);
+        let _ = process::set_capabilities(held & kept, held & kept);
+        let _ = process::forbid_new_privileges();
     }
+
+    /// Delays what the server sends, as [`super::Door::delay`].
+    pub fn delay(&mut self, milliseconds: u16) -> io::Result<()> {
+        delay(&mut self.netlink, SERVER_INDEX, milliseconds)
+    }
+
+    /// Serves the server's ports, and has `ready` called whenever something comes up at `other`, until that gives
+    /// `false`.
+    pub fn serve(&mut self, other: BorrowedFd, mut ready: impl FnMut(&mut Self) -> bool) {
+        let mut fds = Vec::with_capacity(1 + Server::WATCHED);
+        loop {
+            fds.clear();
+            fds.push(sys::watch(other, libc::POLLIN));
+            self.server.watch(&mut fds);
+            if sys::poll(&mut fds, self.server.patience()).is_err() {
+                return;
+            }
+            if fds.first().is_some_and(|fd| fd.revents != 0) && !ready(self) {
+                return;
+            }
+            self.server.work(fds.get(1..).unwrap_or_default());
+        }
+    }
+}
+
+/// Makes the namespaces and the network, in a process that may. Afterwards it is in the namespace of "you".
+pub fn build() -> Result<Lab, Failed> {
     let at = |stage: Stage| move |error: io::Error| (stage, error);
 
     process::unshare(libc::CLONE_NEWNET).map_err(at(Stage::NetworkNamespace))?;
@@ -105,11 +142,11 @@ fn build() -> Result<Server, Failed> {
     wait_until_running(&mut your_side, YOU_INDEX).map_err(at(Stage::Addresses))?;
     wait_until_solicited(&mut server_side, SERVER_V6);
     wait_until_solicited(&mut your_side, YOU_V6);
-    Ok(server)
+    Ok(Lab { server, netlink: server_side })
 }
 
 /// Makes a user namespace in which the user is root, and nobody else exists: user_namespaces(7).
-fn enter_user_namespace(uid: u32, gid: u32) -> Result<(), Failed> {
+pub fn enter_user_namespace(uid: u32, gid: u32) -> Result<(), Failed> {
     // A program file with a capability is closed to its user; then its maps are root's to write.
     process::set_dumpable();
     process::unshare(libc::CLONE_NEWUSER).map_err(|error| (Stage::UserNamespace, error))?;
@@ -232,6 +269,36 @@ fn up(netlink: &mut Netlink, index: u32) -> io::Result<()> {
     fixed[8..12].copy_from_slice(&(libc::IFF_UP as u32).to_ne_bytes());
     fixed[12..16].copy_from_slice(&(libc::IFF_UP as u32).to_ne_bytes());
     netlink.order(Message::new(libc::RTM_NEWLINK, 0, &fixed))
+}
+
+/// Delays what leaves an interface (tc-netem(8), linux/pkt_sched.h); 0 takes the delay back.
+fn delay(netlink: &mut Netlink, index: u32, milliseconds: u16) -> io::Result<()> {
+    const TC_H_ROOT: u32 = 0xffff_ffff;
+    const TCA_KIND: u16 = 1;
+    const TCA_OPTIONS: u16 = 2;
+    const TCA_NETEM_LATENCY64: u16 = 10;
+    /// Packets that may wait at a time.
+    const LIMIT: u32 = 10_000;
+    // struct tcmsg: family, interface, handle, parent, info.
+    let mut place = [0; 20];
+    place[4..8].copy_from_slice(&index.to_ne_bytes());
+    place[12..16].copy_from_slice(&TC_H_ROOT.to_ne_bytes());
+    if milliseconds == 0 {
+        return match netlink.order(Message::new(libc::RTM_DELQDISC, 0, &place)) {
+            // There was none.
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+            done => done,
+        };
+    }
+    let nanoseconds = i64::from(milliseconds) * 1_000_000;
+    // struct tc_netem_qopt: latency in ticks of 64 ns, limit, loss, gap, duplicate, jitter.
+    let ticks = u32::try_from(nanoseconds / 64).unwrap_or(u32::MAX);
+    let options: Vec<u8> = [ticks, LIMIT, 0, 0, 0, 0].iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let flags = libc::NLM_F_CREATE | libc::NLM_F_REPLACE;
+    let message = Message::new(libc::RTM_NEWQDISC, flags, &place);
+    netlink.order(message.text(TCA_KIND, "netem").nest(TCA_OPTIONS, &options, |message| {
+        message.attribute(TCA_NETEM_LATENCY64, &nanoseconds.to_ne_bytes())
+    }))
 }
 
 /// Waits until an interface carries packets (RFC 2863). `IFF_RUNNING` does not tell: it is also set while the state

@@ -8,6 +8,7 @@
 //! Linux only for now.
 
 mod batch;
+mod behind;
 mod broker;
 mod companion;
 mod doctor;
@@ -17,28 +18,35 @@ mod guard;
 mod interfaces;
 mod lab;
 mod lab_host;
+mod lab_run;
 mod lab_server;
 mod netlink;
 mod packet;
 mod process;
 mod raw;
+mod request;
+mod seal;
 mod startup;
 mod sys;
+mod ways;
 
 pub use batch::{BATCH, Batch, Checksum, Direction, Packet, SNAP_LENGTH, Stopper};
 pub use doctor::{Finding, privilege_report};
 pub use door::{Door, DoorKind, Place};
-pub use error::{Error, NoPrivilege, SendError, Way};
+pub use error::{Error, NoPrivilege, SendError};
 pub use interfaces::{Address, Interface, Route, interfaces, neighbour, route};
 pub use lab::{
-    LabError, SERVER_INTERFACE, SERVER_V4, SERVER_V6, SILENT_PORT, Stage, YOU_INTERFACE, YOU_V4, YOU_V6,
+    DelayError, LabError, SERVER_INTERFACE, SERVER_V4, SERVER_V6, SILENT_PORT, Stage, YOU_INTERFACE, YOU_V4,
+    YOU_V6,
 };
+pub use lab_run::{LabRun, run_in_lab};
 pub use packet::{PacketSocket, Statistics};
 pub use raw::{RawIpSocket, SentAt};
 pub use startup::{Startup, startup};
+pub use ways::Way;
 
 use std::ffi::OsString;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
 
 /// The only argument with which `rawbench-broker` becomes the host of a lab.
@@ -48,26 +56,26 @@ pub const HIDDEN_BROKER: &str = "@broker";
 /// The hidden subcommand of `rawbench` that is the host of a lab.
 pub const HIDDEN_LAB: &str = "@lab-host";
 
-/// Runs `rawbench-broker`: the broker, or with [`LAB_HOST`] the host of a lab.
+/// Runs `rawbench-broker`: the broker, which answers one request and exits, or with [`LAB_HOST`] the host of a lab.
 ///
-/// Its standard input is a Unix socket of type `SOCK_SEQPACKET` on which it answers until the peer closes.
-/// Exit status 2: called wrongly, for example from a shell; 71: the system refused what it needs.
+/// Its standard input is a Unix socket of type `SOCK_SEQPACKET`, made by the process that starts it. Exit status 2:
+/// called wrongly, for example from a shell; 71: the system refused what it needs; 77: the socket is of somebody else.
 pub fn broker_main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match arguments.as_slice() {
-        [] => serve_input(false),
-        [only] if only == LAB_HOST => serve_input(true),
+        [] => on_input(broker::run_once),
+        [only] if only == LAB_HOST => on_input(host_lab),
         _ => called_wrongly(),
     }
 }
 
-/// Runs the hidden subcommands of `rawbench`, by which a build with one binary (`cargo run`) has the broker too.
-/// Takes the arguments without the program's name; gives `None` if they are no hidden subcommand. To be called
-/// first in `main`.
+/// Runs the hidden subcommands of `rawbench`, by which a build with one binary (`cargo run`) has the broker too: here
+/// it answers until its peer closes. Takes the arguments without the program's name; gives `None` if they are no
+/// hidden subcommand. To be called first in `main`.
 pub fn hidden_main(arguments: &[OsString]) -> Option<ExitCode> {
     match arguments {
-        [only] if only == HIDDEN_BROKER => Some(serve_input(false)),
-        [only] if only == HIDDEN_LAB => Some(serve_input(true)),
+        [only] if only == HIDDEN_BROKER => Some(on_input(companion::broker_on)),
+        [only] if only == HIDDEN_LAB => Some(on_input(host_lab)),
         _ => None,
     }
 }
@@ -79,31 +87,24 @@ fn called_wrongly() -> ExitCode {
     ExitCode::from(2)
 }
 
-fn serve_input(lab: bool) -> ExitCode {
-    const REFUSED: u8 = 71;
+/// Runs something on the standard input, if that is a socket of the right kind.
+fn on_input(run: fn(BorrowedFd) -> ExitCode) -> ExitCode {
     let input = std::io::stdin();
     let socket = input.as_fd();
     if !sys::socket_kind(socket).is_ok_and(|kind| kind == (libc::AF_UNIX, libc::SOCK_SEQPACKET)) {
         return called_wrongly();
     }
+    run(socket)
+}
+
+fn host_lab(socket: BorrowedFd) -> ExitCode {
     if process::detach(socket).is_err() {
-        return ExitCode::from(REFUSED);
+        return ExitCode::from(broker::NOT_READY);
     }
-    if lab {
-        process::set_name(c"rawbench-lab");
-        if process::ids().1 != 0 {
-            // Whatever a file capability gave is not for the lab, which has its own user namespace.
-            let _ = process::set_capabilities(0, 0);
-        }
-        return ExitCode::from(u8::try_from(lab_host::run(socket)).unwrap_or(1));
+    process::set_name(c"rawbench-lab");
+    if process::ids().1 != 0 {
+        // Whatever a file capability gave is not for the lab, which has its own user namespace.
+        let _ = process::set_capabilities(0, 0);
     }
-    process::set_name(c"rawbench-broker");
-    let held = process::capabilities().map(|sets| sets.permitted).unwrap_or(0);
-    let kept = held & (process::CAP_NET_RAW | process::CAP_SYS_ADMIN);
-    process::lower_bounding_set(kept);
-    if process::set_capabilities(kept, kept).is_err() || process::forbid_new_privileges().is_err() {
-        return ExitCode::from(REFUSED);
-    }
-    broker::serve(socket, &mut broker::Opener::new(kept & process::CAP_SYS_ADMIN != 0));
-    ExitCode::SUCCESS
+    ExitCode::from(lab_host::run(socket))
 }

@@ -3,7 +3,7 @@
 use super::sys::check;
 use std::ffi::{CStr, CString, OsString};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -41,17 +41,27 @@ pub fn capabilities() -> io::Result<Capabilities> {
     Ok(Capabilities { effective: set(0), permitted: set(1), inheritable: set(2) })
 }
 
+/// Whether a capability is among the permitted ones of the calling thread.
+pub fn holds(capability: u64) -> bool {
+    capabilities().is_ok_and(|sets| sets.permitted & capability != 0)
+}
+
 /// Sets effective and permitted capabilities of the calling thread; inheritable and ambient become empty.
-#[expect(unsafe_code, reason = "capset(2) has no wrapper in libc")]
+#[expect(unsafe_code, reason = "prctl(PR_CAP_AMBIENT)")]
 pub fn set_capabilities(effective: u64, permitted: u64) -> io::Result<()> {
+    // SAFETY: plain numbers. A kernel without ambient capabilities has none to clear.
+    unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+    change_capabilities(effective, permitted)
+}
+
+/// As [`set_capabilities`], for a process that has no ambient ones: by capset(2) alone.
+#[expect(unsafe_code, reason = "capset(2) has no wrapper in libc")]
+pub fn change_capabilities(effective: u64, permitted: u64) -> io::Result<()> {
     let mut header = [CAPABILITY_VERSION_3, 0];
     let data = [effective as u32, permitted as u32, 0, (effective >> 32) as u32, (permitted >> 32) as u32, 0];
-    // SAFETY: plain numbers, then header and data in the layout of capability version 3.
-    unsafe {
-        // A kernel without ambient capabilities has none to clear.
-        libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-        check(libc::syscall(libc::SYS_capset, header.as_mut_ptr(), data.as_ptr()) as i32).map(|_| ())
-    }
+    // SAFETY: header and data have the layout of capability version 3.
+    let status = unsafe { libc::syscall(libc::SYS_capset, header.as_mut_ptr(), data.as_ptr()) };
+    check(status as i32).map(|_| ())
 }
 
 /// Takes all capabilities but `keep` out of the bounding set. Needs `CAP_SETPCAP`; a refusal leaves it as it is.
@@ -105,6 +115,60 @@ pub fn threads() -> io::Result<usize> {
     Ok(std::fs::read_dir("/proc/self/task")?.count())
 }
 
+/// A descriptor that becomes readable when a child ends (`pidfd_open(2)`).
+#[expect(unsafe_code, reason = "pidfd_open(2) has no wrapper in libc")]
+pub fn end_of(child: i32) -> io::Result<OwnedFd> {
+    // SAFETY: takes plain numbers; the descriptor that it gives is fresh and close-on-exec.
+    unsafe {
+        let fd = check(libc::syscall(libc::SYS_pidfd_open, child, 0) as i32)?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// Waits for a child (`None`: for any) and gives its number and how a shell would name its end: its exit status, or
+/// 128 and the number of the signal.
+#[expect(unsafe_code, reason = "waitpid(2)")]
+pub fn wait(child: Option<i32>) -> io::Result<(i32, u8)> {
+    let mut status = 0;
+    loop {
+        // SAFETY: the pointer is to a number that the kernel fills.
+        match check(unsafe { libc::waitpid(child.unwrap_or(-1), &raw mut status, 0) }) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok(pid) if libc::WIFEXITED(status) => return Ok((pid, libc::WEXITSTATUS(status) as u8)),
+            Ok(pid) => return Ok((pid, (128 + libc::WTERMSIG(status)) as u8)),
+        }
+    }
+}
+
+/// Leaves the keys of the terminal that end a program (Ctrl-C, Ctrl-\\) to others, or takes them up again.
+#[expect(unsafe_code, reason = "signal(2)")]
+pub fn ignore_keys(ignore: bool) {
+    let action = if ignore { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: plain numbers; no handler is installed.
+    unsafe {
+        libc::signal(libc::SIGINT, action);
+        libc::signal(libc::SIGQUIT, action);
+    }
+}
+
+/// Mounts a file system of the kernel (`proc`, `sysfs`) of the namespaces of this process (`mount(2)`).
+#[expect(unsafe_code, reason = "mount(2)")]
+pub fn mount(kind: &CStr, at: &CStr) -> io::Result<()> {
+    let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+    // SAFETY: strings with their zero, plain numbers, no data.
+    check(unsafe { libc::mount(kind.as_ptr(), at.as_ptr(), kind.as_ptr(), flags, std::ptr::null()) })
+        .map(|_| ())
+}
+
+/// Keeps the mounts of this process's namespace from reaching any other one.
+#[expect(unsafe_code, reason = "mount(2)")]
+pub fn keep_mounts_private() -> io::Result<()> {
+    let (none, flags) = (std::ptr::null(), libc::MS_REC | libc::MS_SLAVE);
+    // SAFETY: strings with their zero, plain numbers, no data.
+    check(unsafe { libc::mount(c"none".as_ptr(), c"/".as_ptr(), none, flags, none.cast()) }).map(|_| ())
+}
+
 /// Forks. In the child runs `child`, whose end is the child's end: it never returns into the caller.
 #[expect(unsafe_code, reason = "fork(2)")]
 pub fn fork(child: impl FnOnce() -> i32) -> io::Result<i32> {
@@ -124,37 +188,56 @@ pub fn fork(child: impl FnOnce() -> i32) -> io::Result<i32> {
 /// How many descriptors are closed one by one where the kernel cannot close a range.
 const OLD_LIMIT: i32 = 4096;
 
-/// Cuts a child loose from its terminal and the files that it inherited: a session of its own (so that Ctrl-C
-/// does not reach it), /dev/null as the standard streams, every other descriptor but `keep` closed, `/` as
-/// its directory, children reaped by the kernel.
-#[expect(unsafe_code, reason = "setsid, dup2, close_range, signal, chdir")]
-pub fn detach(keep: BorrowedFd) -> io::Result<()> {
-    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+/// Closes every descriptor but the standard streams and `keep`.
+#[expect(unsafe_code, reason = "close_range(2)")]
+pub fn close_all_but(keep: BorrowedFd) -> io::Result<()> {
     let keep = keep.as_raw_fd();
-    // SAFETY: plain numbers. Nothing in this process uses the descriptors that are closed here: the child runs
-    // nothing but its own loop, and leaves by _exit.
-    unsafe {
-        libc::setsid();
-        libc::signal(libc::SIGCHLD, libc::SIG_IGN);
-        libc::chdir(c"/".as_ptr());
-        for stream in 0..3 {
-            if stream != keep {
-                check(libc::dup2(null.as_raw_fd(), stream))?;
-            }
-        }
-        let close = |from: i32, to: i32| {
+    let close = |from: i32, to: i32| {
+        // SAFETY: plain numbers. Nothing in this process uses the descriptors that are closed here: it runs nothing
+        // but its own loop, and ends without returning to those who opened them.
+        unsafe {
             if from <= to && libc::syscall(libc::SYS_close_range, from, to, 0) != 0 {
                 // A kernel before 5.9 does not know the call.
                 (from..=to.min(from + OLD_LIMIT)).for_each(|fd| {
                     libc::close(fd);
                 });
             }
-        };
-        std::mem::forget(null);
-        close(3, keep - 1);
-        close((keep + 1).max(3), i32::MAX);
-    }
+        }
+    };
+    close(3, keep - 1);
+    close((keep + 1).max(3), i32::MAX);
     Ok(())
+}
+
+/// Closes a descriptor that a child inherited and whose owner is in the parent.
+#[expect(unsafe_code, reason = "close(2) of a descriptor that is owned elsewhere")]
+pub fn close_in_child(descriptor: BorrowedFd) {
+    // SAFETY: a plain number. The owner's copy in this child is never dropped: the child leaves by _exit.
+    unsafe { libc::close(descriptor.as_raw_fd()) };
+}
+
+/// Cuts a child loose from its terminal and the files that it inherited: a session of its own (so that Ctrl-C
+/// does not reach it), /dev/null as the standard streams, every other descriptor but `keep` closed, `/` as
+/// its directory, children reaped by the kernel.
+#[expect(unsafe_code, reason = "setsid, dup2, sigaction, chdir")]
+pub fn detach(keep: BorrowedFd) -> io::Result<()> {
+    let null = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    // SAFETY: plain numbers, and a sigaction of zeros, which is a valid one (SIG_DFL) and gets its flag: unlike
+    // SIG_IGN it does not reach the programs that this process starts.
+    unsafe {
+        libc::setsid();
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_flags = libc::SA_NOCLDWAIT;
+        libc::sigaction(libc::SIGCHLD, &raw const action, std::ptr::null_mut());
+        libc::chdir(c"/".as_ptr());
+        for stream in 0..3 {
+            if stream != keep.as_raw_fd() {
+                check(libc::dup2(null.as_raw_fd(), stream))?;
+            }
+        }
+    }
+    std::mem::forget(null);
+    close_all_but(keep)
 }
 
 /// `unshare(2)`.
@@ -176,6 +259,13 @@ pub fn enter_network(namespace: BorrowedFd) -> io::Result<()> {
 pub fn ids() -> (u32, u32, u32, u32) {
     // SAFETY: these calls take nothing and cannot fail.
     unsafe { (libc::getuid(), libc::geteuid(), libc::getgid(), libc::getegid()) }
+}
+
+/// The number of the process that started this one; 0 when it is in another process namespace.
+#[expect(unsafe_code, reason = "getppid(2)")]
+pub fn parent() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    u32::try_from(unsafe { libc::getppid() }).unwrap_or(0)
 }
 
 /// What the user data base says of a user.

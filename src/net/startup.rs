@@ -1,27 +1,38 @@
 //! The start of the program: the companion is split off, then every privilege is put down.
 
-use super::broker::{Kind, Request, Status};
-use super::door::{Channel, Door, DoorKind, Place};
+use super::behind::user_behind;
+use super::door::{Channel, Door, DoorKind, Opens, Place};
 use super::error::{Error, NoPrivilege};
-use super::process::{self, CAP_NET_RAW};
-use super::{companion, sys};
+use super::process::{self, CAP_SYS_ADMIN};
+use super::request::{Kind, Request, Status};
+use super::{companion, sys, ways};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// In this variable the second start of the program finds the number of the companion's socket.
+/// In this variable the second start of the program finds the numbers of its descriptors: the launcher's socket, the
+/// broker's, and the network namespace that was asked for; `-` for one that there is not.
 const COMPANION: &str = "RAWBENCH_COMPANION_FD";
 
 /// The companion, and the doors that it opens.
 pub struct Startup {
-    companion: Arc<Mutex<Channel>>,
+    launcher: Arc<Mutex<Channel>>,
+    broker: Option<Arc<Mutex<Channel>>>,
+    /// The namespace that was named at the start, opened with the rights of then.
+    named: Option<(String, OwnedFd)>,
     doors: Mutex<Vec<Door>>,
+}
+
+/// What a start keeps over the change of user: the companion's sockets and the named namespace.
+struct Kept {
+    launcher: OwnedFd,
+    broker: Option<OwnedFd>,
+    namespace: Option<OwnedFd>,
 }
 
 /// What [`startup`] does first in the life of a process. Call it before there is any thread.
@@ -29,12 +40,15 @@ pub struct Startup {
 /// Splits off the companion, becomes the user behind sudo or pkexec (and starts the program again as that user,
 /// with the same arguments), puts down every capability and forbids to gain one. Takes about a millisecond.
 ///
+/// `netns`: the network namespace that the call names, if it does. It is opened here, while the rights that the program
+/// was started with are still there: that of somebody else's process is open to root only.
+///
 /// # Errors
 /// When there are threads already, no process can be made, or a privilege cannot be put down.
-pub fn startup() -> Result<Startup, Error> {
-    if let Some(socket) = inherited() {
+pub fn startup(netns: Option<&str>) -> Result<Startup, Error> {
+    if let Some(kept) = inherited() {
         put_down()?;
-        return Ok(Startup::new(socket));
+        return Ok(Startup::new(kept, netns));
     }
     let threads =
         process::threads().map_err(|error| Error::system("count the threads of this process", error))?;
@@ -42,7 +56,10 @@ pub fn startup() -> Result<Startup, Error> {
         let reason = io::Error::other(format!("there are {threads} threads already"));
         return Err(Error::system("split off the companion", reason));
     }
-    let socket = companion::start().map_err(|error| Error::system("split off the companion", error))?;
+    // Whatever keeps it from being opened is said when its door is asked for.
+    let namespace = netns.and_then(|name| open_namespace(name).ok());
+    let companion = companion::start().map_err(|error| Error::system("split off the companion", error))?;
+    let kept = Kept { launcher: companion.launcher, broker: companion.broker, namespace };
     let (_, uid, _, _) = process::ids();
     match if uid == 0 { user_behind() } else { None } {
         Some(user) => {
@@ -50,17 +67,17 @@ pub fn startup() -> Result<Startup, Error> {
             process::become_user(user.uid, user.gid, user.name.as_deref())
                 .map_err(|error| Error::system(format!("become user {}", user.uid), error))?;
             put_down()?;
-            start_again(&socket, &environment);
+            start_again(&kept, &environment);
         }
         None => {
             put_down()?;
             if !process::dumpable() {
                 // The program file has a capability, or may not be read by its user.
-                start_again(&socket, &[]);
+                start_again(&kept, &[]);
             }
         }
     }
-    Ok(Startup::new(socket))
+    Ok(Startup::new(kept, netns))
 }
 
 /// Empties all capability sets and forbids to gain a privilege by `exec`.
@@ -69,43 +86,62 @@ fn put_down() -> Result<(), Error> {
     process::forbid_new_privileges().map_err(|error| Error::system("forbid new privileges", error))
 }
 
-/// The companion's socket, if this is the second start. Believed only if it is a socket that this very process
-/// made (before it started the program again).
-#[expect(unsafe_code, reason = "a descriptor by its number, and the removal of a variable")]
-fn inherited() -> Option<OwnedFd> {
-    let number: i32 = std::env::var(COMPANION).ok()?.parse().ok()?;
+/// What the first start kept, if this is the second one. A socket is believed only if this very process made it
+/// (before it started the program again).
+#[expect(unsafe_code, reason = "the removal of a variable")]
+fn inherited() -> Option<Kept> {
+    let text = std::env::var(COMPANION).ok()?;
     // SAFETY: there is a single thread: this is the first thing that the program does.
     unsafe { std::env::remove_var(COMPANION) };
-    if number <= 2 || process::threads().ok()? != 1 {
+    if process::threads().ok()? != 1 {
         return None;
     }
-    // SAFETY: the number is only used for calls that fail on a number that is no descriptor.
-    let socket = unsafe { BorrowedFd::borrow_raw(number) };
-    if sys::socket_kind(socket).ok()? != (libc::AF_UNIX, libc::SOCK_SEQPACKET)
-        || sys::peer_process(socket).ok()? != std::process::id()
-    {
-        return None;
-    }
-    sys::set_close_on_exec(socket, true).ok()?;
+    let mut numbers = text.split(',').map(|number| number.parse::<i32>().ok().filter(|number| *number > 2));
+    let (launcher, broker, namespace) = (numbers.next()?, numbers.next()?, numbers.next()?);
+    let is_ours = |socket: BorrowedFd| {
+        sys::socket_kind(socket).ok() == Some((libc::AF_UNIX, libc::SOCK_SEQPACKET))
+            && sys::peer(socket).is_ok_and(|peer| peer.pid == std::process::id())
+    };
+    let launcher = take(launcher?, is_ours)?;
+    let kept = Kept {
+        launcher,
+        broker: broker.and_then(|number| take(number, is_ours)),
+        namespace: namespace.and_then(|number| take(number, |_| true)),
+    };
     if let Some(name) = std::env::args_os().next() {
         let name = Path::new(&name).file_name().unwrap_or(OsStr::new("rawbench")).as_encoded_bytes().to_vec();
         process::set_name(&std::ffi::CString::new(name).unwrap_or_default());
     }
-    // SAFETY: it is the socket that this process left open for itself; nobody else here knows its number.
+    Some(kept)
+}
+
+/// Takes over the descriptor of a number that this process left open for itself.
+#[expect(unsafe_code, reason = "a descriptor by its number")]
+fn take(number: i32, is_ours: impl Fn(BorrowedFd) -> bool) -> Option<OwnedFd> {
+    // SAFETY: the number is only used for calls that fail on a number that is no descriptor.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+    if !is_ours(descriptor) {
+        return None;
+    }
+    sys::set_close_on_exec(descriptor, true).ok()?;
+    // SAFETY: this process left it open for itself; nobody else here knows its number.
     Some(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 /// Starts the program again, so that it can be looked into by the user's own processes (which portals need).
 /// Where that is not possible, it goes on as it is and opens itself instead.
-fn start_again(socket: &OwnedFd, environment: &[(&'static str, OsString)]) {
+fn start_again(kept: &Kept, environment: &[(&'static str, OsString)]) {
     let mut arguments = std::env::args_os();
     let mut command = Command::new("/proc/self/exe");
     command.arg0(arguments.next().unwrap_or_else(|| "rawbench".into())).args(arguments);
-    command.envs(environment.iter().cloned()).env(COMPANION, socket.as_raw_fd().to_string());
-    if sys::set_close_on_exec(socket.as_fd(), false).is_ok() {
+    let all = [Some(&kept.launcher), kept.broker.as_ref(), kept.namespace.as_ref()];
+    let numbers = all.map(|kept| kept.map_or("-".to_owned(), |fd| fd.as_raw_fd().to_string()));
+    command.envs(environment.iter().cloned()).env(COMPANION, numbers.join(","));
+    let close_on_exec = |on| all.iter().flatten().try_for_each(|fd| sys::set_close_on_exec(fd.as_fd(), on));
+    if close_on_exec(false).is_ok() {
         let _refused = command.exec();
-        let _ = sys::set_close_on_exec(socket.as_fd(), true);
     }
+    let _ = close_on_exec(true);
     adopt(environment);
     process::set_dumpable();
 }
@@ -119,74 +155,18 @@ fn adopt(environment: &[(&'static str, OsString)]) {
     }
 }
 
-/// The user behind sudo or pkexec.
-struct Behind {
-    uid: u32,
-    gid: u32,
-    name: Option<std::ffi::CString>,
-    home: Option<PathBuf>,
-}
-
-/// Who called sudo or pkexec; none where that was root.
-fn user_behind() -> Option<Behind> {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u32>().ok());
-    let uid =
-        number("SUDO_UID").or_else(|| number("PKEXEC_UID")).filter(|uid| *uid != 0 && *uid != u32::MAX)?;
-    let Some(user) = process::user(uid) else {
-        // A number that the user data base does not know is still less than root.
-        let gid = number("SUDO_GID").filter(|gid| *gid != u32::MAX).unwrap_or(uid);
-        return Some(Behind { uid, gid, name: None, home: None });
-    };
-    Some(Behind { uid, gid: user.gid, name: Some(user.name), home: Some(user.home) })
-}
-
-impl Behind {
-    /// The variables by which programs find the user's home, session and display.
-    fn environment(&self) -> Vec<(&'static str, OsString)> {
-        let mut set: Vec<(&'static str, OsString)> = Vec::new();
-        if let Some(name) = self.name.as_ref().and_then(|name| name.to_str().ok()) {
-            set.push(("USER", name.into()));
-            set.push(("LOGNAME", name.into()));
-        }
-        let home = self.home.clone().unwrap_or_else(|| "/".into());
-        set.push(("HOME", home.clone().into()));
-        let has = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let runtime = PathBuf::from(format!("/run/user/{}", self.uid));
-        if std::fs::metadata(&runtime).is_ok_and(|found| found.uid() == self.uid) {
-            if !has("DBUS_SESSION_BUS_ADDRESS") && runtime.join("bus").exists() {
-                set.push(("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}/bus", runtime.display()).into()));
-            }
-            // sudo keeps DISPLAY, but not WAYLAND_DISPLAY.
-            if !has("WAYLAND_DISPLAY") && !has("DISPLAY") && runtime.join("wayland-0").exists() {
-                set.push(("WAYLAND_DISPLAY", "wayland-0".into()));
-            }
-            set.push(("XDG_RUNTIME_DIR", runtime.into()));
-        }
-        let readable = std::env::var_os("XAUTHORITY")
-            .and_then(|path| std::fs::metadata(path).ok())
-            .is_some_and(|found| found.uid() == self.uid);
-        let authority = home.join(".Xauthority");
-        if !readable && authority.is_file() {
-            set.push(("XAUTHORITY", authority.into()));
-        }
-        set
-    }
-}
-
-/// Where a broker may be: beside this program, then where packages put it.
-pub(crate) fn broker_paths() -> Vec<PathBuf> {
-    let beside = std::env::current_exe().ok().map(|path| path.with_file_name("rawbench-broker"));
-    let installed = ["/usr/libexec/rawbench-broker", "/usr/lib/rawbench/rawbench-broker"];
-    beside.into_iter().chain(installed.into_iter().map(PathBuf::from)).collect()
-}
-
 impl Startup {
-    fn new(companion: OwnedFd) -> Self {
-        Self { companion: Channel::new(companion).shared(), doors: Mutex::new(Vec::new()) }
+    fn new(kept: Kept, netns: Option<&str>) -> Self {
+        Self {
+            launcher: Channel::new(kept.launcher).shared(),
+            broker: kept.broker.map(|socket| Channel::new(socket).shared()),
+            named: netns.map(str::to_owned).zip(kept.namespace),
+            doors: Mutex::new(Vec::new()),
+        }
     }
 
     /// The door to a place. The first call for the lab makes it; later calls give the same door, as long as the
-    /// process behind it lives.
+    /// process behind it lives. Nobody is asked for a permission here: that comes with the first socket.
     ///
     /// # Errors
     /// [`Error::NoPrivilege`] with the ways to get a raw socket, [`Error::Lab`] where no lab can be made, and the
@@ -198,10 +178,15 @@ impl Startup {
             return Ok(door.clone());
         }
         let door = match place {
-            Place::Lab => Door::on(self.connect(Kind::StartLab)?, DoorKind::Lab, Place::Lab)?,
+            Place::Lab => Door::on(self.start_lab()?, DoorKind::Lab, Place::Lab)?,
             Place::Host => self.outside(Place::Host, None)?,
             Place::Netns(name) => {
-                let namespace = open_namespace(name)?;
+                let namespace = match &self.named {
+                    Some((named, namespace)) if named == name => namespace.try_clone().map_err(|error| {
+                        Error::system(format!("open the network namespace {name}"), error)
+                    })?,
+                    _ => open_namespace(name)?,
+                };
                 self.outside(place.clone(), Some(namespace))?
             }
         };
@@ -209,34 +194,46 @@ impl Startup {
         Ok(door)
     }
 
-    /// A door to this machine, or to one of its namespaces.
+    /// A door to this machine, or to one of its namespaces: by the first way that is open.
     fn outside(&self, place: Place, namespace: Option<OwnedFd>) -> Result<Door, Error> {
-        if self.ask(Kind::Status).is_ok() {
-            let channel = Some(Arc::clone(&self.companion));
-            return Ok(Door::new(DoorKind::Companion, place, channel, namespace));
-        }
-        match self.connect(Kind::StartBroker) {
-            Ok(socket) => {
-                let mut channel = Channel::new(socket);
-                match channel.ask(Request::new(Kind::Status), None) {
-                    Ok(_) => Ok(Door::new(DoorKind::BrokerFileCap, place, Some(channel.shared()), namespace)),
-                    Err(_) => Err(NoPrivilege::new(format!("open raw sockets on {place}")).into()),
-                }
-            }
-            Err(_) => Err(NoPrivilege::new(format!("open raw sockets on {place}")).into()),
-        }
+        let each = |start| Opens::Each { launcher: Arc::clone(&self.launcher), start };
+        let (kind, opens) = match self.way_to(&place) {
+            Some(DoorKind::Companion) => match &self.broker {
+                Some(broker) => (DoorKind::Companion, Opens::Process(Arc::clone(broker))),
+                None => return Err(NoPrivilege::new(format!("open raw sockets on {place}")).into()),
+            },
+            Some(DoorKind::BrokerFileCap) => (DoorKind::BrokerFileCap, each(Kind::StartBroker)),
+            Some(DoorKind::Pkexec) => (DoorKind::Pkexec, each(Kind::StartPkexec)),
+            _ => return Err(NoPrivilege::new(format!("open raw sockets on {place}")).into()),
+        };
+        Ok(Door::new(kind, place, opens, namespace))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Channel> {
-        self.companion.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Which way leads to a place outside the lab: the companion's broker, the one with a file capability (which has
+    /// to have another one for a foreign namespace), pkexec.
+    fn way_to(&self, place: &Place) -> Option<DoorKind> {
+        if self.broker.is_some() {
+            return Some(DoorKind::Companion);
+        }
+        let enters =
+            |path: &Path| *place == Place::Host || ways::file_capabilities(path) & CAP_SYS_ADMIN != 0;
+        // On a file system that is mounted nosuid the capability of a file is worth nothing: so it is asked.
+        let broker = Opens::Each { launcher: Arc::clone(&self.launcher), start: Kind::StartBroker };
+        let works =
+            || broker.ask(Request::new(Kind::Status), None).is_ok_and(|(r, _)| r.status == Status::Done);
+        if ways::capable_broker().is_some_and(|path| enters(&path)) && works() {
+            return Some(DoorKind::BrokerFileCap);
+        }
+        ways::pkexec().map(|_| DoorKind::Pkexec)
     }
 
-    /// Asks the companion for something.
-    fn ask(&self, kind: Kind) -> Result<Option<OwnedFd>, Error> {
-        let failed = |error| Error::system("have the companion do its work", error);
-        let (reply, socket) = self.lock().ask(Request::new(kind), None).map_err(failed)?;
+    /// Asks the launcher for a connection to the host of a new lab.
+    fn start_lab(&self) -> Result<OwnedFd, Error> {
+        let failed = |error| Error::system("have the companion start the lab", error);
+        let mut launcher = self.launcher.lock().unwrap_or_else(PoisonError::into_inner);
+        let (reply, socket) = launcher.ask(Request::new(Kind::StartLab), None).map_err(failed)?;
         match reply.status {
-            Status::Done => Ok(socket),
+            Status::Done => socket.ok_or_else(|| failed(io::Error::from_raw_os_error(libc::EPROTO))),
             Status::LabFailed => {
                 let stage = super::lab::Stage::from_number(reply.stage);
                 Err(super::lab::LabError::new(stage, reply.errno).into())
@@ -245,23 +242,27 @@ impl Startup {
         }
     }
 
-    /// Asks the companion for a connection to a process that it starts.
-    fn connect(&self, kind: Kind) -> Result<OwnedFd, Error> {
-        let failed =
-            || Error::system("have the companion do its work", io::Error::from_raw_os_error(libc::EPROTO));
-        self.ask(kind)?.ok_or_else(failed)
+    /// The network namespaces that have a name in /run/netns, and the one that was named at the start.
+    pub fn namespaces(&self) -> Vec<String> {
+        let listed = std::fs::read_dir("/run/netns").into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            listed.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        let named = self.named.iter().map(|(name, _)| name.clone());
+        let named: Vec<String> = named.filter(|name| !names.contains(name)).collect();
+        [named, names].concat()
     }
 
     /// Which way raw sockets of this machine are to be had; `None` if there is no way but the lab.
     pub fn way(&self) -> Option<DoorKind> {
-        self.door(&Place::Host).ok().map(|door| door.kind())
+        self.way_to(&Place::Host)
     }
 }
 
 /// Opens a network namespace: a name in /run/netns, or the number of a process.
 ///
-/// The namespace of a process is for who may trace it (namespaces(7)). This process has put its capabilities down, and
-/// the companion never had that one: so a number works for processes of the same user without capabilities only.
+/// The namespace of a process is for who may trace it (namespaces(7)): for root at the start of the program, afterwards
+/// only for the user's own processes.
 fn open_namespace(name: &str) -> Result<OwnedFd, Error> {
     let failed = |reason: io::Error, advice: &str| Error::System {
         tried: format!("open the network namespace {name}"),
@@ -279,9 +280,8 @@ fn open_namespace(name: &str) -> Result<OwnedFd, Error> {
         let advice = match error.kind() {
             io::ErrorKind::PermissionDenied if number => {
                 format!(
-                    "The number of a process works only for your own processes without privileges, also as root, since \
-                     rawbench puts its rights down at the start. A name in /run/netns works: \
-                     `sudo ip netns attach NAME {name}`, then --netns NAME."
+                    "The namespace of somebody else's process is open to root only: start with sudo and \
+                     --netns {name}, or give it a name (`sudo ip netns attach NAME {name}`) and use --netns NAME."
                 )
             }
             io::ErrorKind::NotFound if number => "There is no process with this number.".into(),
@@ -290,9 +290,4 @@ fn open_namespace(name: &str) -> Result<OwnedFd, Error> {
         };
         failed(error, &advice)
     })
-}
-
-/// Whether this process may open raw sockets itself.
-pub(crate) fn capable() -> bool {
-    process::capabilities().is_ok_and(|sets| sets.effective & CAP_NET_RAW != 0)
 }

@@ -18,6 +18,11 @@ pub fn errno(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
 
+/// Whether an error says that the other end of a socket is gone.
+pub fn is_hang_up(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET))
+}
+
 /// `socket(2)`, close-on-exec.
 #[expect(unsafe_code, reason = "socket(2) for families that std does not know")]
 pub fn socket(domain: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
@@ -256,9 +261,30 @@ pub fn receive_message(socket: BorrowedFd, buffer: &mut [u8], flags: i32) -> io:
     Ok(Message { length, truncated: flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) != 0, descriptor })
 }
 
-/// `getsockopt(SO_PEERCRED)`: the process that made the other end of a Unix socket.
-pub fn peer_process(socket: BorrowedFd) -> io::Result<u32> {
-    get_option::<3>(socket, libc::SOL_SOCKET, libc::SO_PEERCRED).map(|[pid, _, _]| pid)
+/// Who made the other end of a Unix socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer {
+    /// Its process, 0 when it is in another process namespace.
+    pub pid: u32,
+    /// Its effective user.
+    pub uid: u32,
+}
+
+/// `getsockopt(SO_PEERCRED)`: who made the other end of a Unix socket, as it was then.
+pub fn peer(socket: BorrowedFd) -> io::Result<Peer> {
+    get_option::<3>(socket, libc::SOL_SOCKET, libc::SO_PEERCRED).map(|[pid, uid, _]| Peer { pid, uid })
+}
+
+/// The network namespace of the calling thread, by a socket in it and not by a path (`SIOCGSKNS`).
+#[expect(unsafe_code, reason = "ioctl(SIOCGSKNS)")]
+pub fn own_namespace() -> io::Result<OwnedFd> {
+    const SIOCGSKNS: libc::c_ulong = 0x894c;
+    let socket = socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
+    // SAFETY: the call takes no argument; the descriptor that it gives is fresh and close-on-exec.
+    unsafe {
+        let fd = check(libc::ioctl(socket.as_raw_fd(), SIOCGSKNS as _))?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
 }
 
 /// The domain and type of a socket (`SO_DOMAIN`, `SO_TYPE`).

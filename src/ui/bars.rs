@@ -6,7 +6,7 @@ use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Role, Ui, WidgetIn
 
 use super::theme::look;
 use crate::app::{Command, Origin, Theme, Workbench};
-use crate::engine::Place;
+use crate::engine::{HostWay, Place};
 
 /// Source, start and stop, open and save, commands.
 pub fn top_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
@@ -102,8 +102,11 @@ pub fn status_ui(ui: &mut Ui, bench: &Workbench) {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let place = match bench.source().map(|s| &s.place) {
                 Some(Place::Lab) => "in the lab, no privilege used",
-                Some(_) if bench.host_is_open() => "raw sockets through the broker",
-                Some(_) => "no privilege for raw sockets here",
+                Some(_) => match bench.host_way() {
+                    HostWay::Open => "raw sockets through the broker",
+                    HostWay::Asks => "raw sockets after a permission",
+                    HostWay::Closed => "no privilege for raw sockets here",
+                },
                 None => "",
             };
             ui.label(dim(place.into()));

@@ -24,6 +24,9 @@ const fn ctrl_shift(key: Key) -> Option<KeyboardShortcut> {
     Some(KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key))
 }
 
+/// Delays of the lab's server, in milliseconds: none, a city, a continent, a satellite.
+const DELAYS: [u16; 4] = [0, 10, 100, 600];
+
 /// All that can be done now.
 #[must_use]
 pub fn entries(bench: &Workbench) -> Vec<Entry> {
@@ -63,6 +66,13 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
     }
     for (index, preset) in presets::ALL.iter().enumerate() {
         all.push(entry(&format!("Preset: {}", preset.name), digit(index), Command::Preset(index)));
+    }
+    for milliseconds in DELAYS {
+        let name = match milliseconds {
+            0 => "Lab: the server answers at once".to_owned(),
+            _ => format!("Lab: the server answers {milliseconds} ms later"),
+        };
+        all.push(entry(&name, None, Command::DelayLab(milliseconds)));
     }
     for (index, source) in bench.sources().0.iter().enumerate() {
         all.push(entry(&format!("Source: {}", source.label), None, Command::Source(index)));

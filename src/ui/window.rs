@@ -35,7 +35,7 @@ pub fn run(start: Start) -> Result<(), String> {
             let waker = Arc::new(move || context.request_repaint_after(REPAINT));
             let engine = Engine::start(start.access, waker).map_err(|f| f.text)?;
             let mut bench = Workbench::new(Some(engine), start.directory);
-            bench.prefer_source(start.interface, start.lab);
+            bench.prefer_source(start.interface, start.place);
             if let Some(path) = start.file {
                 bench.apply(Command::OpenPath(path));
             } else if start.capture {

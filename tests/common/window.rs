@@ -315,7 +315,7 @@ impl Window {
     /// Puts sources into the list, the first chosen, and says that raw sockets are to be had.
     pub fn give_sources(&mut self) {
         let list = vec![source("lab: rb0"), source("lab: other")];
-        self.event(engine::Event::Sources(Ok(list), true));
+        self.event(engine::Event::Sources(Ok(list), engine::HostWay::Open));
     }
 
     /// A capture that runs, and the spool that feeds it.

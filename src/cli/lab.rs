@@ -1,0 +1,32 @@
+//! `rawbench lab`: a command, or a shell, inside the lab.
+
+use super::args::LabArgs;
+use super::output::{self, Failure, Outcome};
+use crate::net::{self, LabRun};
+
+/// Runs it; gives the exit status of the command.
+///
+/// # Errors
+/// The lab cannot be made; the message says what forbids it and what to do.
+pub fn run(args: &LabArgs) -> Outcome {
+    if args.command.is_empty() {
+        output::message(&welcome());
+    }
+    let run = LabRun { command: args.command.clone(), delay_ms: args.delay };
+    net::run_in_lab(&run).map_err(Failure::failed)
+}
+
+/// What whoever sits at the shell should know.
+fn welcome() -> String {
+    format!(
+        "In the lab you are {} and {} on {}; the server is {} and {}: HTTP on port 80, echo on 7, discard on 9, {} never \
+         answers.\nYou are root here and nobody outside: ping, tcpdump, nmap, nft work; programs that change their user \
+         or group (sudo, su, apt) do not.\n`exit` ends the lab and all that runs in it.",
+        net::YOU_V4,
+        net::YOU_V6,
+        net::YOU_INTERFACE,
+        net::SERVER_V4,
+        net::SERVER_V6,
+        net::SILENT_PORT,
+    )
+}

@@ -1,0 +1,200 @@
+//! A command inside the lab: `rawbench lab -- COMMAND`.
+//!
+//! Four processes, each the parent of the next: the program that was called waits; the *host* makes the namespaces and
+//! serves the server's ports; the *first process* of a process namespace reaps; the command runs. When one of the first
+//! three ends, however it ends, the kernel kills the next (`PR_SET_PDEATHSIG`), and with the first process of a process
+//! namespace everything in it: nothing outlives the call.
+
+use super::behind::user_behind;
+use super::error::Error;
+use super::lab::{DelayError, LabError, Stage};
+use super::lab_host::{self, Failed, Lab};
+use super::process;
+use super::request::{REPLY, Reply, Status};
+use super::sys;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// What is to run in the lab.
+#[derive(Debug, Clone, Default)]
+pub struct LabRun {
+    /// The program and its arguments; empty: the user's shell, with a word about where it is.
+    pub command: Vec<OsString>,
+    /// How many milliseconds the server's packets are delayed.
+    pub delay_ms: u16,
+}
+
+/// Runs a command inside a new lab and waits until every process of it is gone. Gives its exit status as a shell would
+/// (126: it cannot be run, 127: it is not there, 128 and more: it was ended by a signal).
+///
+/// The command is root of the lab and, outside, no more than the user who called, or the user behind sudo. To be called
+/// before there is any thread.
+///
+/// # Errors
+/// [`Error::Lab`] with what forbids the lab, [`Error::Delay`] where the kernel has no netem.
+pub fn run_in_lab(run: &LabRun) -> Result<u8, Error> {
+    let failed = |error| Error::system("start the lab", error);
+    let (ours, theirs) = sys::seqpacket_pair().map_err(failed)?;
+    let caller = Caller::find();
+    process::ignore_keys(true);
+    let host = process::fork(|| {
+        process::close_in_child(ours.as_fd());
+        i32::from(host(&theirs, &caller, run))
+    });
+    let host = host.map_err(failed)?;
+    drop(theirs);
+    if caller.root {
+        // Only root outside may say who is who inside.
+        let mapped = wait_for_word(&ours).and_then(|()| caller.write_maps(host));
+        let word = Reply { errno: mapped.map_or_else(|error| sys::errno(&error), |()| 0), ..done() };
+        let _ = sys::send_message(ours.as_fd(), &word.encode(), None, 0);
+    }
+    match read_reply(ours.as_fd()) {
+        Ok(reply) if reply.status == Status::Done => {}
+        Ok(reply) if reply.status == Status::LabFailed => {
+            return Err(LabError::new(Stage::from_number(reply.stage), reply.errno).into());
+        }
+        Ok(reply) => return Err(DelayError::new(&io::Error::from_raw_os_error(reply.errno)).into()),
+        Err(error) => return Err(failed(error)),
+    }
+    process::wait(Some(host)).map(|(_, status)| status).map_err(failed)
+}
+
+fn done() -> Reply {
+    Reply { status: Status::Done, stage: 0, errno: 0, sequence: 0 }
+}
+
+fn read_reply(socket: BorrowedFd) -> io::Result<Reply> {
+    let mut buffer = [0; REPLY];
+    let message = sys::receive_message(socket, &mut buffer, 0)?;
+    let reply = buffer.get(..message.length).and_then(Reply::decode);
+    reply.ok_or_else(|| io::Error::from_raw_os_error(libc::EPIPE))
+}
+
+fn wait_for_word(socket: &OwnedFd) -> io::Result<()> {
+    read_reply(socket.as_fd()).map(|_| ())
+}
+
+/// Who called, and who the command is outside the lab.
+struct Caller {
+    /// Called by root: the maps are written from outside.
+    root: bool,
+    uid: u32,
+    gid: u32,
+    environment: Vec<(&'static str, OsString)>,
+}
+
+impl Caller {
+    fn find() -> Self {
+        let (_, uid, _, gid) = process::ids();
+        match if uid == 0 { user_behind() } else { None } {
+            Some(user) => Self { root: true, uid: user.uid, gid: user.gid, environment: user.environment() },
+            None => Self { root: uid == 0, uid, gid, environment: Vec::new() },
+        }
+    }
+
+    fn write_maps(&self, host: i32) -> io::Result<()> {
+        std::fs::write(format!("/proc/{host}/gid_map"), format!("0 {} 1", self.gid))?;
+        std::fs::write(format!("/proc/{host}/uid_map"), format!("0 {} 1", self.uid))
+    }
+
+    /// Enters a user namespace and becomes its root.
+    fn enter(&self, parent: &OwnedFd) -> Result<(), Failed> {
+        if !self.root {
+            return lab_host::enter_user_namespace(self.uid, self.gid);
+        }
+        process::unshare(libc::CLONE_NEWUSER).map_err(|error| (Stage::UserNamespace, error))?;
+        let at_maps = |error| (Stage::Maps, error);
+        sys::send_message(parent.as_fd(), &done().encode(), None, 0).map_err(at_maps)?;
+        match read_reply(parent.as_fd()).map_err(at_maps)?.errno {
+            0 => process::become_user(0, 0, None).map_err(at_maps)?,
+            errno => return Err((Stage::Maps, io::Error::from_raw_os_error(errno))),
+        }
+        process::set_dumpable();
+        Ok(())
+    }
+}
+
+/// The host: makes the lab, starts the first process in it, serves the server's ports until that one ends. Gives its
+/// exit status.
+fn host(parent: &OwnedFd, caller: &Caller, run: &LabRun) -> u8 {
+    const NO_LAB: u8 = 1;
+    let made = caller.enter(parent).and_then(|()| lab_host::build()).and_then(|lab| {
+        // A change of user takes this back, so it comes after the last one.
+        process::die_with_parent();
+        process::unshare(libc::CLONE_NEWPID).map_err(|error| (Stage::ProcessNamespace, error))?;
+        Ok(lab)
+    });
+    let say = |reply: Reply| sys::send_message(parent.as_fd(), &reply.encode(), None, 0);
+    let mut lab = match made {
+        Ok(lab) => lab,
+        Err(failed) => {
+            let _ = say(lab_host::failure(&failed));
+            return NO_LAB;
+        }
+    };
+    if run.delay_ms > 0
+        && let Err(error) = lab.delay(run.delay_ms)
+    {
+        let _ = say(super::broker::failure(&error));
+        return NO_LAB;
+    }
+    let started = process::fork(|| i32::from(first_process(caller, run)));
+    match started.and_then(|child| Ok((child, process::end_of(child)?))) {
+        Ok((child, end)) => {
+            // Fails when the caller is gone already, and then there is nobody to serve.
+            if say(done()).is_ok() { wait_for(&mut lab, child, &end) } else { NO_LAB }
+        }
+        Err(error) => {
+            let _ = say(lab_host::failure(&(Stage::Process, error)));
+            NO_LAB
+        }
+    }
+}
+
+fn wait_for(lab: &mut Lab, child: i32, end: &OwnedFd) -> u8 {
+    lab.serve(end.as_fd(), |_| false);
+    process::wait(Some(child)).map_or(1, |(_, status)| status)
+}
+
+/// The first process of the process namespace: starts the command and reaps until nobody is left. Gives the exit
+/// status of the command.
+fn first_process(caller: &Caller, run: &LabRun) -> u8 {
+    process::die_with_parent();
+    if process::unshare(libc::CLONE_NEWNS).is_ok() && process::keep_mounts_private().is_ok() {
+        // What these show is then that of the lab: processes, interfaces. In a container they may not be mounted.
+        let _ = process::mount(c"proc", c"/proc");
+        let _ = process::mount(c"sysfs", c"/sys");
+    }
+    let Ok(command) = process::fork(|| i32::from(execute(caller, run))) else { return 1 };
+    let mut status = 1;
+    while let Ok((child, ended)) = process::wait(None) {
+        if child == command {
+            status = ended;
+        }
+    }
+    status
+}
+
+/// Becomes the command. Comes back only when it cannot.
+fn execute(caller: &Caller, run: &LabRun) -> u8 {
+    const CANNOT_RUN: u8 = 126;
+    const NOT_THERE: u8 = 127;
+    process::ignore_keys(false);
+    let shell = || std::env::var_os("SHELL").filter(|s| !s.is_empty()).unwrap_or_else(|| "/bin/sh".into());
+    let (program, arguments) = match run.command.split_first() {
+        Some((program, arguments)) => (program.clone(), arguments),
+        None => (shell(), &[] as &[OsString]),
+    };
+    let error = Command::new(&program).args(arguments).envs(caller.environment.iter().cloned()).exec();
+    let text = format!("rawbench: cannot run {} in the lab: {error}\n", name(&program));
+    let _ = io::stderr().write_all(text.as_bytes());
+    if error.kind() == io::ErrorKind::NotFound { NOT_THERE } else { CANNOT_RUN }
+}
+
+fn name(program: &OsStr) -> String {
+    program.to_string_lossy().into_owned()
+}

@@ -5,10 +5,10 @@
 #[path = "common/net.rs"]
 mod common;
 
-use common::{broker, pair, program};
+use common::{broker, is_root, lasting_broker, pair, program};
 use rawbench::net::{self, Door, DoorKind, HIDDEN_BROKER, LAB_HOST, Place};
 use std::io::Write;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,12 +19,16 @@ fn send(socket: &OwnedFd, bytes: &[u8]) -> isize {
     unsafe { libc::send(socket.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL) }
 }
 
-/// The next reply; descriptors that come along are closed by the kernel, because there is no room for them.
 #[allow(unsafe_code)]
+fn receive_into(socket: &OwnedFd, buffer: &mut [u8]) -> isize {
+    // SAFETY: pointer and length describe `buffer`.
+    unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) }
+}
+
+/// The next reply; descriptors that come along are closed by the kernel, because there is no room for them.
 fn receive(socket: &OwnedFd) -> Vec<u8> {
     let mut buffer = [0u8; 64];
-    // SAFETY: pointer and length describe `buffer`.
-    let length = unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+    let length = receive_into(socket, &mut buffer);
     buffer[..usize::try_from(length).unwrap()].to_vec()
 }
 
@@ -39,29 +43,33 @@ fn has_ended(child: &mut Child) -> bool {
     false
 }
 
-fn is_root() -> bool {
-    std::fs::read_to_string("/proc/self/status").unwrap().lines().any(|l| l.starts_with("Uid:\t0\t"))
-}
-
 const REFUSED: u8 = 2;
 
-#[test]
-fn nonsense_is_refused_and_the_broker_lives_on() {
-    let (mut child, socket) = broker(&[]);
+/// Messages that are no requests: too short, too long, wrong in one byte, or for somebody else.
+fn nonsense() -> Vec<Vec<u8>> {
     let mut messages: Vec<Vec<u8>> =
         vec![vec![1], vec![1; 7], vec![0; 8], vec![255; 8], vec![1; 9], vec![7; 5000]];
-    // Wrong version; protocol where none belongs; IPPROTO_RAW to receive; a guard without a port; unknown flags;
-    // what only the companion does.
+    // Wrong version; protocol where none belongs; IPPROTO_RAW to receive; a guard without a port; a port where none
+    // belongs; unknown flags; what only the launcher and the lab do.
     messages.extend([
         vec![2, 1, 0, 0, 0, 0, 0, 0],
         vec![1, 1, 6, 0, 0, 0, 0, 0],
         vec![1, 2, 255, 0, 0, 0, 0, 0],
         vec![1, 7, 0, 0, 0, 0, 0, 0],
+        vec![1, 1, 0, 0, 1, 0, 0, 0],
         vec![1, 6, 0, 2, 0, 0, 0, 0],
         vec![1, 17, 0, 0, 0, 0, 0, 0],
         vec![1, 18, 0, 0, 0, 0, 0, 0],
+        vec![1, 19, 0, 0, 0, 0, 0, 0],
+        vec![1, 20, 0, 0, 5, 0, 0, 0],
     ]);
-    for message in &messages {
+    messages
+}
+
+#[test]
+fn nonsense_is_refused_and_the_companion_lives_on() {
+    let (mut child, socket) = lasting_broker();
+    for message in &nonsense() {
         assert_eq!(send(&socket, message), message.len() as isize);
         let reply = receive(&socket);
         assert_eq!((reply.len(), reply[1]), (12, REFUSED), "{message:?}");
@@ -74,22 +82,178 @@ fn nonsense_is_refused_and_the_broker_lives_on() {
 }
 
 #[test]
-fn random_requests_do_no_harm() {
-    let (mut child, socket) = broker(&[]);
-    let mut random = fastrand::Rng::with_seed(7);
-    for _ in 0..20_000 {
-        let mut message = [0u8; 8];
-        random.fill(&mut message);
-        if random.bool() {
-            message[0] = 1;
-            message[1] %= 20;
-        }
-        let length = if random.u8(..) < 200 { 8 } else { random.usize(1..=8) };
-        assert_eq!(send(&socket, &message[..length]), length as isize);
-        assert_eq!(receive(&socket).len(), 12);
+fn the_broker_answers_once_whatever_it_is_asked() {
+    for message in nonsense().into_iter().chain([vec![1, 6, 0, 0, 0, 0, 9, 9]]) {
+        let (mut child, socket) = broker(&[]);
+        assert_eq!(send(&socket, &message), message.len() as isize);
+        assert_eq!(receive(&socket)[1], if message[1..] == [6, 0, 0, 0, 0, 9, 9] { 0 } else { REFUSED });
+        assert!(has_ended(&mut child), "after {message:?}");
     }
+}
+
+#[test]
+fn a_broker_whose_peer_closes_at_once_ends() {
+    let (mut child, socket) = broker(&[]);
     drop(socket);
     assert!(has_ended(&mut child));
+}
+
+/// Exit status of a broker that takes its peer for a stranger.
+const WRONG_PEER: i32 = 77;
+
+/// The broker, started by a shell in between, so that its parent is not the process that made the socket.
+fn slipped_to_a_broker(variable: Option<&str>) -> (Child, OwnedFd) {
+    let (ours, theirs) = pair();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#""$0"; exit $?"#]).arg(program("rawbench-broker")).stdin(Stdio::from(theirs));
+    match variable {
+        Some(uid) => command.env("PKEXEC_UID", uid),
+        None => command.env_remove("PKEXEC_UID"),
+    };
+    (command.spawn().unwrap(), ours)
+}
+
+#[test]
+fn a_wrong_peer_gets_nothing() {
+    let mut strangers = vec![None];
+    if is_root() {
+        // pkexec asked somebody else than the one whose socket this is.
+        strangers.push(Some("65534"));
+    }
+    for variable in strangers {
+        let (mut child, socket) = slipped_to_a_broker(variable);
+        send(&socket, &[1, 6, 0, 0, 0, 0, 9, 9]);
+        assert_eq!(child.wait().unwrap().code(), Some(WRONG_PEER), "{variable:?}");
+        let mut random = [0; 1];
+        assert!(receive_into(&socket, &mut random) <= 0, "no answer comes");
+    }
+    if is_root() {
+        let (mut child, socket) = slipped_to_a_broker(Some("0"));
+        send(&socket, &[1, 6, 0, 0, 0, 0, 9, 9]);
+        assert_eq!(receive(&socket)[1], 0, "the user whom pkexec asked is served");
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+}
+
+/// Receives a reply and the socket that came with it.
+#[allow(unsafe_code)]
+fn receive_socket(socket: &OwnedFd) -> ([u8; 12], Option<OwnedFd>) {
+    let (mut reply, mut control) = ([0u8; 12], [0u64; 8]);
+    let mut part = libc::iovec { iov_base: reply.as_mut_ptr().cast(), iov_len: reply.len() };
+    // SAFETY: the header points to `part` and `control`, which outlive the call; a descriptor that comes is ours.
+    unsafe {
+        let mut header: libc::msghdr = std::mem::zeroed();
+        header.msg_iov = &raw mut part;
+        header.msg_iovlen = 1;
+        header.msg_control = control.as_mut_ptr().cast();
+        header.msg_controllen = std::mem::size_of_val(&control);
+        assert_eq!(libc::recvmsg(socket.as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC), 12);
+        let message = libc::CMSG_FIRSTHDR(&raw const header);
+        if message.is_null() {
+            return (reply, None);
+        }
+        assert_eq!((*message).cmsg_len, libc::CMSG_LEN(4) as usize, "one descriptor and no more");
+        let descriptor = libc::CMSG_DATA(message).cast::<i32>().read_unaligned();
+        (reply, Some(OwnedFd::from_raw_fd(descriptor)))
+    }
+}
+
+#[allow(unsafe_code)]
+fn option(socket: &OwnedFd, name: i32) -> i32 {
+    let (mut value, mut length) = (0i32, 4);
+    // SAFETY: pointer and length describe `value`.
+    unsafe {
+        let value = (&raw mut value).cast();
+        assert_eq!(libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, name, value, &raw mut length), 0);
+    }
+    value
+}
+
+/// Domain, type and protocol of the socket that a request asks for.
+fn asked_for(request: &[u8]) -> Option<(i32, i32, i32)> {
+    let family = |v6: bool| if v6 { libc::AF_INET6 } else { libc::AF_INET };
+    Some(match request[1] {
+        1 => (libc::AF_PACKET, libc::SOCK_RAW, 0),
+        2 => (libc::AF_INET, libc::SOCK_RAW, i32::from(request[2])),
+        3 | 4 => (family(request[1] == 4), libc::SOCK_RAW, libc::IPPROTO_RAW),
+        5 => (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
+        6 => (family(request[3] == 1), libc::SOCK_DGRAM, libc::IPPROTO_UDP),
+        7 => (libc::AF_INET6, libc::SOCK_STREAM, libc::IPPROTO_TCP),
+        _ => return None,
+    })
+}
+
+/// Requests in a row before their answers are read; less than the socket holds.
+const IN_A_ROW: usize = 8;
+
+#[test]
+fn a_million_random_requests_give_no_socket_that_was_not_asked_for() {
+    let (mut child, socket) = lasting_broker();
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut given = 0;
+    for round in 0..1_000_000 / IN_A_ROW {
+        let mut asked = Vec::new();
+        for _ in 0..IN_A_ROW {
+            let mut message = [0u8; 8];
+            random.fill(&mut message);
+            // Most are random through and through; some are almost requests, and some of those are requests.
+            if round % 64 == 0 {
+                message[0] = 1;
+                message[1] %= 22;
+                for byte in 2..6 {
+                    message[byte] *= u8::from(random.u8(..4) == 0);
+                }
+                message[3] %= 2;
+            }
+            let length = if random.u8(..) < 200 { 8 } else { random.usize(1..=8) };
+            assert_eq!(send(&socket, &message[..length]), length as isize);
+            asked.push(message[..length].to_vec());
+        }
+        for request in asked {
+            let (reply, socket) = receive_socket(&socket);
+            if request.len() == 8 {
+                assert!(reply[1] == REFUSED || reply[8..10] == request[6..8], "the reply of another request");
+            } else {
+                assert_eq!(reply[1], REFUSED, "{request:?}");
+            }
+            let Some(socket) = socket else { continue };
+            given += 1;
+            let found = (
+                option(&socket, libc::SO_DOMAIN),
+                option(&socket, libc::SO_TYPE),
+                option(&socket, libc::SO_PROTOCOL),
+            );
+            assert_eq!(Some(found), asked_for(&request), "{request:?}");
+        }
+    }
+    assert!(given > 100, "{given} sockets");
+    drop(socket);
+    assert!(has_ended(&mut child));
+}
+
+#[test]
+fn the_broker_is_sealed_and_holds_no_more_than_it_needs() {
+    let (child, socket) = lasting_broker();
+    send(&socket, &[1, 6, 0, 0, 0, 0, 9, 9]);
+    receive(&socket);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    for line in ["NoNewPrivs:\t1", "CapInh:\t0000000000000000", "CapAmb:\t0000000000000000"] {
+        assert!(status.contains(line), "{line} in {status}");
+    }
+    if cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")) {
+        assert!(status.contains("Seccomp:\t2"), "{status}");
+    }
+    // CAP_NET_RAW in force; CAP_NET_BIND_SERVICE, CAP_NET_ADMIN and CAP_SYS_ADMIN for the requests that need them.
+    let (effective, permitted) = if is_root() { (0x2000, 0x20_3400) } else { (0, 0) };
+    assert!(status.contains(&format!("CapEff:\t{effective:016x}")), "{status}");
+    assert!(status.contains(&format!("CapPrm:\t{permitted:016x}")), "{status}");
+    // The socket in the place of standard input, the other streams, its own namespace; what it gave away is closed.
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap().count();
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while descriptors() > 4 {
+        assert!(Instant::now() < deadline, "{} descriptors", descriptors());
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Sends a request with descriptors.
@@ -120,7 +284,7 @@ fn send_with(socket: &OwnedFd, request: &[u8], descriptors: &[i32]) {
 
 #[test]
 fn descriptors_that_do_not_belong_are_refused_and_closed() {
-    let (mut child, socket) = broker(&[]);
+    let (mut child, socket) = lasting_broker();
     let namespace = std::fs::File::open("/proc/self/ns/net").unwrap();
     let count =
         |child: &Child| std::fs::read_dir(format!("/proc/{}/fd", child.id())).map(Iterator::count).ok();
@@ -313,7 +477,12 @@ fn nothing_outlives_a_program_that_is_killed() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let answer = lines.find_map(|line| line.unwrap().strip_prefix("lab ").map(str::to_owned)).unwrap();
     let processes = below(child.id());
-    assert_eq!(processes.len(), if answer == "true" { 2 } else { 1 }, "companion and host of the lab");
+    let companion = if is_root() { 2 } else { 1 };
+    assert_eq!(
+        processes.len(),
+        companion + usize::from(answer == "true"),
+        "companion (as root launcher and broker) and host of the lab"
+    );
     let name = std::fs::read_to_string(format!("/proc/{}/comm", processes[0])).unwrap();
     assert_eq!(name, "rawbench-broker\n");
     child.kill().unwrap();

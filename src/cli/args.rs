@@ -239,8 +239,9 @@ pub struct FieldsArgs {
 /// `rawbench lab`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "You are root of the lab and nobody outside: ping, tcpdump, nmap, nft and ports below 1024 work. What \
-                  cannot work: programs that change to another user or group (sudo, su, apt), and the Internet. All that \
+    after_help = "You are root of the lab and nobody outside: curl, ping, nmap, nft and ports below 1024 work. What cannot \
+                  work: programs that change to another user or group (sudo, su, apt, tcpdump: take rawbench capture), \
+                  and the Internet. All that \
                   runs in the lab is gone when this command ends, however it ends.\n\n\
                   Example:\n  rawbench lab -- curl http://10.77.0.2/\n\n\
                   Exit status: that of COMMAND; 126 it cannot be run, 127 it is not there, 128 and more a signal ended it; \

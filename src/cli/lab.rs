@@ -20,8 +20,8 @@ pub fn run(args: &LabArgs) -> Outcome {
 fn welcome() -> String {
     format!(
         "In the lab you are {} and {} on {}; the server is {} and {}: HTTP on port 80, echo on 7, discard on 9, {} never \
-         answers.\nYou are root here and nobody outside: ping, tcpdump, nmap, nft work; programs that change their user \
-         or group (sudo, su, apt) do not.\n`exit` ends the lab and all that runs in it.",
+         answers.\nYou are root here and nobody outside: curl, ping, nmap, nft work; programs that change their user \
+         or group (sudo, su, apt, tcpdump) do not.\n`exit` ends the lab and all that runs in it.",
         net::YOU_V4,
         net::YOU_V6,
         net::YOU_INTERFACE,

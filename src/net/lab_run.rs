@@ -48,18 +48,11 @@ pub fn run_in_lab(run: &LabRun) -> Result<u8, Error> {
     drop(theirs);
     if caller.root {
         // Only root outside may say who is who inside.
-        let mapped = wait_for_word(&ours).and_then(|()| caller.write_maps(host));
-        let word = Reply { errno: mapped.map_or_else(|error| sys::errno(&error), |()| 0), ..done() };
-        let _ = sys::send_message(ours.as_fd(), &word.encode(), None, 0);
+        read_word(ours.as_fd())?;
+        let errno = caller.write_maps(host).map_or_else(|error| sys::errno(&error), |()| 0);
+        let _ = sys::send_message(ours.as_fd(), &Reply { errno, ..done() }.encode(), None, 0);
     }
-    match read_reply(ours.as_fd()) {
-        Ok(reply) if reply.status == Status::Done => {}
-        Ok(reply) if reply.status == Status::LabFailed => {
-            return Err(LabError::new(Stage::from_number(reply.stage), reply.errno).into());
-        }
-        Ok(reply) => return Err(DelayError::new(&io::Error::from_raw_os_error(reply.errno)).into()),
-        Err(error) => return Err(failed(error)),
-    }
+    read_word(ours.as_fd())?;
     process::wait(Some(host)).map(|(_, status)| status).map_err(failed)
 }
 
@@ -74,8 +67,16 @@ fn read_reply(socket: BorrowedFd) -> io::Result<Reply> {
     reply.ok_or_else(|| io::Error::from_raw_os_error(libc::EPIPE))
 }
 
-fn wait_for_word(socket: &OwnedFd) -> io::Result<()> {
-    read_reply(socket.as_fd()).map(|_| ())
+/// Waits for the host's word that it goes on, or why it does not.
+fn read_word(socket: BorrowedFd) -> Result<(), Error> {
+    let reply = read_reply(socket).map_err(|error| Error::system("start the lab", error))?;
+    match reply.status {
+        Status::Done => Ok(()),
+        Status::LabFailed => Err(LabError::new(Stage::from_number(reply.stage), reply.errno).into()),
+        Status::System | Status::Refused => {
+            Err(DelayError::new(&io::Error::from_raw_os_error(reply.errno)).into())
+        }
+    }
 }
 
 /// Who called, and who the command is outside the lab.

@@ -69,3 +69,32 @@ fn rules() -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_setns, one_of(1, &[libc::CLONE_NEWNET])?);
     Ok(rules)
 }
+
+#[cfg(all(test, any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+mod tests {
+    use super::super::process;
+    use super::*;
+
+    /// How a sealed process ends that does this, as a shell would say it.
+    fn sealed(then: impl FnOnce() -> i32) -> u8 {
+        let child = process::fork(|| {
+            if process::forbid_new_privileges().is_err() || seal().is_err() {
+                return 3;
+            }
+            then()
+        });
+        process::wait(Some(child.unwrap())).unwrap().1
+    }
+
+    #[test]
+    fn whoever_is_sealed_can_open_sockets_and_nothing_else() {
+        const KILLED: u8 = 128 + libc::SIGSYS as u8;
+        assert_eq!(sealed(|| 0), 0);
+        let socket = |family| i32::from(super::super::sys::socket(family, libc::SOCK_DGRAM, 0).is_err());
+        assert_eq!(sealed(|| socket(libc::AF_INET)), 0);
+        assert_eq!(sealed(|| socket(libc::AF_UNIX)), KILLED);
+        assert_eq!(sealed(|| i32::from(std::fs::File::open("/etc/passwd").is_err())), KILLED);
+        assert_eq!(sealed(|| process::fork(|| 0).map_or(1, |_| 0)), KILLED);
+        assert_eq!(sealed(|| i32::from(process::unshare(libc::CLONE_NEWUSER).is_err())), KILLED);
+    }
+}

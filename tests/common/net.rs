@@ -178,6 +178,29 @@ pub fn broker(arguments: &[&str]) -> (Child, OwnedFd) {
     (child, ours)
 }
 
+/// What serves as the companion's broker does: until its peer closes.
+pub fn lasting_broker() -> (Child, OwnedFd) {
+    let (ours, theirs) = pair();
+    let child = Command::new(program("rawbench"))
+        .arg(rawbench::net::HIDDEN_BROKER)
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    (child, ours)
+}
+
+/// Says on standard error that a test is skipped, and fails where that is not permitted.
+pub fn skip(test: &str, why: &str) {
+    let text = format!("SKIPPED {test}: {why}\n");
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
+    assert!(std::env::var_os("RAWBENCH_REQUIRE_NET").is_none(), "{text}");
+}
+
+pub fn is_root() -> bool {
+    std::fs::read_to_string("/proc/self/status").unwrap().lines().any(|l| l.starts_with("Uid:\t0\t"))
+}
+
 /// A program of this build; `RAWBENCH_BIN_DIR` says where it is when the tests were copied elsewhere.
 pub fn program(name: &str) -> std::path::PathBuf {
     match std::env::var_os("RAWBENCH_BIN_DIR") {
@@ -193,9 +216,7 @@ pub fn lab(test: &str) -> Option<(Child, Door)> {
         Ok(door) => Some((child, door)),
         Err(error) => {
             child.wait().unwrap();
-            let why = format!("SKIPPED {test}: there is no lab on this machine: {error}\n");
-            std::io::stderr().write_all(why.as_bytes()).unwrap();
-            assert!(std::env::var_os("RAWBENCH_REQUIRE_NET").is_none(), "{why}");
+            skip(test, &format!("there is no lab on this machine: {error}"));
             None
         }
     }

@@ -29,6 +29,32 @@ const NOBODY: &str = "65534";
 
 const BINARY: &str = env!("CARGO_BIN_EXE_rawbench");
 
+const BROKER: &str = env!("CARGO_BIN_EXE_rawbench-broker");
+
+/// Copies a program to where everybody may run it: the build may stand where nobody can look.
+fn copied(program: &Path, to: &Path) -> PathBuf {
+    let copy = to.join(program.file_name().unwrap());
+    fs::copy(program, &copy).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    copy
+}
+
+/// What `setcap cap_net_raw+ep` does (struct vfs_cap_data in capabilities(7)).
+#[allow(unsafe_code)]
+fn give_capability(program: &Path) {
+    const REVISION_2_EFFECTIVE: u32 = 0x0200_0001;
+    const NET_RAW: u32 = 1 << 13;
+    let data: Vec<u8> =
+        [REVISION_2_EFFECTIVE, NET_RAW, 0, 0, 0].iter().flat_map(|w| w.to_le_bytes()).collect();
+    let path = std::ffi::CString::new(program.to_str().unwrap()).unwrap();
+    // SAFETY: both names are strings with their zero; pointer and length describe `data`.
+    let status = unsafe {
+        let name = c"security.capability";
+        libc::setxattr(path.as_ptr(), name.as_ptr(), data.as_ptr().cast(), data.len(), 0)
+    };
+    assert_eq!(status, 0, "{}", std::io::Error::last_os_error());
+}
+
 /// Looks until there is something to see.
 fn wait_for<T>(what: &str, patience: Duration, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + patience;
@@ -73,12 +99,16 @@ fn ready(test: &str, user: User) -> bool {
 }
 
 /// Who runs the window.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum User {
     /// Whoever runs the tests.
     Own,
     /// Nobody; only root can become that.
     Nobody,
+    /// Root with nobody behind it, as sudo says it.
+    Sudo,
+    /// Nobody, beside whose program stands a broker with a file capability; only root can give it that.
+    WithBroker,
 }
 
 impl User {
@@ -86,7 +116,12 @@ impl User {
     fn command(self, program: &Path) -> Command {
         match self {
             Self::Own => Command::new(program),
-            Self::Nobody => {
+            Self::Sudo => {
+                let mut command = Command::new(program);
+                command.env("SUDO_UID", NOBODY).env("SUDO_GID", NOBODY);
+                command
+            }
+            Self::Nobody | Self::WithBroker => {
                 let mut command = Command::new("setpriv");
                 command.args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--"]).arg(program);
                 command
@@ -140,24 +175,27 @@ struct Bench {
 impl Bench {
     /// Starts the program in the lab and waits until its window is there and has the keyboard.
     fn open(user: User) -> Self {
+        Self::open_with(user, &["--lab", "--stats"])
+    }
+
+    fn open_with(user: User, arguments: &[&str]) -> Self {
         let display = Display::open();
         let directory = tempfile::tempdir().unwrap();
         let home = directory.path();
         fs::set_permissions(home, fs::Permissions::from_mode(0o777)).unwrap();
         let binary = match user {
             User::Own => PathBuf::from(BINARY),
-            User::Nobody => {
-                // The build may stand where nobody can look.
-                let copy = home.join("rawbench");
-                fs::copy(BINARY, &copy).unwrap();
-                fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
-                copy
+            User::Nobody | User::Sudo | User::WithBroker => {
+                if user == User::WithBroker {
+                    give_capability(&copied(Path::new(BROKER), home));
+                }
+                copied(Path::new(BINARY), home)
             }
         };
         let log = fs::File::create(home.join("stderr")).unwrap();
         let program = user
             .command(&binary)
-            .args(["--lab", "--stats"])
+            .args(arguments)
             .current_dir(home)
             .env("DISPLAY", &display.name)
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
@@ -261,13 +299,21 @@ impl Bench {
         });
     }
 
+    /// The files of the capture that runs.
+    fn spools(&self) -> Vec<PathBuf> {
+        let Ok(entries) = fs::read_dir(self.path("state/rawbench")) else { return Vec::new() };
+        let files = entries.map(|e| e.unwrap().path());
+        files.filter(|p| p.extension().is_some_and(|e| e == "pcapng")).collect()
+    }
+
     /// The packets of the capture that runs, read from its spool: TCP ports and flags.
     fn captured(&self) -> Vec<Segment> {
-        let state = self.path("state/rawbench");
-        let Ok(entries) = fs::read_dir(state) else { return Vec::new() };
-        let spools =
-            entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "pcapng"));
-        spools.flat_map(|p| segments(&p)).collect()
+        self.spools().iter().flat_map(|p| segments(p)).collect()
+    }
+
+    /// The number of packets of the capture that runs.
+    fn spooled(&self) -> usize {
+        self.spools().iter().filter_map(|p| CaptureFile::open(p).ok()).map(|(file, _)| file.len()).sum()
     }
 
     /// Waits for the end of the program, and gives its status and what it wrote to standard output.
@@ -410,8 +456,7 @@ fn a_syn_is_typed_sent_answered_saved_and_read_back() {
 #[test]
 fn nobody_can_do_it_too() {
     let test = "nobody_can_do_it_too";
-    let own = fs::read_to_string("/proc/self/status").unwrap();
-    if !own.lines().any(|l| l.starts_with("Uid:\t0\t0\t")) {
+    if !is_root() {
         // Not a lack of this machine: an ordinary user is who this test would become.
         let text = format!("SKIPPED {test}: only root can become nobody; the other tests run as you\n");
         return std::io::stderr().write_all(text.as_bytes()).unwrap();
@@ -421,6 +466,77 @@ fn nobody_can_do_it_too() {
     }
     if ready(test, User::Nobody) {
         the_whole_loop(User::Nobody);
+    }
+}
+
+fn is_root() -> bool {
+    let own = fs::read_to_string("/proc/self/status").unwrap();
+    own.lines().any(|l| l.starts_with("Uid:\t0\t0\t"))
+}
+
+/// The window's process holds nothing and can gain nothing, and is the user's own.
+fn assert_holds_nothing(bench: &Bench, user: User) {
+    let status = fs::read_to_string(format!("/proc/{}/status", bench.pid())).unwrap();
+    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert!(status.contains(&format!("{set}:\t0000000000000000\n")), "{set} of {user:?}: {status}");
+    }
+    assert!(status.contains("NoNewPrivs:\t1\n"), "{user:?}: {status}");
+    let groups = if user == User::Sudo { NOBODY } else { "" };
+    if user != User::Own {
+        for (line, ids) in [("Uid", NOBODY), ("Gid", NOBODY)] {
+            assert!(status.contains(&format!("{line}:\t{ids}\t{ids}\t{ids}\t{ids}\n")), "{user:?}: {status}");
+        }
+        let said = status.lines().find_map(|line| line.strip_prefix("Groups:")).unwrap().trim();
+        assert_eq!(said, groups, "supplementary groups of {user:?}");
+    }
+    // A desktop portal looks the process up before it shows a file dialog.
+    let (owner, nobody) = (fs::metadata(format!("/proc/{}/root", bench.pid())), user != User::Own);
+    assert!(!nobody || owner.is_ok(), "the process is open to others of its user");
+}
+
+/// Copies the packet and reads the clipboard as another program.
+fn assert_clipboard_works(bench: &Bench) {
+    bench.key("ctrl+shift+n");
+    let text = wait_for("the packet on the clipboard", PATIENCE, || {
+        let mut xclip = Command::new("xclip");
+        let output =
+            xclip.args(["-o", "-selection", "clipboard"]).env("DISPLAY", &bench.display.name).output();
+        let text = String::from_utf8(output.unwrap().stdout).unwrap();
+        (!text.is_empty()).then_some(text)
+    });
+    assert!(text.starts_with("ip(") && text.contains("/tcp("), "{text}");
+}
+
+#[test]
+fn a_window_holds_nothing_whichever_way_it_gets_its_sockets() {
+    let test = "a_window_holds_nothing_whichever_way_it_gets_its_sockets";
+    if !ready(test, User::Own) {
+        return;
+    }
+    if !there_is("xclip") || !there_is("setpriv") {
+        return skipped(test, "there is no xclip or no setpriv on this machine");
+    }
+    let users: &[User] = if is_root() {
+        &[User::Own, User::Nobody, User::Sudo, User::WithBroker]
+    } else {
+        // The other ways are root's to give; this one is everybody's.
+        &[User::Own]
+    };
+    for &user in users {
+        let can_listen = is_root() && user != User::Nobody;
+        let arguments: &[&str] = if can_listen { &["-i", "lo", "-k"] } else { &["--lab", "-k"] };
+        let bench = Bench::open_with(user, arguments);
+        assert_holds_nothing(&bench, user);
+        assert_clipboard_works(&bench);
+        if can_listen {
+            // The privilege works all the same: a datagram on loopback is captured.
+            let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+            wait_for("a packet in the spool", PATIENCE, || {
+                socket.send_to(b"seen?", socket.local_addr().unwrap()).unwrap();
+                (bench.spooled() > 0).then_some(())
+            });
+        }
+        assert!(!bench.said().contains("panicked"), "{}", bench.said());
     }
 }
 

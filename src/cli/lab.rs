@@ -19,9 +19,10 @@ pub fn run(args: &LabArgs) -> Outcome {
 /// What whoever sits at the shell should know.
 fn welcome() -> String {
     format!(
-        "In the lab you are {} and {} on {}; the server is {} and {}: HTTP on port 80, echo on 7, discard on 9, {} never \
-         answers.\nYou are root here and nobody outside: curl, ping, nmap, nft work; programs that change their user \
-         or group (sudo, su, apt, tcpdump) do not.\n`exit` ends the lab and all that runs in it.",
+        "In the lab you are {} and {} on {}.\n\
+         The server is {} and {}: HTTP on port 80, echo on 7, discard on 9; {} never answers.\n\
+         You are root here and nobody outside: curl, ping, nmap and nft work. What changes its user\n\
+         or group does not (sudo, su, apt, tcpdump). `exit` ends the lab and all that runs in it.",
         net::YOU_V4,
         net::YOU_V6,
         net::YOU_INTERFACE,

@@ -165,6 +165,10 @@ fn wait_for(lab: &mut Lab, child: i32, end: &OwnedFd) -> u8 {
 /// status of the command.
 fn first_process(caller: &Caller, run: &LabRun) -> u8 {
     process::die_with_parent();
+    if process::unshare(libc::CLONE_NEWUTS).is_ok() {
+        // The prompt of most shells says it: this is the lab.
+        let _ = process::set_host_name("lab");
+    }
     if process::unshare(libc::CLONE_NEWNS).is_ok() && process::keep_mounts_private().is_ok() {
         // What these show is then that of the lab: processes, interfaces. In a container they may not be mounted.
         let _ = process::mount(c"proc", c"/proc");

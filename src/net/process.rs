@@ -152,6 +152,13 @@ pub fn ignore_keys(ignore: bool) {
     }
 }
 
+/// Names the machine, in the UTS namespace of this process (`sethostname(2)`).
+#[expect(unsafe_code, reason = "sethostname(2)")]
+pub fn set_host_name(name: &str) -> io::Result<()> {
+    // SAFETY: pointer and length describe `name`.
+    check(unsafe { libc::sethostname(name.as_ptr().cast(), name.len()) }).map(|_| ())
+}
+
 /// Mounts a file system of the kernel (`proc`, `sysfs`) of the namespaces of this process (`mount(2)`).
 #[expect(unsafe_code, reason = "mount(2)")]
 pub fn mount(kind: &CStr, at: &CStr) -> io::Result<()> {

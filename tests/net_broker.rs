@@ -200,9 +200,7 @@ fn a_million_random_requests_give_no_socket_that_was_not_asked_for() {
             if round % 64 == 0 {
                 message[0] = 1;
                 message[1] %= 22;
-                for byte in 2..6 {
-                    message[byte] *= u8::from(random.u8(..4) == 0);
-                }
+                message[2..6].iter_mut().for_each(|byte| *byte *= u8::from(random.u8(..4) == 0));
                 message[3] %= 2;
             }
             let length = if random.u8(..) < 200 { 8 } else { random.usize(1..=8) };

@@ -61,7 +61,9 @@ fn notice_ui(ui: &mut Ui, bench: &Workbench, index: usize, notice: &Notice, comm
                 });
             }
             ui.horizontal(|ui| {
-                let lab = bench.sources().0.iter().position(|s| s.place == Place::Lab);
+                // To whom the lab itself is refused, it is no way out.
+                let elsewhere = bench.source().is_some_and(|s| s.place != Place::Lab);
+                let lab = bench.sources().0.iter().position(|s| elsewhere && s.place == Place::Lab);
                 if let (false, Some(lab)) = (notice.ways.is_empty(), lab)
                     && ui.small_button("Work in the lab").clicked()
                 {

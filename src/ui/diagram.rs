@@ -11,7 +11,7 @@ use super::shown::Shown;
 use super::theme::{self, BIT, DIAGRAM_ROW, Look, MONO, RULER, TINY, look};
 use crate::craft::Override;
 use crate::wire::bits::BitRange;
-use crate::wire::checksum::{self, Verdict};
+use crate::wire::checksum;
 use crate::wire::table::{Compute, Field, Kind};
 use crate::wire::value;
 use crate::wire::view::Located;
@@ -34,7 +34,8 @@ pub fn diagram_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
     let view = pen.shown.view(layer);
     let header = view.layer().header;
     let row_bits = header.row_bits;
-    let rows = (header.min_len() * 8).div_ceil(row_bits);
+    let bytes = view.header_bytes();
+    let rows = (header.fixed_len(bytes).min(bytes.len()) * 8).div_ceil(row_bits);
     let width = ui.available_width();
     let size = vec2(width, RULER + rows as f32 * DIAGRAM_ROW);
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
@@ -140,7 +141,7 @@ fn bad_checksum(shown: &Shown<'_>, found: &Located) -> Option<String> {
     checksum::field(shown.layers[index].header)
         .filter(|f| f.0 == found.path.field && found.path.item.is_none())?;
     match checksum::verdict(shown.bytes, shown.layers, index, shown.left_to_card)? {
-        bad @ Verdict::Bad { .. } => Some(bad.text()),
+        bad if bad.is_bad() => Some(bad.text()),
         _ => None,
     }
 }

@@ -43,7 +43,7 @@ pub fn options_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
 /// How full the option list is, and the menu that adds to it; for the heading of the layer.
 pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
     let view = pen.shown.view(layer);
-    let Some(list) = view.layer().header.items else { return };
+    let Some(list) = view.layer().header.list(view.header_bytes()) else { return };
     let used = view.items_range().len();
     let short = view.layer().header.short;
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -58,14 +58,15 @@ pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
         if used == 0 {
             return;
         }
-        let over = used > list.limit;
+        let label = list.label.to_lowercase();
+        let Some(limit) = list.limit else {
+            ui.label(RichText::new(format!("{label} {used} bytes")).size(11.0).color(look.dim));
+            return;
+        };
+        let over = used > limit;
         let color = if over { look.bad } else { look.dim };
-        ui.label(
-            RichText::new(format!("{} {used}/{}", list.label.to_lowercase(), list.limit))
-                .size(11.0)
-                .color(color),
-        );
-        let share = (used as f32 / list.limit as f32).min(1.0);
+        ui.label(RichText::new(format!("{label} {used}/{limit}")).size(11.0).color(color));
+        let share = (used as f32 / limit as f32).min(1.0);
         let (rect, _) = ui.allocate_exact_size(vec2(44.0, 5.0), Sense::hover());
         ui.painter().rect_filled(rect, 2.0, look.line);
         let full = Rect::from_min_size(rect.min, vec2(rect.width() * share, rect.height()));
@@ -78,14 +79,15 @@ fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static I
     for item in list.items {
         let kind = item.kind.unwrap_or(0);
         if ui.button(format!("{} ({kind})", item.name)).clicked() {
-            let bytes = new_option(item, kind);
+            let bytes = new_option(list, item, kind);
             editor.commands.push(Command::InsertOption { layer, at, bytes });
             ui.close();
         }
     }
     ui.separator();
     if ui.button("Any kind, raw bytes").clicked() {
-        editor.commands.push(Command::InsertOption { layer, at, bytes: vec![254, 2] });
+        let bytes = list.sized(vec![254, 0]).unwrap_or_default();
+        editor.commands.push(Command::InsertOption { layer, at, bytes });
         ui.close();
     }
 }
@@ -182,6 +184,8 @@ fn row_buttons(
     item: &ItemSpan,
     count: usize,
 ) {
+    let view = pen.shown.view(layer);
+    let list = view.layer().header.list(view.header_bytes());
     let Some(editor) = pen.editor.as_mut() else { return };
     let name = format!("{} {}", item.item.name, index + 1);
     let button = |ui: &mut Ui, text: &str, name: String, enabled: bool| {
@@ -203,8 +207,7 @@ fn row_buttons(
     if step > 0 && button(ui, "+", format!("Add a block to {name}"), true) {
         let mut bytes = pen.shown.bytes.get(item.range.clone()).unwrap_or_default().to_vec();
         bytes.resize(bytes.len() + step, 0);
-        if let (Ok(len), Some(field)) = (u8::try_from(bytes.len()), bytes.get_mut(1)) {
-            *field = len;
+        if let Some(bytes) = list.and_then(|list| list.sized(bytes)) {
             editor.commands.push(Command::SetOption { layer, at: index, bytes });
         }
     }

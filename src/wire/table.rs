@@ -136,6 +136,8 @@ pub struct Field {
     pub letter: char,
     /// What a raw IP socket does to it.
     pub raw_socket: RawSocket,
+    /// Zero in every packet so far (RFC words: reserved, unused): an item's short forms pass it over.
+    pub reserved: bool,
     /// Where it is defined, when not in the header's own reference.
     pub reference: &'static str,
 }
@@ -157,6 +159,7 @@ impl Field {
             when: None,
             letter: '\0',
             raw_socket: RawSocket::Kept,
+            reserved: false,
             reference: "",
         }
     }
@@ -248,6 +251,12 @@ impl Field {
         self.raw_socket = what;
         self
     }
+    /// Says that the field is reserved.
+    #[must_use]
+    pub const fn reserved(mut self) -> Self {
+        self.reserved = true;
+        self
+    }
     /// Says where the field is defined.
     #[must_use]
     pub const fn reference(mut self, reference: &'static str) -> Self {
@@ -289,6 +298,14 @@ pub enum Length {
         /// The fixed part, in bytes.
         min: usize,
     },
+    /// An earlier field decides how long the fixed part is: the first case that holds, else `otherwise`, which no case
+    /// is shorter than.
+    Cases {
+        /// The cases, in bytes.
+        cases: &'static [(When, usize)],
+        /// Bytes that are always there; the deciding fields stand in them.
+        otherwise: usize,
+    },
 }
 
 /// What follows a header.
@@ -316,7 +333,16 @@ pub enum To {
     Version,
 }
 
-/// A list of items (options) that fills the header after its fixed part.
+/// How far a list of items goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fills {
+    /// To the end of the header, which says its length.
+    Header,
+    /// To the end of the message: nothing follows it.
+    Message,
+}
+
+/// A list of items (options) after the fixed part of a header.
 #[derive(Clone, Copy, Debug)]
 pub struct ItemList {
     /// Key of the whole list, as Wireshark has it.
@@ -327,11 +353,42 @@ pub struct ItemList {
     pub items: &'static [Item],
     /// The table of an item of an unknown kind.
     pub unknown: &'static Item,
-    /// Most bytes that the header's length field can speak of.
-    pub limit: usize,
+    /// When there is a list at all; `None`: always.
+    pub when: Option<When>,
+    /// How far it goes.
+    pub fills: Fills,
+    /// What the length byte of an item counts, in bytes; an item is as long as a multiple of it.
+    pub unit: usize,
+    /// A list that is made here is filled up with zero bytes to a multiple of this many.
+    pub align: usize,
+    /// Most bytes that the header's length field can speak of, where one does.
+    pub limit: Option<usize>,
 }
 
-/// One option: kind (8 bits), length (8 bits, counting both), value; or a kind alone.
+impl ItemList {
+    /// The longest item that a length byte can speak of, in bytes.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        0xff * self.unit
+    }
+
+    /// Bytes that fill up so many bytes of items to the alignment of the list.
+    #[must_use]
+    pub fn padding(&self, len: usize) -> usize {
+        len.next_multiple_of(self.align) - len
+    }
+
+    /// An item of kind, length byte and value with its length set, filled up with zero bytes to the unit; `None` when
+    /// it is longer than the length byte can say.
+    #[must_use]
+    pub fn sized(&self, mut item: Vec<u8>) -> Option<Vec<u8>> {
+        item.resize(item.len().max(2).next_multiple_of(self.unit), 0);
+        item[1] = u8::try_from(item.len() / self.unit).ok()?;
+        Some(item)
+    }
+}
+
+/// One option: kind (8 bits), length (8 bits, counting both, in the unit of the list), value; or a kind alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
     /// The kind's number; `None` for the table of unknown kinds.
@@ -373,6 +430,17 @@ impl Item {
     pub fn value_fields(&self) -> impl Iterator<Item = &'static Field> {
         self.fields.iter().filter(|f| f.bits.start >= 16)
     }
+
+    /// The values that are told one by one in short forms, by their place in `fields`: neither what is reserved nor the
+    /// leaves of a group.
+    #[must_use]
+    pub fn is_told(&self, field: usize) -> bool {
+        let Some(field) = self.fields.get(field) else { return false };
+        let inside = |g: &Field| {
+            g.group && !field.group && g.bits.start <= field.bits.start && field.bits.end() <= g.bits.end()
+        };
+        (self.single || field.bits.start >= 16) && !field.reserved && !self.fields.iter().any(inside)
+    }
 }
 
 /// Where a layer's length of header and payload is said.
@@ -382,6 +450,9 @@ pub struct Extent {
     pub by: &'static Field,
     /// Bytes of this layer that the field does not count (40 for IPv6).
     pub beyond: usize,
+    /// A stored zero says nothing (a packet that was made larger than the field can say, to be cut up by the card), but
+    /// only when this holds; `None`: always.
+    pub zero_is_open: Option<When>,
 }
 
 /// A warning's test: text when it applies.
@@ -429,7 +500,25 @@ impl Header {
         match self.length {
             Length::Fixed(n) => n,
             Length::Said { min, .. } => min,
+            Length::Cases { otherwise, .. } => otherwise,
         }
+    }
+
+    /// Bytes before the list of items in this header (the bytes from its first on).
+    #[must_use]
+    pub fn fixed_len(&self, header: &[u8]) -> usize {
+        match self.length {
+            Length::Cases { cases, otherwise } => {
+                cases.iter().find(|(when, _)| when.holds(header)).map_or(otherwise, |(_, len)| *len)
+            }
+            _ => self.min_len(),
+        }
+    }
+
+    /// The list of items of this header, when it has one.
+    #[must_use]
+    pub fn list(&self, header: &[u8]) -> Option<&'static ItemList> {
+        self.items.filter(|list| list.when.is_none_or(|w| w.holds(header)))
     }
 
     /// The field called `name` (key or alias), with the scale that this name stands for.
@@ -452,13 +541,21 @@ impl Header {
     /// The bytes of a new header: every default, no options.
     #[must_use]
     pub fn blank(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.min_len()];
-        for field in self.leaves() {
+        self.completed(Vec::new())
+    }
+
+    /// A beginning of a header, with the defaults of all fields behind it; cut where its fixed part ends.
+    #[must_use]
+    pub fn completed(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let given = bytes.len() * 8;
+        for field in self.leaves().filter(|f| f.bits.start >= given) {
             if field.when.is_none_or(|w| w.holds(&bytes)) {
+                bytes.resize(bytes.len().max(field.bits.end().div_ceil(8)), 0);
                 let fitted = bits::set(&mut bytes, field.bits, field.default);
                 debug_assert!(fitted, "{}.{}: the default does not fit", self.key, field.key);
             }
         }
+        bytes.resize(self.fixed_len(&bytes), 0);
         bytes
     }
 }

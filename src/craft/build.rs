@@ -244,7 +244,7 @@ fn option_bytes(list: &'static ItemList, item: &Item) -> Built<Vec<u8>> {
 /// The bytes behind kind and length of an option from the values of its fields. What is left over belongs to a last field
 /// that goes to the end of the option.
 fn option_values(table: &table::Item, item: &Item) -> Built<Vec<u8>> {
-    let told = table.fields.iter().enumerate().filter(|(i, _)| !table.single && table.is_told(*i));
+    let told = table.fields.iter().enumerate().filter(|(i, _)| table.is_told(*i));
     let fields: Vec<&Field> = told.map(|(_, f)| f).collect();
     let (open, fixed): (Vec<&Field>, Vec<&Field>) = fields.iter().partition(|f| f.bits.width == 0);
     let fits = item.args.len() == fixed.len() || !open.is_empty() && item.args.len() >= fixed.len();

@@ -439,7 +439,7 @@ impl Item {
         let inside = |g: &Field| {
             g.group && !field.group && g.bits.start <= field.bits.start && field.bits.end() <= g.bits.end()
         };
-        (self.single || field.bits.start >= 16) && !field.reserved && !self.fields.iter().any(inside)
+        !self.single && field.bits.start >= 16 && !field.reserved && !self.fields.iter().any(inside)
     }
 }
 

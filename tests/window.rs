@@ -1018,3 +1018,52 @@ fn a_view_that_knows_a_protocol_is_found() {
         assert!(named_protocols(good).is_empty(), "{good}");
     }
 }
+
+// ---- IPv6
+
+#[test]
+fn a_syn_over_ipv6_is_built_and_an_address_typed() {
+    let mut window = Window::open();
+    window.click("Preset ▾");
+    window.click("SYN over IPv6");
+    assert_eq!(window.value("IPv6 Destination Address"), "fd77::2");
+    assert_eq!(
+        (window.value("IPv6 Next Header"), window.value("IPv6 Payload Length")),
+        ("6".into(), "20".into())
+    );
+    window.fill("IPv6 Destination Address", "fd77:0:0:0:0:0:0:");
+    window.must_say("an IPv6 address such as fd77::2");
+    assert_eq!(window.draft().network_ends().unwrap().1.to_string(), "fd77::2", "it keeps its last value");
+    let long = "2001:db8:1234:5678:9abc:def0:1234:5678";
+    window.fill("IPv6 Destination Address", long);
+    window.leave();
+    assert_eq!(window.value("IPv6 Destination Address"), long);
+    let right = craft(&format!("ipv6(dst={long})/tcp(srcport=40000, dstport=80, seq=1, flags=S)"));
+    assert_eq!(window.draft().bytes(), right.bytes());
+    // The whole address stands in its cell.
+    let cell = window.get("IPv6 Destination Address").rect();
+    assert!(cell.width() > 8.0 * long.len() as f32, "{cell:?}");
+    window.must_say("as it stands");
+}
+
+#[test]
+fn a_message_of_neighbour_discovery_takes_its_form_from_its_type() {
+    let mut window = Window::open();
+    window.click("Preset ▾");
+    window.click("Neighbor solicitation");
+    window.fill("ICMPv6 Target Address", "fd77::5");
+    window.fill("ICMPv6 Type", "134");
+    assert!(!window.has("ICMPv6 Target Address"));
+    window.fill("ICMPv6 Router Lifetime", "9");
+    window.fill("ICMPv6 Type", "136");
+    assert_eq!(window.value("ICMPv6 Target Address"), "fd77::5", "it comes back with its field");
+    window.click("ICMPv6 Solicited");
+    window.click("Add ICMPv6 option");
+    window.click("Target Link-layer Address (2)");
+    window.fill("ICMPv6 Link-layer Address", "02:00:00:00:00:09");
+    let bytes = window.draft().bytes();
+    assert_eq!(bytes[bytes.len() - 8..], [2, 1, 2, 0, 0, 0, 0, 9]);
+    assert_eq!(bytes[44], 0x40);
+    window.click("Remove Target Link-layer Address 1");
+    assert_eq!(window.draft().layers()[1].len, 24);
+}

@@ -546,7 +546,7 @@ fn each_kind_of_answer_is_told_over_ipv6() {
         ("ipv6(dst=fd77::2)/udp(srcport=5000, dstport=7)/\"hello\"", "udp", None),
         ("ipv6(dst=fd77::2)/udp(srcport=5000, dstport=5)", "icmp-unreachable", None),
         ("ipv6(dst=fd77::2)/icmpv6", "echo-reply", None),
-        ("ipv6(dst=fd77::2, nxt=253)/hex(de ad)", "icmp-other", None),
+        ("ipv6(dst=fd77::2, nxt=253)/\"whatever\"", "icmp-other", None),
         ("ipv6(dst=fd77::2, hlim=255)/icmpv6(type=135, target=fd77::2)", "other", None),
         ("ipv6(dst=ff02::1)/icmpv6", "echo-reply", None),
     ] {

@@ -263,6 +263,9 @@ fn every_option_of_every_table_can_be_added() {
             if !window.has(&format!("Add {} option", header.short)) {
                 add_layer(&mut window, header.short);
             }
+            if let Some(when) = list.when.filter(|_| !window.has(&format!("Add {} option", header.short))) {
+                window.fill(&format!("{} {}", header.short, when.field.label), &when.is[0].to_string());
+            }
             window.click(&format!("Add {} option", header.short));
             window.click(&format!("{} ({})", item.name, item.kind.unwrap_or(0)));
             assert!(window.has(&format!("Remove {} 1", item.name)), "{} of {}", item.name, header.short);

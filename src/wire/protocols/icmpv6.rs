@@ -57,6 +57,8 @@ const REDIRECT: When = of(&[137]);
 /// The messages of neighbour discovery end in options.
 const DISCOVERY: When = of(&[133, 134, 135, 136, 137]);
 
+/// Where neighbour discovery is defined.
+const ND: &str = "RFC 4861";
 const CODE: Field = Field::number("code", "Code", 8, 8);
 const FLAGS: &[(&str, u32)] = &[("flags", 1)];
 const TARGET: &[(&str, u32)] = &[("target", 1)];
@@ -115,18 +117,24 @@ pub static HEADER: Header = Header {
             .default(1)
             .when(ECHO),
         // Neighbour discovery.
-        Field::hex("unused32", "Reserved", 32, 32).reserved().when(of(&[133, 135, 137])),
+        Field::hex("unused32", "Reserved", 32, 32).reserved().when(of(&[133, 135, 137])).reference(ND),
         Field::number("nd.ra.cur_hop_limit", "Current Hop Limit", 32, 8)
             .short("Hop Limit")
             .alias(&[("hlim", 1)])
             .default(64)
-            .when(ADVERTISES_ROUTER),
-        Field::group("nd.ra.flag", "Flags", 40, 8).alias(FLAGS).when(ADVERTISES_ROUTER),
+            .when(ADVERTISES_ROUTER)
+            .reference(ND),
+        Field::group("nd.ra.flag", "Flags", 40, 8).alias(FLAGS).when(ADVERTISES_ROUTER).reference(ND),
         Field::flag("nd.ra.flag.m", "Managed Address Configuration", 40)
             .short("M")
             .letter('M')
-            .when(ADVERTISES_ROUTER),
-        Field::flag("nd.ra.flag.o", "Other Configuration", 41).short("O").letter('O').when(ADVERTISES_ROUTER),
+            .when(ADVERTISES_ROUTER)
+            .reference(ND),
+        Field::flag("nd.ra.flag.o", "Other Configuration", 41)
+            .short("O")
+            .letter('O')
+            .when(ADVERTISES_ROUTER)
+            .reference(ND),
         Field::flag("nd.ra.flag.h", "Home Agent", 42)
             .short("H")
             .letter('H')
@@ -142,28 +150,50 @@ pub static HEADER: Header = Header {
             .letter('P')
             .when(ADVERTISES_ROUTER)
             .reference("RFC 4389"),
-        Field::number("nd.ra.flag.rsv", "Reserved", 46, 2).short("Rsv").when(ADVERTISES_ROUTER),
+        Field::number("nd.ra.flag.rsv", "Reserved", 46, 2).short("Rsv").when(ADVERTISES_ROUTER).reference(ND),
         Field::number("nd.ra.router_lifetime", "Router Lifetime", 48, 16)
             .alias(&[("lifetime", 1)])
             .default(1800)
-            .when(ADVERTISES_ROUTER),
+            .when(ADVERTISES_ROUTER)
+            .reference(ND),
         Field::number("nd.ra.reachable_time", "Reachable Time", 64, 32)
             .alias(&[("reachable", 1)])
-            .when(ADVERTISES_ROUTER),
+            .when(ADVERTISES_ROUTER)
+            .reference(ND),
         Field::number("nd.ra.retrans_timer", "Retrans Timer", 96, 32)
             .alias(&[("retrans", 1)])
-            .when(ADVERTISES_ROUTER),
-        Field::group("nd.na.flag", "Flags", 32, 32).alias(FLAGS).when(ADVERTISES_NEIGHBOR),
-        Field::flag("nd.na.flag.r", "Router", 32).short("R").letter('R').when(ADVERTISES_NEIGHBOR),
-        Field::flag("nd.na.flag.s", "Solicited", 33).short("S").letter('S').when(ADVERTISES_NEIGHBOR),
-        Field::flag("nd.na.flag.o", "Override", 34).short("O").letter('O').when(ADVERTISES_NEIGHBOR),
-        Field::number("nd.na.flag.rsv", "Reserved", 35, 29).when(ADVERTISES_NEIGHBOR),
-        Field::ipv6("nd.ns.target_address", "Target Address", 64).alias(TARGET).when(SOLICITS_NEIGHBOR),
-        Field::ipv6("nd.na.target_address", "Target Address", 64).alias(TARGET).when(ADVERTISES_NEIGHBOR),
-        Field::ipv6("nd.rd.target_address", "Target Address", 64).alias(TARGET).when(REDIRECT),
+            .when(ADVERTISES_ROUTER)
+            .reference(ND),
+        Field::group("nd.na.flag", "Flags", 32, 32).alias(FLAGS).when(ADVERTISES_NEIGHBOR).reference(ND),
+        Field::flag("nd.na.flag.r", "Router", 32)
+            .short("R")
+            .letter('R')
+            .when(ADVERTISES_NEIGHBOR)
+            .reference(ND),
+        Field::flag("nd.na.flag.s", "Solicited", 33)
+            .short("S")
+            .letter('S')
+            .when(ADVERTISES_NEIGHBOR)
+            .reference(ND),
+        Field::flag("nd.na.flag.o", "Override", 34)
+            .short("O")
+            .letter('O')
+            .when(ADVERTISES_NEIGHBOR)
+            .reference(ND),
+        Field::number("nd.na.flag.rsv", "Reserved", 35, 29).when(ADVERTISES_NEIGHBOR).reference(ND),
+        Field::ipv6("nd.ns.target_address", "Target Address", 64)
+            .alias(TARGET)
+            .when(SOLICITS_NEIGHBOR)
+            .reference(ND),
+        Field::ipv6("nd.na.target_address", "Target Address", 64)
+            .alias(TARGET)
+            .when(ADVERTISES_NEIGHBOR)
+            .reference(ND),
+        Field::ipv6("nd.rd.target_address", "Target Address", 64).alias(TARGET).when(REDIRECT).reference(ND),
         Field::ipv6("rd.na.destination_address", "Destination Address", 192)
             .alias(&[("destination", 1)])
-            .when(REDIRECT),
+            .when(REDIRECT)
+            .reference(ND),
     ],
     length: Length::Cases {
         cases: &[

@@ -479,6 +479,7 @@ fn no_checksum_is_a_wrong_one_over_ipv6() {
     let missing = verdict("ipv6(dst=::2)/udp(checksum=0)", false);
     assert!(matches!(missing, Verdict::Missing { .. }) && missing.is_bad());
     assert!(missing.text().contains("0 is not allowed over IPv6"));
+    assert_eq!(verdict("ipv6(dst=::2)/udp(checksum=0)", true), Verdict::LeftToCard);
     assert_eq!(verdict("ipv6(dst=::2)/udp", true), Verdict::Good);
     assert_eq!(verdict("ipv6(dst=::2)/udp(checksum=1)", true), Verdict::LeftToCard);
     assert!(matches!(verdict("ipv6(dst=::2)/icmpv6(checksum=1)", false), Verdict::Bad { .. }));

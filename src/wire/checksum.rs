@@ -293,9 +293,10 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
             return Some(Verdict::NotCovered("no network layer"));
         }
         if zero_is_none && stored == 0 {
-            return Some(match may_be_none(&view) {
-                true => Verdict::Absent,
-                false => Verdict::Missing { computed: compute(bytes, layers, index)? },
+            return Some(match (may_be_none(&view), left_to_card) {
+                (true, _) => Verdict::Absent,
+                (false, true) => Verdict::LeftToCard,
+                (false, false) => Verdict::Missing { computed: compute(bytes, layers, index)? },
             });
         }
     }

@@ -131,7 +131,7 @@ fn fits(item: &Item, len: usize) -> bool {
 
 /// What the length byte of an item of so many bytes says.
 fn says(list: &ItemList, len: usize) -> String {
-    if list.unit == 1 { len.to_string() } else { format!("{} ({len} bytes)", len / list.unit) }
+    if list.unit == 1 || len == 0 { len.to_string() } else { format!("{} ({len} bytes)", len / list.unit) }
 }
 
 /// Splits the bytes of an option list; `offset` is where they stand in the packet.

@@ -257,3 +257,40 @@ fn the_field_reference_lists_every_field() {
     let some = stdout(&rawbench(&["fields", "tcp.flags"]));
     assert!(some.lines().count() > 10 && some.lines().all(|l| l.starts_with("tcp.flags")));
 }
+
+#[test]
+fn a_packet_over_ipv6_and_its_checksum() {
+    let syn = "ipv6(src=fd77::1, dst=fd77::2)/tcp(srcport=40000, dstport=80, seq=1, flags=S)";
+    assert_eq!(
+        stdout(&rawbench(&["craft", syn, "--hex"])),
+        "60 00 00 00 00 14 06 40 FD 77 00 00 00 00 00 00 00 00 00 00 00 00 00 01 FD 77 00 00 00 00 00 00 00 00 00 00 00 \
+         00 00 02 9C 40 00 50 00 00 00 01 00 00 00 00 50 02 FA F0 1D 6E 00 00\n"
+    );
+    let work = stdout(&rawbench(&["craft", syn, "--checksum"]));
+    for line in [
+        "TCP Checksum (tcp.checksum), bytes 56 and 57 of the packet",
+        "  pseudo header, 20 words                           running sum",
+        "    source address       fd77 0000 0000 0000        0x0fd77",
+        "                         0000 0000 0000 0001        0x0fd78",
+        "    destination address  fd77 0000 0000 0000        0x1faef",
+        "    length               0000 0014                  0x1fb05",
+        "    zero, next header    0000 0006                  0x1fb0b",
+        "  stored      0x1d6e, right",
+    ] {
+        assert!(work.lines().any(|l| l == line), "{line}\n{work}");
+    }
+    let none = rawbench(&["craft", "ipv6(dst=::1)/udp(checksum=0)", "--checksum"]);
+    assert!(
+        stdout(&none).ends_with("0x0000, wrong: over IPv6 there has to be one (RFC 8200)\n"),
+        "{}",
+        stdout(&none)
+    );
+    assert!(stderr(&none).contains("RFC 6935"), "{}", stderr(&none));
+    let missing = rawbench(&["craft", "ipv6/udp"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(
+        stderr(&missing).contains("\n^^^^\nipv6 needs a destination: ipv6(dst=…)"),
+        "{}",
+        stderr(&missing)
+    );
+}

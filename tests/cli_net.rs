@@ -533,3 +533,98 @@ fn on_loopback_a_packet_that_is_sent_is_no_answer_to_itself() {
     let Some((out, _)) = on_loopback(test, "-i lo", own) else { return };
     assert_eq!(out.lines().count(), 2, "{out}");
 }
+
+#[test]
+fn each_kind_of_answer_is_told_over_ipv6() {
+    if !lab("each_kind_of_answer_is_told_over_ipv6") {
+        return;
+    }
+    for (notation, kind, flags) in [
+        ("ipv6(dst=fd77::2)/tcp(dstport=80, seq=4294967295, flags=S)", "syn-ack", Some("S.")),
+        ("ipv6(dst=fd77::2)/tcp(dstport=81, flags=S)", "reset", Some("R.")),
+        ("ipv6(dst=fd77::2)/tcp(dstport=80, seq=7, ack=99, flags=.)", "reset", Some("R")),
+        ("ipv6(dst=fd77::2)/udp(srcport=5000, dstport=7)/\"hello\"", "udp", None),
+        ("ipv6(dst=fd77::2)/udp(srcport=5000, dstport=5)", "icmp-unreachable", None),
+        ("ipv6(dst=fd77::2)/icmpv6", "echo-reply", None),
+        ("ipv6(dst=fd77::2, nxt=253)/\"whatever\"", "icmp-other", None),
+        ("ipv6(dst=fd77::2, hlim=255)/icmpv6(type=135, target=fd77::2)", "other", None),
+        ("ipv6(dst=ff02::1)/icmpv6", "echo-reply", None),
+    ] {
+        for way in [&[][..], &["-i", "lab0"]] {
+            let lines = send(&[way, &[notation]].concat());
+            let answer = &lines[0];
+            assert_eq!(answer["kind"].as_str(), Some(kind), "{notation} {way:?}: {lines:?}");
+            assert_eq!(answer["flags"].as_str(), flags, "{notation}");
+            assert_eq!(answer["from"].as_str(), Some("fd77::2"));
+            assert!(answer["frame"].as_str().unwrap().starts_with("6"), "{answer}");
+            let number = |key: &str| answer[key].as_u64().unwrap();
+            assert_eq!(number("received_ns") - number("sent_ns"), number("rtt_ns"), "{notation}");
+        }
+    }
+    let silent = send(&["--wait", "0.3", "ipv6(dst=fd77::2)/tcp(dstport=9999, flags=S)"]);
+    assert_eq!(silent[0]["event"].as_str(), Some("timeout"));
+    // No checksum is a wrong one: the server drops it, over IPv4 it does not.
+    let none = send(&["--wait", "0.3", "ipv6(dst=fd77::2)/udp(dstport=7, checksum=0)/\"x\""]);
+    assert_eq!(none[0]["event"].as_str(), Some("timeout"));
+    assert_eq!(
+        send(&["ip(dst=10.77.0.2)/udp(dstport=7, checksum=0)/\"x\""])[0]["kind"].as_str(),
+        Some("udp")
+    );
+}
+
+#[test]
+fn an_exchange_over_ipv6_is_recorded_as_it_was() {
+    if !lab("an_exchange_over_ipv6_is_recorded_as_it_was") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("v6.pcapng");
+    let file = path.to_str().unwrap();
+    let syn = "ipv6(dst=fd77::2, flow=0xabcde, tclass=0x2c)/tcp(srcport=40000, dstport=80, seq=1, flags=S)";
+    let out = rawbench(&["send", "--lab", "-w", file, syn]);
+    assert!(text(&out.stderr).contains("the kernel of this machine sent 1 reset"), "{}", text(&out.stderr));
+    let rows = text(&rawbench(&["read", file]).stdout);
+    for part in [
+        "Neighbor solicitation who has fd77::2? <slla ",
+        " flags OS <tlla ",
+        "40000 → 80 S 1:1(0)",
+        "80 → 40000 S. ",
+    ] {
+        assert!(rows.contains(part), "{part} is not in\n{rows}");
+    }
+    let keys = ["-e", "ipv6.flow", "-e", "ipv6.tclass", "-e", "ipv6.dst", "-e", "tcp.flags"];
+    let values = text(&rawbench(&[&["read", file], &keys[..]].concat()).stdout);
+    assert!(values.contains("0x0abcde\t0x0000002c\tfd77::2\t0x0002"), "{values}");
+    // Every checksum is good, the whole way back and forth.
+    let tree = text(&rawbench(&["read", file, "-V"]).stdout);
+    assert!(tree.matches("[good]").count() >= 5 && !tree.contains("[bad"), "{tree}");
+}
+
+#[test]
+fn a_raw_socket_sends_an_ipv6_header_as_it_stands_and_says_what_it_cannot() {
+    if !lab("a_raw_socket_sends_an_ipv6_header_as_it_stands_and_says_what_it_cannot") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("odd.pcapng");
+    let file = path.to_str().unwrap();
+    let odd = "ipv6(src=fd77::1, dst=fd77::2, plen=3, hlim=7)/udp(dstport=9, checksum=0x1234)/\"x\"";
+    let out = rawbench(&["send", "--lab", "--wait", "0.1", "-w", file, odd]);
+    let told = text(&out.stderr);
+    assert!(!told.contains("the kernel writes") && told.contains("payload length says 3 bytes"), "{told}");
+    let hex = text(&rawbench(&["craft", odd, "--hex"]).stdout);
+    let seen = text(&rawbench(&["read", file, "--hex"]).stdout);
+    assert!(seen.lines().any(|l| l.ends_with(hex.trim())), "{hex} is not in\n{seen}");
+    for (notation, part) in [
+        ("ipv6(dst=fd77::2)/icmpv6/zero(1500)", "larger than the MTU of lab0, 1500 bytes"),
+        ("ipv6(dst=2001:db8::1)/icmpv6", "No route leads there"),
+        ("ipv6(dst=fe80::1)/icmpv6", "fe80::1"),
+    ] {
+        let out = rawbench(&["send", "--lab", "--wait", "0.1", notation]);
+        assert_eq!(out.status.code(), Some(1), "{notation}");
+        assert!(text(&out.stderr).contains(part), "{notation}: {}", text(&out.stderr));
+    }
+    let out = rawbench(&["send", "--lab", "ipv6/icmpv6"]);
+    assert_eq!(out.status.code(), Some(2));
+    assert!(text(&out.stderr).contains("ipv6 needs a destination"), "{}", text(&out.stderr));
+}

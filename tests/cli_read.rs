@@ -242,3 +242,41 @@ fn interfaces_and_doctor_need_no_privilege() {
     assert_eq!(doctor.status.code(), Some(0), "{}", stderr(&doctor));
     assert!(stdout(&doctor).contains("raw sockets on this machine"), "{}", stdout(&doctor));
 }
+
+#[test]
+fn packets_over_ipv6() {
+    let notations = [
+        "ipv6(src=fe80::1, dst=ff02::1, hlim=255)/icmpv6(type=134, flags=M, options=[slla(02:00:00:00:00:01), mtu(1500)])",
+        "ipv6(src=fe80::1, dst=fd77::2, hlim=255)/icmpv6(type=135, target=fd77::2, options=[hex(01 00)])",
+        "ipv6(src=fd77::2, dst=fd77::1)/icmpv6(type=1, code=4)/ipv6(src=fd77::1, dst=fd77::2)/udp",
+        "ipv6(src=fd77::2, dst=fd77::1)/udp(checksum=0)/\"x\"",
+        "ipv6(src=fd77::2, dst=fd77::1, nxt=44)/hex(11 00 00 01 00 00 00 07)",
+    ];
+    let crafted = rawbench_with(&["craft", "-", "--hex"], notations.join("\n").as_bytes());
+    let packets: Vec<_> = stdout(&crafted).lines().map(bytes).map(|p| (p.clone(), p.len())).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("v6.pcap");
+    write_pcap(&path, 229, &packets);
+    let path = path.to_str().unwrap();
+    let rows = stdout(&rawbench(&["read", path]));
+    for part in [
+        "Router advertisement hop limit 64 flags M lifetime 1800 <slla 02:00:00:00:00:01,mtu 1500>",
+        "Neighbor solicitation who has fd77::2? <malformed>",
+        "Destination unreachable: port unreachable, quotes fd77::1 → fd77::2 UDP 20000 → 80 length 0",
+        "IPv6        48 next header Fragment, 8 bytes",
+    ] {
+        assert!(rows.contains(part), "{part}\n{rows}");
+    }
+    let tree = stdout(&rawbench(&["read", path, "-V"]));
+    for part in [
+        "Code: port unreachable (4)",
+        "[option kind 1: the length byte says 0, below the 2 bytes of kind and length]",
+        "Checksum: 0x0000 [bad, 0 is not allowed over IPv6 (RFC 8200), should be 0x",
+        "Checksum: 0x",
+    ] {
+        assert!(tree.contains(part), "{part}\n{tree}");
+    }
+    let keys = ["-e", "icmpv6.type", "-e", "icmpv6.target", "-e", "icmpv6.opt.mtu", "-e", "ipv6.nxt"];
+    let values = stdout(&rawbench(&[&["read", path], &keys[..]].concat()));
+    assert_eq!(values, "134\t\t1500\t58\n135\tfd77::2\t\t58\n1\t\t\t58,17\n\t\t\t17\n\t\t\t44\n");
+}

@@ -12,7 +12,7 @@ use cli::{Dice, python_with_scapy, rawbench_with, run, stderr, stdout};
 /// Reads a scapy expression a line, writes its bytes.
 const SCRIPT: &str = "
 import sys
-from scapy.all import Ether, IP, TCP, UDP, ICMP, Raw, IPOption_NOP, IPOption_EOL
+from scapy.all import *
 for line in sys.stdin:
     print(bytes(eval(line)).hex(' ').upper())
 ";
@@ -248,6 +248,169 @@ fn icmp(dice: &mut Dice, twin: &mut Twin) {
     }
 }
 
+fn address_v6(dice: &mut Dice) -> String {
+    let (high, low) = (dice.number(u64::MAX), dice.number(u64::MAX));
+    std::net::Ipv6Addr::from(u128::from(high) << 64 | u128::from(low)).to_string()
+}
+
+fn ipv6(dice: &mut Dice, twin: &mut Twin) {
+    let mut fields = Fields::default();
+    let (src, dst) = (address_v6(dice), address_v6(dice));
+    fields.text("src", "src", &src);
+    fields.text("dst", "dst", &dst);
+    fields.maybe(dice, "version", "version", 15);
+    fields.maybe(dice, "tclass", "tc", 255);
+    fields.maybe(dice, "flow", "fl", 0xf_ffff);
+    // scapy chooses 255 for neighbour discovery by itself.
+    fields.both("hlim", "hlim", dice.number(255));
+    if dice.one_in(6) {
+        fields.maybe(dice, "plen", "plen", 0xffff);
+    }
+    twin.layer("ipv6", "IPv6", &fields);
+}
+
+fn icmpv6(dice: &mut Dice, twin: &mut Twin) {
+    let mut fields = Fields::default();
+    let kind = dice.pick(&[1u64, 2, 3, 4, 128, 129]);
+    fields.ours.push(format!("type={kind}"));
+    fields.both("code", "code", dice.number(255));
+    let scapy = match kind {
+        1 | 3 => {
+            fields.both("length", "length", dice.number(255));
+            if kind == 1 { "ICMPv6DestUnreach" } else { "ICMPv6TimeExceeded" }
+        }
+        2 => {
+            fields.both("mtu", "mtu", dice.number(u64::from(u32::MAX)));
+            "ICMPv6PacketTooBig"
+        }
+        4 => {
+            fields.both("pointer", "ptr", dice.number(u64::from(u32::MAX)));
+            "ICMPv6ParamProblem"
+        }
+        _ => {
+            fields.both("id", "id", dice.number(0xffff));
+            fields.both("seq", "seq", dice.number(0xffff));
+            if kind == 128 { "ICMPv6EchoRequest" } else { "ICMPv6EchoReply" }
+        }
+    };
+    fields.maybe(dice, "checksum", "cksum", 0xffff);
+    twin.layer("icmpv6", scapy, &fields);
+    if kind < 128 && dice.one_in(2) {
+        ipv6(dice, twin);
+        udp(dice, twin);
+    }
+}
+
+fn discovery(dice: &mut Dice, twin: &mut Twin) {
+    let mut fields = Fields::default();
+    let kind = dice.pick(&[133u64, 134, 135, 136, 137]);
+    fields.ours.push(format!("type={kind}"));
+    fields.both("code", "code", dice.number(255));
+    let (target, other) = (address_v6(dice), address_v6(dice));
+    if kind > 134 {
+        fields.text("target", "tgt", &target);
+    }
+    let scapy = match kind {
+        133 => "ICMPv6ND_RS",
+        134 => {
+            fields.both("hlim", "chlim", dice.number(255));
+            fields.both("nd.ra.flag.m", "M", dice.number(1));
+            fields.both("nd.ra.flag.h", "H", dice.number(1));
+            fields.both("nd.ra.flag.prf", "prf", dice.number(3));
+            fields.both("lifetime", "routerlifetime", dice.number(0xffff));
+            fields.both("reachable", "reachabletime", dice.number(u64::from(u32::MAX)));
+            fields.both("retrans", "retranstimer", dice.number(u64::from(u32::MAX)));
+            "ICMPv6ND_RA"
+        }
+        135 => "ICMPv6ND_NS",
+        136 => {
+            fields.both("nd.na.flag.r", "R", dice.number(1));
+            fields.both("nd.na.flag.s", "S", dice.number(1));
+            fields.both("nd.na.flag.o", "O", dice.number(1));
+            "ICMPv6ND_NA"
+        }
+        _ => {
+            fields.text("destination", "dst", &other);
+            "ICMPv6ND_Redirect"
+        }
+    };
+    let mut options = Vec::new();
+    let mut scapys = Vec::new();
+    for _ in 0..dice.below(4) {
+        let (ours, scapy) = discovery_option(dice);
+        options.push(ours);
+        scapys.push(format!("/{scapy}"));
+    }
+    fields.ours.push(format!("options=[{}]", options.join(", ")));
+    twin.ours.push(format!("icmpv6({})", fields.ours.join(", ")));
+    twin.scapys.push(format!("{scapy}({}){}", fields.scapys.join(", "), scapys.concat()));
+}
+
+fn discovery_option(dice: &mut Dice) -> (String, String) {
+    let word = |dice: &mut Dice| dice.number(u64::from(u32::MAX));
+    match dice.below(5) {
+        0 => {
+            let mac = mac(dice);
+            (format!("slla({mac})"), format!("ICMPv6NDOptSrcLLAddr(lladdr='{mac}')"))
+        }
+        1 => {
+            let mac = mac(dice);
+            (format!("tlla({mac})"), format!("ICMPv6NDOptDstLLAddr(lladdr='{mac}')"))
+        }
+        2 => {
+            let mtu = word(dice);
+            (format!("mtu({mtu})"), format!("ICMPv6NDOptMTU(mtu={mtu})"))
+        }
+        3 => {
+            let (len, a, b, prefix) = (dice.number(128), word(dice), word(dice), address_v6(dice));
+            let (l, auto) = (dice.number(1), dice.number(1));
+            let flags = match (l, auto) {
+                (0, 0) => "none",
+                (1, 0) => "L",
+                (0, _) => "A",
+                _ => "LA",
+            };
+            (
+                format!("prefix({len}, {flags}, {a}, {b}, {prefix})"),
+                format!(
+                    "ICMPv6NDOptPrefixInfo(prefixlen={len}, L={l}, A={auto}, validlifetime={a}, \
+                     preferredlifetime={b}, prefix='{prefix}')"
+                ),
+            )
+        }
+        _ => {
+            let units = 1 + dice.below(3);
+            let data = hex(&dice.bytes(units * 8 - 2));
+            (
+                format!("opt(200, {data})"),
+                format!("ICMPv6NDOptUnknown(type=200, len={units}, data=bytes.fromhex('{data}'))"),
+            )
+        }
+    }
+}
+
+fn packet_v6(dice: &mut Dice) -> Twin {
+    let mut twin = Twin::default();
+    if dice.one_in(3) {
+        ethernet(dice, &mut twin);
+    }
+    ipv6(dice, &mut twin);
+    match dice.below(8) {
+        0 | 1 => udp(dice, &mut twin),
+        2 => discovery(dice, &mut twin),
+        3 | 4 => icmpv6(dice, &mut twin),
+        5 => {
+            ip(dice, &mut twin, false);
+            tcp(dice, &mut twin);
+        }
+        _ => tcp(dice, &mut twin),
+    }
+    if !twin.scapys.iter().any(|s| s.contains("ICMPv6ND")) {
+        payload(dice, &mut twin);
+    }
+    twin
+}
+
 fn payload(dice: &mut Dice, twin: &mut Twin) {
     // Odd lengths, and more than 255 bytes: where home-made checksums go wrong.
     let count = match dice.below(6) {
@@ -288,6 +451,18 @@ fn a_thousand_random_headers_equal_scapys() {
     let Some(python) = python_with_scapy() else { return };
     let mut dice = Dice::new(0x5ca9_0001);
     let twins: Vec<Twin> = (0..1_000).map(|_| packet(&mut dice)).collect();
+    all_equal(python, &twins);
+}
+
+#[test]
+fn a_thousand_random_headers_over_ipv6_equal_scapys() {
+    let Some(python) = python_with_scapy() else { return };
+    let mut dice = Dice::new(0x5ca9_0006);
+    let twins: Vec<Twin> = (0..1_000).map(|_| packet_v6(&mut dice)).collect();
+    all_equal(python, &twins);
+}
+
+fn all_equal(python: &str, twins: &[Twin]) {
     let ours: String = twins.iter().map(|t| t.ours.join("/") + "\n").collect();
     let scapys: String = twins.iter().map(|t| t.scapys.join("/") + "\n").collect();
     let crafted = rawbench_with(&["craft", "-", "--hex"], ours.as_bytes());
@@ -298,7 +473,7 @@ fn a_thousand_random_headers_equal_scapys() {
     assert_eq!(crafted.lines().count(), twins.len());
     assert_eq!(built.lines().count(), twins.len());
     let mut wrong = String::new();
-    for ((ours, scapys), twin) in crafted.lines().zip(built.lines()).zip(&twins) {
+    for ((ours, scapys), twin) in crafted.lines().zip(built.lines()).zip(twins) {
         if ours != scapys {
             let _ = writeln!(wrong, "{}\n  ours   {ours}\n  scapy's {scapys}", twin.ours.join("/"));
         }

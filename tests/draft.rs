@@ -303,12 +303,201 @@ fn errors_show_the_place_and_the_nearest_name() {
 #[test]
 fn every_preset_builds_and_reads_back() {
     for preset in presets::ALL {
-        let draft = build(&preset.to("10.77.0.2"));
+        let draft = build(&preset.to(None));
         for detail in [Detail::Short, Detail::Full] {
             let text = draft.notation(detail);
             assert_eq!(build(&text).bytes(), draft.bytes(), "{text}");
         }
     }
+}
+
+// ---- IPv6
+
+/// An IPv6 packet from fd77::1 to fd77::2 with these bytes behind its header.
+fn v6(next: u8, hlim: u8, rest: &[u8]) -> String {
+    let head = hex!("60000000 0000 00 00 fd770000000000000000000000000001 fd770000000000000000000000000002");
+    let mut packet = [&head[..], rest].concat();
+    packet[5] = rest.len() as u8;
+    packet[6..8].copy_from_slice(&[next, hlim]);
+    hex_pairs(&packet)
+}
+
+/// As scapy builds them.
+#[test]
+fn golden_packets_over_ipv6() {
+    let ip = "ipv6(src=fd77::1, dst=fd77::2";
+    for (rest, next, hlim, bytes) in [
+        (
+            ")/tcp(srcport=40000, dstport=80, seq=1, flags=S)",
+            6,
+            64,
+            &hex!("9c40 0050 00000001 00000000 5002 faf0 1d6e 0000")[..],
+        ),
+        (")/udp(srcport=40000, dstport=7)/\"hello\"", 17, 64, &hex!("9c40 0007 000d 24c8 68656c6c6f")),
+        (")/icmpv6(id=0x0102, seq=3)/\"abc\"", 58, 64, &hex!("80 00 bf5f 0102 0003 616263")),
+        (")/icmpv6(type=2, mtu=1280)", 58, 64, &hex!("02 00 fdca 00000500")),
+        (")/icmpv6(type=4, code=1, pointer=6)", 58, 64, &hex!("04 01 00c4 00000006")),
+        (
+            ", hlim=255)/icmpv6(type=135, target=fd77::2, options=[slla(02:00:00:00:00:01)])",
+            58,
+            255,
+            &hex!("87 00 7d36 00000000 fd770000000000000000000000000002 01 01 020000000001"),
+        ),
+        (
+            ", hlim=255)/icmpv6(type=136, flags=SO, target=fd77::2, options=[tlla(02:00:00:00:00:02)])",
+            58,
+            255,
+            &hex!("88 00 1b35 60000000 fd770000000000000000000000000002 02 01 020000000002"),
+        ),
+        (
+            ", hlim=255)/icmpv6(type=133, options=[slla(02:00:00:00:00:01)])",
+            58,
+            255,
+            &hex!("85 00 7cc0 00000000 01 01 020000000001"),
+        ),
+    ] {
+        let draft = build(&format!("{ip}{rest}"));
+        let found = rawbench::wire::checksum::verdict(draft.bytes(), draft.layers(), 1, false);
+        assert_eq!(found, Some(rawbench::wire::checksum::Verdict::Good), "{rest}");
+        assert_eq!(hex_pairs(draft.bytes()), v6(next, hlim, bytes), "{rest}");
+    }
+}
+
+#[test]
+fn options_of_neighbour_discovery_count_in_units_of_8_bytes() {
+    let draft = build(
+        "ipv6(dst=ff02::1, hlim=255)/icmpv6(type=134, flags=MO, lifetime=9, options=[prefix(64, LA, 100, 50, fd77::), \
+         mtu(1400), redirected(60 00 11), opt(14, aa bb), hex(ff)])",
+    );
+    assert_eq!(
+        hex_pairs(&draft.bytes()[44..]),
+        hex_pairs(&hex!(
+            "40 c0 0009 00000000 00000000"
+            "03 04 40 c0 00000064 00000032 00000000 fd770000000000000000000000000000"
+            "05 01 0000 00000578"
+            "04 02 0000 00000000 60 00 11 00 00000000"
+            "0e 01 aa bb 00 00 00 00"
+            "ff"
+        ))
+    );
+    let list: Vec<&str> = draft.options(1).iter().map(|s| s.item.key).collect();
+    assert_eq!(list, ["prefix", "mtu", "redirected", "opt", "hex"]);
+    assert!(draft.warnings().iter().any(|w| w.text.contains("no length byte")));
+    // A receiver reads the same: the options go to the end of the message.
+    assert_eq!(draft.reading_differs(), None);
+    let text = draft.notation(Detail::Short);
+    assert!(text.contains("prefix(64, AL, 100, 50, fd77::)"), "{text}");
+    assert_eq!(build(&text).bytes(), draft.bytes(), "{text}");
+    // What the short form does not tell is written as bytes.
+    let mut odd = draft.bytes().to_vec();
+    odd[71] = 7;
+    let loaded = Draft::from_bytes(101, &odd, false);
+    assert!(loaded.notation(Detail::Short).contains("opt(3, 40 c0"), "{}", loaded.notation(Detail::Short));
+    let most = format!("ipv6(dst=::1)/icmpv6(type=133, options=[opt(9, {})])", "00".repeat(2039));
+    assert!(error(&most).contains("at most 2040 bytes"));
+    assert!(error("ipv6(dst=::1)/icmpv6(type=133, options=[mtu])").contains("mtu(MTU)"));
+}
+
+#[test]
+fn an_option_without_length_ends_the_list_and_is_named() {
+    let packet = build(
+        "ipv6(dst=fd77::2, hlim=255)/icmpv6(type=133, options=[mtu(1500), hex(01 00 00 00 00 00 00 00)])",
+    );
+    let items = packet.view(1).items();
+    assert_eq!(items.len(), 2);
+    assert!(items[1].problem.as_ref().unwrap().contains("the length byte says 0"), "{items:?}");
+    let long = build("ipv6(dst=fd77::2, hlim=255)/icmpv6(type=133, options=[hex(01 03 00 00 00 00 00 00)])");
+    let problem = long.view(1).items()[0].problem.clone().unwrap();
+    assert!(problem.contains("says 3 (24 bytes), 16 bytes more"), "{problem}");
+}
+
+#[test]
+fn a_typed_type_gives_the_message_its_form_and_takes_nothing_away() {
+    let mut draft = build(
+        "ipv6(dst=fd77::2, hlim=255)/icmpv6(type=135, target=fd77::2, options=[slla(02:00:00:00:00:01)])/\"x\"",
+    );
+    let before = draft.clone();
+    let kind = draft.find("icmpv6", "type").unwrap();
+    // As somebody types 136 over the 135, key by key.
+    for (typed, len) in [("1", 8), ("13", 4), ("136", 32)] {
+        draft.set_text(kind, 1, typed).unwrap();
+        assert_eq!((draft.layers()[1].len, draft.payload()), (len, &b"x"[..]), "{typed}");
+        assert_eq!(draft.view(0).number("plen"), Some(len as u128 + 1), "{typed}");
+    }
+    assert_eq!(draft.view(1).text("target"), "fd77::2");
+    assert_eq!(draft.options(1)[0].item.key, "slla");
+    draft.set_text(kind, 1, "Redirect").unwrap();
+    assert_eq!(draft.view(1).text("destination"), "::");
+    assert_eq!(draft.layers()[1].len, 48);
+    draft.set_text(kind, 1, "135").unwrap();
+    assert!(draft == before);
+    // Options that were taken out stay out.
+    draft.remove_option(1, 0).unwrap();
+    for typed in ["128", "133"] {
+        draft.set_text(kind, 1, typed).unwrap();
+    }
+    assert_eq!((draft.options(1).len(), draft.layers()[1].len), (0, 8));
+    assert_eq!(draft.view(1).value_name("type"), "Router solicitation");
+    // New fields come with their defaults.
+    let mut echo = build("ipv6(dst=fd77::2)/icmpv6(type=200)");
+    assert_eq!(echo.layers()[1].len, 4);
+    echo.set(echo.find("icmpv6", "type").unwrap(), 128).unwrap();
+    assert_eq!((echo.view(1).number("id"), echo.view(1).number("seq")), (Some(1), Some(1)));
+}
+
+#[test]
+fn ipv6_says_what_it_lacks() {
+    assert!(error("ipv6/tcp").contains("ipv6 needs a destination: ipv6(dst=…)"));
+    assert!(error("ipv6(dst=10.77.0.2)/tcp").contains("an IPv6 address such as fd77::2"));
+    assert!(error("ipv6(dst=::1, flow=0x100000)").contains("does not fit 20 bits"));
+    assert!(error("ipv6(dst=::1)/icmpv6(options=[])").contains("no options with this type"));
+    assert!(error("ipv6(dst=::1)/icmpv6(type=136, flags=X)").contains("is no flag"));
+    assert!(error("ipv6(dst=::1)/icmpv6(type=136, flags=S, nd.na.flag.s=0)").contains("the same bits"));
+    let alone = build("eth/ipv6(dst=::1)");
+    assert_eq!(alone.bytes()[12..14], hex!("86 dd"));
+    assert_eq!((alone.view(1).number("nxt"), alone.view(1).number("plen")), (Some(59), Some(0)));
+    assert_eq!(build("ip(dst=1.2.3.4)/ipv6(dst=::1)/udp").bytes()[9], 41);
+}
+
+#[test]
+fn a_raw_socket_leaves_an_ipv6_header_as_it_is() {
+    let draft = build("ipv6(dst=fd77::2, plen=7, src=::)/udp(checksum=0)/\"x\"");
+    assert!(draft.overwrites().is_empty(), "{:?}", draft.overwrites());
+    let texts: Vec<String> = draft.warnings().into_iter().map(|w| w.text).collect();
+    assert!(texts.iter().any(|t| t.contains("payload length says 7 bytes, the packet has 9")), "{texts:?}");
+    assert!(texts.iter().any(|t| t.contains("IPv6 allows to tunnels alone (RFC 8200")), "{texts:?}");
+}
+
+#[test]
+fn no_checksum_is_a_wrong_one_over_ipv6() {
+    use rawbench::wire::checksum::{self, Verdict};
+    let verdict = |text: &str, left| {
+        let draft = build(text);
+        checksum::verdict(draft.bytes(), draft.layers(), 1, left).unwrap()
+    };
+    assert_eq!(verdict("ip(dst=1.2.3.4)/udp(checksum=0)", false), Verdict::Absent);
+    let missing = verdict("ipv6(dst=::2)/udp(checksum=0)", false);
+    assert!(matches!(missing, Verdict::Missing { .. }) && missing.is_bad());
+    assert!(missing.text().contains("0 is not allowed over IPv6"));
+    assert_eq!(verdict("ipv6(dst=::2)/udp(checksum=0)", true), Verdict::LeftToCard);
+    assert_eq!(verdict("ipv6(dst=::2)/udp", true), Verdict::Good);
+    assert_eq!(verdict("ipv6(dst=::2)/udp(checksum=1)", true), Verdict::LeftToCard);
+    assert!(matches!(verdict("ipv6(dst=::2)/icmpv6(checksum=1)", false), Verdict::Bad { .. }));
+    // A sum of zero goes out as all ones there too (RFC 8200 section 8.1).
+    let mut draft = build("ipv6(src=::, dst=::)/udp(srcport=0, dstport=0)/hex(00 00)");
+    let sum = draft.bytes()[46..48].to_vec();
+    draft.set_payload(&sum).unwrap();
+    assert_eq!(draft.bytes()[46..48], hex!("ff ff"));
+}
+
+#[test]
+fn extension_headers_are_payload_and_nothing_is_claimed_of_them() {
+    let draft = build("ipv6(src=fd77::1, dst=fd77::2, nxt=0)/hex(06 00 01 04 00 00 00 00 00 50 9c 40)");
+    let found = rawbench::wire::dissect::dissect(101, draft.bytes());
+    assert_eq!((found.layers.len(), found.payload.len()), (1, 12));
+    let row = rawbench::wire::summary::row(101, draft.bytes());
+    assert_eq!((row.protocol, row.info.as_str()), ("IPv6", "next header Hop-by-Hop Options, 12 bytes"));
+    assert_eq!(Draft::from_bytes(101, draft.bytes(), false).bytes(), draft.bytes());
 }
 
 fn plausible() -> impl Strategy<Value = Vec<u8>> {
@@ -317,6 +506,10 @@ fn plausible() -> impl Strategy<Value = Vec<u8>> {
         Just(hex!("02000000000102000000000208004600002c00004000401100000a4d00010a4d000201010100").to_vec()),
         Just(hex!("02000000000102000000000208004500005400004000400100000a4d00010a4d0002").to_vec()),
         Just(hex!("0200000000010200000000020800450000540000400040010000" "0a4d00010a4d00020301000000000000" "4500003c0000400040060000" "0a4d00020a4d0001").to_vec()),
+        Just(hex!("02000000000102000000000286dd" "600000000020063f" "fd770000000000000000000000000001" "fd770000000000000000000000000002").to_vec()),
+        Just(hex!("02000000000102000000000286dd" "6000000000503aff" "fe800000000000000000000000000001" "ff020000000000000000000000000001" "86000000400807080000000000000000" "05010000000005dc").to_vec()),
+        Just(hex!("02000000000102000000000286dd" "6000000000283aff" "fe800000000000000000000000000001" "ff020000000000000000000000000001" "87000000").to_vec()),
+        Just(hex!("02000000000102000000000286dd" "6000000000403a40" "fd770000000000000000000000000002" "fd770000000000000000000000000001" "01040000" "00000000" "600000000009113f" "fd770000000000000000000000000001").to_vec()),
         Just(Vec::new()),
     ];
     (head, proptest::collection::vec(any::<u8>(), 0..90)).prop_map(|(mut h, t)| {

@@ -211,6 +211,156 @@ fn a_sighting_allows_for_what_the_kernel_writes_and_no_more() {
     assert!(!Probe::of(ETHERNET, &arp).is_sighting(ETHERNET, &arp[..16]));
 }
 
+// ---- IPv6
+
+fn out_v6(transport: &str) -> Vec<u8> {
+    packet(&format!("ipv6(src=fd77::1, dst=fd77::2)/{transport}"))
+}
+
+fn back_v6(transport: &str) -> Vec<u8> {
+    packet(&format!("ipv6(src=fd77::2, dst=fd77::1)/{transport}"))
+}
+
+/// An ICMPv6 error that quotes as much of a packet; from a router.
+fn error_v6(icmpv6: &str, quoted: &[u8], bytes: usize) -> Vec<u8> {
+    let quote = hex_pairs(&quoted[..bytes.min(quoted.len())]);
+    packet(&format!("ipv6(src=fd99::9, dst=fd77::1)/icmpv6({icmpv6})/hex({quote})"))
+}
+
+#[test]
+fn answers_over_ipv6_follow_the_same_rules() {
+    let ours = |rest: &str| out_v6(&format!("tcp(srcport=40000, dstport=80, {rest})"));
+    let theirs = |rest: &str| back_v6(&format!("tcp(srcport=80, dstport=40000, {rest})"));
+    let syn = ours("seq=4294967295, flags=S");
+    for (reply, kind) in [
+        ("seq=5, ack=0, flags=S.", Some(AnswerKind::SynAck)),
+        ("seq=5, ack=1, flags=S.", None),
+        ("seq=0, ack=0, flags=R.", Some(AnswerKind::Reset)),
+        ("seq=0, ack=1, flags=R.", None),
+        ("seq=0, ack=0, flags=R", None),
+        ("seq=0, ack=0, flags=.", Some(AnswerKind::Ack)),
+    ] {
+        assert_eq!(judge(&syn, &theirs(reply)), kind, "{reply}");
+    }
+    let data = out_v6("tcp(srcport=40000, dstport=80, seq=10, ack=5, flags=P.)/\"hello\"");
+    assert_eq!(judge(&data, &theirs("seq=5, ack=15, flags=.")), Some(AnswerKind::Ack));
+    assert_eq!(judge(&data, &theirs("seq=5, flags=R")), Some(AnswerKind::Reset));
+    let udp = out_v6("udp(srcport=5000, dstport=7)/\"x\"");
+    assert_eq!(judge(&udp, &back_v6("udp(srcport=7, dstport=5000)")), Some(AnswerKind::Udp));
+    assert_eq!(judge(&udp, &back_v6("udp(srcport=7, dstport=5001)")), None);
+    let echo = out_v6("icmpv6(id=9, seq=3)");
+    assert_eq!(judge(&echo, &back_v6("icmpv6(type=129, id=9, seq=3)")), Some(AnswerKind::EchoReply));
+    for wrong in
+        ["icmpv6(type=129, id=9, seq=4)", "icmpv6(type=128, id=9, seq=3)", "icmp(type=0, id=9, seq=3)"]
+    {
+        assert_eq!(judge(&echo, &back_v6(wrong)), None, "{wrong}");
+    }
+    assert_eq!(judge(&echo, &back("icmp(type=0, id=9, seq=3)")), None);
+    let group = packet("ipv6(src=fd77::1, dst=ff02::1)/icmpv6(id=9, seq=3)");
+    assert_eq!(judge(&group, &back_v6("icmpv6(type=129, id=9, seq=3)")), Some(AnswerKind::EchoReply));
+    let elsewhere = packet("ipv6(src=fd77::3, dst=fd77::1)/icmpv6(type=129, id=9, seq=3)");
+    assert_eq!(judge(&echo, &elsewhere), None);
+}
+
+#[test]
+fn icmpv6_errors_are_known_by_the_packet_they_quote() {
+    let syn = out_v6("tcp(srcport=40000, dstport=80, seq=1000, flags=S)");
+    let udp = out_v6("udp(srcport=5000, dstport=33434)/\"x\"");
+    let echo = out_v6("icmpv6(id=9, seq=3)");
+    for probe in [&syn, &udp, &echo] {
+        for (message, kind) in [
+            ("type=1, code=4", AnswerKind::IcmpUnreachable),
+            ("type=1, code=0", AnswerKind::IcmpUnreachable),
+            ("type=2, mtu=1280", AnswerKind::IcmpOther),
+            ("type=3", AnswerKind::IcmpOther),
+            ("type=4, pointer=6", AnswerKind::IcmpOther),
+        ] {
+            assert_eq!(judge(probe, &error_v6(message, probe, 1000)), Some(kind), "{message}");
+            assert_eq!(judge(probe, &error_v6(message, probe, 48)), Some(kind), "{message}");
+            assert_eq!(judge(probe, &error_v6(message, probe, 47)), None, "{message}");
+        }
+        let redirect = format!(
+            "ipv6(src=fe80::9, dst=fd77::1)/icmpv6(type=137, options=[tlla(02:00:00:00:00:02), redirected({})])",
+            hex_pairs(probe)
+        );
+        assert_eq!(judge(probe, &packet(&redirect)), Some(AnswerKind::IcmpOther));
+        for changed in [6, 23, 39, 46] {
+            // Next header, source, destination; sequence numbers of TCP and ICMPv6.
+            let mut other = probe.clone();
+            other[changed] ^= 4;
+            if changed == 46 && probe == &udp {
+                continue;
+            }
+            assert_eq!(judge(probe, &error_v6("type=1", &other, 1000)), None, "byte {changed}");
+        }
+    }
+}
+
+#[test]
+fn a_neighbour_solicitation_is_answered_by_the_advertisement_of_its_target() {
+    let ask = |dst: &str| {
+        packet(&format!("ipv6(src=fd77::1, dst={dst}, hlim=255)/icmpv6(type=135, target=fd77::2)"))
+    };
+    let tell = |dst: &str, target: &str| {
+        packet(&format!("ipv6(src=fd77::2, dst={dst}, hlim=255)/icmpv6(type=136, target={target}, flags=S)"))
+    };
+    for dst in ["fd77::2", "ff02::1:ff00:2"] {
+        assert_eq!(judge(&ask(dst), &tell("fd77::1", "fd77::2")), Some(AnswerKind::Other), "{dst}");
+        assert_eq!(judge(&ask(dst), &tell("fd77::1", "fd77::3")), None);
+        assert_eq!(judge(&ask(dst), &tell("ff02::1", "fd77::2")), None, "not to us");
+    }
+    // Who has no address yet is told by a group.
+    let first = packet("ipv6(src=::, dst=ff02::1:ff00:2, hlim=255)/icmpv6(type=135, target=fd77::2)");
+    assert_eq!(judge(&first, &tell("ff02::1", "fd77::2")), Some(AnswerKind::Other));
+    assert_eq!(judge(&first, &tell("fd77::1", "fd77::2")), None);
+    // The kernel asks the same before it sends: what comes before the probe went out is not for it.
+    let (ask, tell) = (ask("fd77::2"), tell("fd77::1", "fd77::2"));
+    let mut exchange = Exchange::new(false);
+    exchange.expect(RAW, &ask, 5);
+    assert_eq!(exchange.take(&record(&tell, 10, false)), Seen::Stray);
+    assert_eq!(exchange.take(&record(&ask, 20, true)), Seen::Sighting(0));
+    let Seen::Answer(found) = exchange.take(&record(&tell, 30, false)) else { panic!() };
+    assert_eq!((found.kind, found.rtt_ns()), (AnswerKind::Other, Some(10)));
+}
+
+#[test]
+fn what_no_protocol_names_is_answered_by_nothing() {
+    // Hop-by-hop options before whatever follows.
+    let hops = "hex(3a 00 05 02 00 00 01 00)";
+    let probe = packet(&format!("ipv6(src=fd77::1, dst=fd77::2, nxt=0)/{hops}"));
+    let other = packet(&format!("ipv6(src=fd77::2, dst=fd77::1, nxt=0)/{hops}"));
+    assert_eq!(judge(&probe, &other), None);
+    assert_eq!(
+        judge(&probe, &error_v6("type=4, code=1, pointer=6", &probe, 1000)),
+        Some(AnswerKind::IcmpOther)
+    );
+    let gre = packet("ipv6(src=fd77::1, dst=fd77::2, nxt=47)/hex(00 00 86 dd)");
+    let reply = packet("ipv6(src=fd77::2, dst=fd77::1, nxt=47)/hex(00 00 86 dd)");
+    assert_eq!(judge(&gre, &reply), Some(AnswerKind::Other));
+}
+
+#[test]
+fn over_ipv6_the_kernel_writes_nothing_and_resets_what_it_does_not_know() {
+    let syn = out_v6("tcp(srcport=40000, dstport=80, seq=1000, flags=S)");
+    let probe = Probe::of(RAW, &syn);
+    assert!(probe.is_sighting(RAW, &syn));
+    for at in 0..syn.len() {
+        let mut other = syn.clone();
+        other[at] ^= 1;
+        assert!(!probe.is_sighting(RAW, &other), "byte {at}");
+    }
+    let eth = [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x86, 0xdd], &syn[..]].concat();
+    assert!(probe.is_sighting(ETHERNET, &eth));
+    let mut exchange = Exchange::new(false);
+    exchange.expect(RAW, &syn, 0);
+    assert_eq!(exchange.take(&record(&syn, 1, true)), Seen::Sighting(0));
+    let answer = back_v6("tcp(srcport=80, dstport=40000, seq=7, ack=1001, flags=S.)");
+    let Seen::Answer(found) = exchange.take(&record(&answer, 3, false)) else { panic!() };
+    assert_eq!((found.from.to_string().as_str(), found.flags.as_deref()), ("fd77::2", Some("S.")));
+    let reset = out_v6("tcp(srcport=40000, dstport=80, seq=1001, flags=R)");
+    assert_eq!(exchange.take(&record(&reset, 4, true)), Seen::KernelReset);
+}
+
 fn record(bytes: &[u8], time_ns: u64, outgoing: bool) -> Record<'_> {
     Record { link_type: RAW, time_ns, outgoing, bytes }
 }
@@ -356,8 +506,16 @@ proptest! {
 
     #[test]
     fn no_bytes_panic(probe in prop::collection::vec(any::<u8>(), 0..80),
-                      reply in prop::collection::vec(any::<u8>(), 0..80), link in 0u32..3) {
+                      reply in prop::collection::vec(any::<u8>(), 0..120), link in 0u32..3, v6: bool, kind in 0u8..140) {
         let link = [RAW, ETHERNET, 147][link as usize];
+        let mut reply = reply;
+        if let (true, Some(head)) = (v6, reply.get_mut(..7)) {
+            head[0] = 0x60;
+            head[4..7].copy_from_slice(&[0, 70, 58]);
+            if let Some(at) = reply.get_mut(40) {
+                *at = kind;
+            }
+        }
         let mut exchange = Exchange::new(true);
         exchange.expect(link, &probe, 0);
         for bytes in [&probe, &reply] {

@@ -5,7 +5,7 @@ use rawbench::wire::bits::{self, BitRange};
 use rawbench::wire::checksum;
 use rawbench::wire::dissect::dissect;
 use rawbench::wire::protocols;
-use rawbench::wire::table::{Field, Header, Item, Kind};
+use rawbench::wire::table::{Field, Header, Item, Kind, Length};
 
 /// The fields that are there in `header`.
 fn active<'a>(table: &'a Header, header: &'a [u8]) -> impl Iterator<Item = &'static Field> + 'a {
@@ -40,7 +40,27 @@ fn leaves_tile_each_header() {
                 assert_eq!(leaf.bits.start, at, "{}.{}: a gap or an overlap", table.key, leaf.key);
                 at = leaf.bits.end();
             }
-            assert_eq!(at, table.min_len() * 8, "{}: the leaves do not reach the end", table.key);
+            let fixed = table.fixed_len(&header);
+            assert_eq!(at, fixed * 8, "{}: the leaves do not reach the end", table.key);
+        }
+    }
+}
+
+#[test]
+fn what_decides_the_length_of_a_header_is_always_there() {
+    for table in protocols::ALL {
+        let always = table.min_len() * 8;
+        if let Length::Cases { cases, otherwise } = table.length {
+            for (when, len) in cases {
+                assert!(when.field.bits.end() <= always && *len >= otherwise, "{}", table.key);
+            }
+        }
+        let Some(list) = table.items else { continue };
+        assert!(list.when.is_none_or(|w| w.field.bits.end() <= always), "{}", table.key);
+        assert!(list.unit > 0 && list.align > 0, "{}", table.key);
+        for item in list.items.iter().filter(|i| !i.single) {
+            assert_eq!(item.length % list.unit, 0, "{}", item.key);
+            assert_eq!(item.fixed_bytes().max(2) % list.unit * item.length, 0, "{}", item.key);
         }
     }
 }
@@ -48,14 +68,23 @@ fn leaves_tile_each_header() {
 #[test]
 fn groups_are_unions_of_leaves() {
     for table in protocols::ALL {
-        for group in table.fields.iter().filter(|f| f.group) {
-            let inside: Vec<&Field> = table
-                .leaves()
-                .filter(|f| f.bits.start >= group.bits.start && f.bits.end() <= group.bits.end())
-                .collect();
-            assert_eq!(inside.iter().map(|f| f.bits.width).sum::<usize>(), group.bits.width, "{}", group.key);
-            assert!(inside.iter().all(|f| f.compute.is_none()), "{}: computed leaf in a group", group.key);
+        for header in variants(table) {
+            let active: Vec<&Field> = active(table, &header).collect();
+            groups_are_whole(table.key, &active);
         }
+        let items = table.items.map_or(&[][..], |l| l.items);
+        items.iter().for_each(|item| groups_are_whole(item.key, &item.fields.iter().collect::<Vec<_>>()));
+    }
+}
+
+fn groups_are_whole(key: &str, fields: &[&Field]) {
+    for group in fields.iter().filter(|f| f.group) {
+        let inside =
+            |f: &&&Field| !f.group && f.bits.start >= group.bits.start && f.bits.end() <= group.bits.end();
+        let inside: Vec<_> = fields.iter().filter(inside).collect();
+        let width = inside.iter().map(|f| f.bits.width).sum::<usize>();
+        assert!(width == group.bits.width || width == 0, "{key}.{}", group.key);
+        assert!(inside.iter().all(|f| f.compute.is_none()), "{key}.{}: computed leaf in a group", group.key);
     }
 }
 
@@ -102,7 +131,7 @@ fn option_tables_tile_too() {
 
 fn item_tiles(item: &Item) {
     let mut at = 0;
-    for field in item.fields {
+    for field in item.fields.iter().filter(|f| !f.group) {
         assert_eq!(field.bits.start, at, "{}.{}", item.key, field.key);
         at = field.bits.end();
     }
@@ -122,7 +151,8 @@ proptest! {
     fn any_fitting_value_round_trips_and_disturbs_no_other_bit(seed: u128, fill: u8, which: usize) {
         let table = protocols::ALL[which % protocols::ALL.len()];
         for field in table.fields.iter().filter(|f| f.bits.width <= 128) {
-            let mut header = vec![fill; table.min_len()];
+            let longest = table.fields.iter().map(|f| f.bits.end()).max().unwrap_or(0);
+            let mut header = vec![fill; longest.div_ceil(8)];
             let before = header.clone();
             let value = seed & bits::max_value(field.bits.width);
             prop_assert!(bits::set(&mut header, field.bits, value));
@@ -140,7 +170,7 @@ proptest! {
     #[test]
     fn no_input_panics_and_every_byte_has_a_place(
         link in prop_oneof![Just(1u32), Just(101), Just(228), any::<u32>()],
-        bytes in proptest::collection::vec(any::<u8>(), 0..200), shape in 0usize..4,
+        bytes in proptest::collection::vec(any::<u8>(), 0..200), shape in 0usize..9, kind in 130u8..140,
     ) {
         let mut bytes = bytes;
         // Random bytes rarely get past the first header: give some of them a plausible beginning.
@@ -148,11 +178,18 @@ proptest! {
             1 => &[0x45, 0, 0, 60, 0, 0, 0, 0, 64, 6],
             2 => &[0x46, 0, 0, 70, 0, 0, 0, 0, 64, 1],
             3 => &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0x4f, 0, 0, 80, 0, 0, 0, 0, 64, 17],
+            4 => &[0x60, 0, 0, 0, 0, 99, 58, 255],
+            5 => &[0x60, 0, 0, 0, 0, 0, 6, 64],
+            6 => &[0x60, 0, 0, 0, 0, 0, 59, 64],
+            7 => &[0x60, 0, 0, 0, 0, 20, 58, 64],
             _ => &[],
         };
         let n = start.len().min(bytes.len());
         bytes[..n].copy_from_slice(&start[..n]);
-        let link = match shape { 1 | 2 => 101, 3 => 1, _ => link };
+        let link = match shape { 1 | 2 | 4..=7 => 101, 3 => 1, _ => link };
+        if let (4, Some(at)) = (shape, bytes.get_mut(40)) {
+            *at = kind;
+        }
         let found = dissect(link, &bytes);
         let mut at = 0;
         for (i, layer) in found.layers.iter().enumerate() {

@@ -263,6 +263,9 @@ fn every_option_of_every_table_can_be_added() {
             if !window.has(&format!("Add {} option", header.short)) {
                 add_layer(&mut window, header.short);
             }
+            if let Some(when) = list.when.filter(|_| !window.has(&format!("Add {} option", header.short))) {
+                window.fill(&format!("{} {}", header.short, when.field.label), &when.is[0].to_string());
+            }
             window.click(&format!("Add {} option", header.short));
             window.click(&format!("{} ({})", item.name, item.kind.unwrap_or(0)));
             assert!(window.has(&format!("Remove {} 1", item.name)), "{} of {}", item.name, header.short);
@@ -368,7 +371,7 @@ fn each_preset_makes_the_packet_that_its_notation_says() {
     for preset in presets::ALL {
         window.click("Preset ▾");
         window.click(preset.name);
-        let right = craft(&preset.to("10.77.0.9"));
+        let right = craft(&preset.to("10.77.0.9".parse().ok()));
         assert_eq!(window.draft().bytes(), right.bytes(), "{}", preset.name);
     }
 }
@@ -464,12 +467,12 @@ fn the_palette_does_everything_by_name() {
     window.type_text("xmas");
     window.key(Modifiers::NONE, Key::Enter);
     assert!(!window.has("Command"), "the palette closes");
-    assert_eq!(window.draft().bytes(), craft(&presets::ALL[5].to("10.77.0.2")).bytes());
+    assert_eq!(window.draft().bytes(), craft(&presets::ALL[5].to(None)).bytes());
     window.key(CTRL, Key::K);
     window.type_text("preset");
     window.key(Modifiers::NONE, Key::ArrowDown);
     window.key(Modifiers::NONE, Key::Enter);
-    assert_eq!(window.draft().bytes(), craft(&presets::ALL[1].to("10.77.0.2")).bytes());
+    assert_eq!(window.draft().bytes(), craft(&presets::ALL[1].to(None)).bytes());
     window.key(CTRL, Key::K);
     window.type_text("no such thing");
     window.must_say("No command has that name.");
@@ -1017,4 +1020,53 @@ fn a_view_that_knows_a_protocol_is_found() {
     ] {
         assert!(named_protocols(good).is_empty(), "{good}");
     }
+}
+
+// ---- IPv6
+
+#[test]
+fn a_syn_over_ipv6_is_built_and_an_address_typed() {
+    let mut window = Window::open();
+    window.click("Preset ▾");
+    window.click("SYN over IPv6");
+    assert_eq!(window.value("IPv6 Destination Address"), "fd77::2");
+    assert_eq!(
+        (window.value("IPv6 Next Header"), window.value("IPv6 Payload Length")),
+        ("6".into(), "20".into())
+    );
+    window.fill("IPv6 Destination Address", "fd77:0:0:0:0:0:0:");
+    window.must_say("an IPv6 address such as fd77::2");
+    assert_eq!(window.draft().network_ends().unwrap().1.to_string(), "fd77::2", "it keeps its last value");
+    let long = "2001:db8:1234:5678:9abc:def0:1234:5678";
+    window.fill("IPv6 Destination Address", long);
+    window.leave();
+    assert_eq!(window.value("IPv6 Destination Address"), long);
+    let right = craft(&format!("ipv6(dst={long})/tcp(srcport=40000, dstport=80, seq=1, flags=S)"));
+    assert_eq!(window.draft().bytes(), right.bytes());
+    // The whole address stands in its cell.
+    let cell = window.get("IPv6 Destination Address").rect();
+    assert!(cell.width() > 8.0 * long.len() as f32, "{cell:?}");
+    window.must_say("as it stands");
+}
+
+#[test]
+fn a_message_of_neighbour_discovery_takes_its_form_from_its_type() {
+    let mut window = Window::open();
+    window.click("Preset ▾");
+    window.click("Neighbor solicitation");
+    window.fill("ICMPv6 Target Address", "fd77::5");
+    window.fill("ICMPv6 Type", "134");
+    assert!(!window.has("ICMPv6 Target Address"));
+    window.fill("ICMPv6 Router Lifetime", "9");
+    window.fill("ICMPv6 Type", "136");
+    assert_eq!(window.value("ICMPv6 Target Address"), "fd77::5", "it comes back with its field");
+    window.click("ICMPv6 Solicited");
+    window.click("Add ICMPv6 option");
+    window.click("Target Link-layer Address (2)");
+    window.fill("ICMPv6 Link-layer Address", "02:00:00:00:00:09");
+    let bytes = window.draft().bytes();
+    assert_eq!(bytes[bytes.len() - 8..], [2, 1, 2, 0, 0, 0, 0, 9]);
+    assert_eq!(bytes[44], 0x40);
+    window.click("Remove Target Link-layer Address 1");
+    assert_eq!(window.draft().layers()[1].len, 24);
 }

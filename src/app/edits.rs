@@ -70,9 +70,8 @@ impl Workbench {
             }
             Command::Preset(index) => {
                 let Some(preset) = presets::ALL.get(index) else { return };
-                let to = self.builder.draft().network_ends().map(|e| e.1).filter(std::net::IpAddr::is_ipv4);
-                let to = to.map_or_else(|| super::workbench::LAB_SERVER.to_owned(), |a| a.to_string());
-                return self.load_notation(&preset.to(&to));
+                let to = self.builder.draft().network_ends().map(|e| e.1);
+                return self.load_notation(&preset.to(to));
             }
             Command::LoadNotation(text) => return self.load_notation(&text),
             Command::EditCopy(index) => return self.edit_copy(index),

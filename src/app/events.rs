@@ -101,7 +101,7 @@ impl Workbench {
     /// The first packet of a bench on the machine's own network goes to the machine itself: nobody else is probed by
     /// a first press of Send.
     fn stay_at_home(&mut self) {
-        let syn = presets::ALL[0].to(LOCALHOST);
+        let syn = presets::ALL[0].to(Some(LOCALHOST));
         let (can_undo, _) = self.builder.can();
         if let (false, Ok(draft)) = (can_undo, Draft::from_notation(&syn, &mut LocalSources)) {
             self.builder = Builder::new(draft);

@@ -87,7 +87,8 @@ impl Workbench {
     /// A workbench with the SYN preset in the builder. `directory`: where spools stand.
     #[must_use]
     pub fn new(engine: Option<Engine>, directory: PathBuf) -> Self {
-        let syn = presets::ALL[0].to(LAB_SERVER);
+        // The lab's server: where a first packet is safe to go.
+        let syn = presets::ALL[0].to(None);
         let draft = Draft::from_notation(&syn, &mut LocalSources).unwrap_or_default();
         let mut bench = Self {
             builder: Builder::new(draft),
@@ -375,9 +376,7 @@ impl Workbench {
 }
 
 /// This machine.
-pub(super) const LOCALHOST: &str = "127.0.0.1";
-/// The lab's server: where a first packet is safe to go.
-pub(super) const LAB_SERVER: &str = "10.77.0.2";
+pub(super) const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// Payloads of notations that are typed into the window.
 pub(super) struct LocalSources;

@@ -8,6 +8,8 @@ use crate::wire::view::Layer;
 
 /// Words on a line.
 const WORDS: usize = 8;
+/// Words of the pseudo header on a line.
+const PSEUDO_WORDS: usize = 4;
 /// Columns before the running sum.
 const SUM_COLUMN: usize = 52;
 
@@ -58,10 +60,12 @@ fn pseudo_lines(text: &mut String, work: &Work, sum: &mut u64) {
         ),
     };
     for group in work.pseudo.chunk_by(|a, b| a.label == b.label) {
-        *sum += group.iter().map(|w| u64::from(w.word)).sum::<u64>();
-        let words: Vec<String> = group.iter().map(|w| format!("{:04x}", w.word)).collect();
-        let label = group.first().map_or("", |w| w.label);
-        line(text, &format!("    {label:<21}{}", words.join(" ")), *sum);
+        for (row, part) in group.chunks(PSEUDO_WORDS).enumerate() {
+            *sum += part.iter().map(|w| u64::from(w.word)).sum::<u64>();
+            let words: Vec<String> = part.iter().map(|w| format!("{:04x}", w.word)).collect();
+            let label = part.first().filter(|_| row == 0).map_or("", |w| w.label);
+            line(text, &format!("    {label:<21}{}", words.join(" ")), *sum);
+        }
     }
 }
 
@@ -111,6 +115,7 @@ fn result_lines(text: &mut String, work: &Work) {
     let _ = writeln!(text, "  {:<12}0x{:04x}{why}", "computed", work.computed);
     let verdict = match (work.stored == work.computed, work.zero_is_none && work.stored == 0) {
         (_, true) => "none is sent",
+        _ if work.zero_is_forbidden && work.stored == 0 => "wrong: over IPv6 there has to be one (RFC 8200)",
         (true, _) => "right",
         (false, _) if work.is_accepted() => "right too: in one's complement it is the same number",
         (false, _) => "wrong",

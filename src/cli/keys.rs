@@ -11,7 +11,7 @@ pub enum Meaning {
     Field {
         /// The protocol.
         header: &'static Header,
-        /// The field's own key: several fields may share it, each with its condition.
+        /// The field's key or second name: several fields may share it, each with its condition.
         key: &'static str,
         /// The shown value is the stored one times this.
         scale: u32,
@@ -71,6 +71,7 @@ pub static FRAME: &[(&str, &str, FrameKey)] = &[
 static ENDS: &[(&str, &str, &str, [&str; 2])] = &[
     ("eth", "addr", "Source or Destination Address", ["dst", "src"]),
     ("ip", "addr", "Source or Destination Address", ["src", "dst"]),
+    ("ipv6", "addr", "Source or Destination Address", ["src", "dst"]),
     ("tcp", "port", "Source or Destination Port", ["srcport", "dstport"]),
     ("udp", "port", "Source or Destination Port", ["srcport", "dstport"]),
 ];
@@ -200,7 +201,9 @@ pub fn find(key: &str) -> Result<Meaning, String> {
 
 fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
     if let Some((field, scale)) = header.field(name) {
-        return Some(Meaning::Field { header, key: field.key, scale });
+        // Fields of several kinds of message may share a second name.
+        let key = field.aliases.iter().map(|a| a.0).find(|a| *a == name).unwrap_or(field.key);
+        return Some(Meaning::Field { header, key, scale });
     }
     if let Some((.., keys)) = ENDS.iter().find(|e| e.0 == header.key && e.1 == name) {
         return Some(Meaning::Ends { header, keys: *keys });

@@ -78,15 +78,20 @@ impl Draft {
                 format!("{} is given twice", twice.key.text),
             ));
         }
-        let conditional = |a: &&Arg| header.field(&a.key.text).is_some_and(|(f, _)| f.when.is_some());
-        for arg in args.iter().filter(|a| !conditional(a)) {
+        let field = |a: &Arg| header.field(&a.key.text).map(|(f, _)| f);
+        let conditional = |a: &Arg| field(a).is_some_and(|f| f.when.is_some());
+        for arg in args.iter().filter(|a| field(a).is_some() && !conditional(a)) {
             self.build_arg(index, arg)?;
         }
         self.default_conditional_fields(index);
-        for arg in args.iter().filter(conditional) {
+        for arg in args.iter().filter(|a| conditional(a)) {
             self.build_arg(index, arg)?;
         }
-        no_bit_twice(header, args)?;
+        // What is no field is a list, behind the fields, or a mistake.
+        for arg in args.iter().filter(|a| field(a).is_none()) {
+            self.build_arg(index, arg)?;
+        }
+        no_bit_twice(&self.view(index), args)?;
         let needed = header.ends.filter(|_| header.network).map(|(_, dst)| dst);
         if let Some(dst) = needed.filter(|d| !args.iter().any(|a| d.scale_for(&a.key.text).is_some())) {
             let why = format!("{} needs a destination: {}({}=…)", header.key, header.key, dst.key);
@@ -95,10 +100,15 @@ impl Draft {
         Ok(())
     }
 
-    /// Defaults of the fields whose presence an earlier field decides, now that it is set.
+    /// Defaults of the fields whose presence an earlier field decides, now that it is set, and the length that the header
+    /// has by it. Nothing stands behind the header yet.
     fn default_conditional_fields(&mut self, index: usize) {
-        let header = self.layers[index].header;
-        let bytes = self.bytes[self.layers[index].header_range()].to_vec();
+        let layer = &self.layers[index];
+        let (header, start) = (layer.header, layer.start);
+        let len = header.fixed_len(&self.bytes[start..]);
+        self.bytes.resize(start + len, 0);
+        self.layers[index].len = len;
+        let bytes = self.bytes[start..].to_vec();
         for field in header.leaves().filter(|f| f.when.is_some_and(|w| w.holds(&bytes))) {
             self.put(index, field, field.default);
         }
@@ -106,6 +116,11 @@ impl Draft {
 
     fn build_arg(&mut self, index: usize, arg: &Arg) -> Built<()> {
         let header = self.layers[index].header;
+        if let (Some(list), None) = (header.items.filter(|l| l.key == arg.key.text), self.list(index)) {
+            let by = list.when.map_or("kind", |w| w.field.label).to_lowercase();
+            let why = format!("{} has no {} with this {by}", header.short, list.label.to_lowercase());
+            return Err(NotationError::new(arg.key.at.clone(), why));
+        }
         let word = match (&arg.value, header.items) {
             (Value::List(items, _), Some(list)) if arg.key.text == list.key => {
                 return self.build_options(index, list, items);
@@ -149,7 +164,7 @@ impl Draft {
     fn build_options(&mut self, index: usize, list: &'static ItemList, items: &[Item]) -> Built<()> {
         let options = items.iter().map(|item| option_bytes(list, item)).collect::<Built<Vec<_>>>()?;
         let mut data = options.concat();
-        data.resize(data.len().next_multiple_of(4), 0);
+        data.resize(data.len() + list.padding(data.len()), 0);
         self.bytes.extend(&data);
         self.layers[index].len += data.len();
         self.note_end(index, is_ended(list, &options));
@@ -158,8 +173,8 @@ impl Draft {
 }
 
 /// Refuses two values for the same bits: a field and its alias, a group and a leaf of it.
-fn no_bit_twice(header: &'static Header, args: &[Arg]) -> Built<()> {
-    let field = |arg: &Arg| header.field(&arg.key.text).map(|(f, _)| f);
+fn no_bit_twice(view: &LayerView<'_>, args: &[Arg]) -> Built<()> {
+    let field = |arg: &Arg| view.field(&arg.key.text).map(|f| f.field);
     for (nth, second) in args.iter().enumerate() {
         let Some(bits) = field(second).map(|f| f.bits) else { continue };
         let overlaps = |f: &Field| f.bits.start < bits.end() && bits.start < f.bits.end();
@@ -200,7 +215,7 @@ fn option_bytes(list: &'static ItemList, item: &Item) -> Built<Vec<u8>> {
         return value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at, e.0));
     }
     if name == list.unknown.key {
-        return unknown_option(item);
+        return unknown_option(list, item);
     }
     let Some(table) = list.items.iter().find(|i| i.key.eq_ignore_ascii_case(name)) else {
         let known = list.items.iter().map(|i| i.key).chain([list.unknown.key, "hex"]);
@@ -212,36 +227,50 @@ fn option_bytes(list: &'static ItemList, item: &Item) -> Built<Vec<u8>> {
         return Err(NotationError::new(item.name.at.clone(), why));
     };
     let kind = table.kind.unwrap_or(0);
-    let mut bytes = if table.single { vec![kind] } else { vec![kind, 0] };
-    let fields: Vec<&Field> = table.value_fields().collect();
+    if table.single && item.args.is_empty() {
+        return Ok(vec![kind]);
+    }
+    let mut bytes = vec![kind, 0];
     if table.repeat.is_empty() {
-        if item.args.len() != fields.len() {
-            let labels: Vec<&str> = fields.iter().map(|f| f.label).collect();
-            let right =
-                if labels.is_empty() { name.to_owned() } else { format!("{name}({})", labels.join(", ")) };
-            let why = format!("{name} takes {} value(s): {right}", fields.len());
-            return Err(NotationError::new(item.name.at.clone(), why));
-        }
-        bytes.resize(table.fixed_bytes(), 0);
-        for (field, word) in fields.iter().zip(&item.args) {
-            let stored = parse_word(table.fields, field, field.scale, word)?;
-            let _ = bits::set(&mut bytes, field.bits, stored);
-        }
+        bytes.extend(option_values(table, item)?);
     } else {
         for word in &item.args {
             bytes.extend(repetition(table, word)?);
         }
     }
-    finish_length(bytes, table.single, &item.name.at)
+    finish_length(list, bytes, &item.name.at)
 }
 
-fn finish_length(mut bytes: Vec<u8>, single: bool, at: &Range<usize>) -> Built<Vec<u8>> {
-    if !single {
-        bytes[1] = u8::try_from(bytes.len()).map_err(|_| {
-            NotationError::new(at.clone(), "an option has at most 255 bytes, kind and length included")
-        })?;
+/// The bytes behind kind and length of an option from the values of its fields. What is left over belongs to a last field
+/// that goes to the end of the option.
+fn option_values(table: &table::Item, item: &Item) -> Built<Vec<u8>> {
+    let told = table.fields.iter().enumerate().filter(|(i, _)| table.is_told(*i));
+    let fields: Vec<&Field> = told.map(|(_, f)| f).collect();
+    let (open, fixed): (Vec<&Field>, Vec<&Field>) = fields.iter().partition(|f| f.bits.width == 0);
+    let fits = item.args.len() == fixed.len() || !open.is_empty() && item.args.len() >= fixed.len();
+    if !fits {
+        let (name, labels): (_, Vec<&str>) = (table.key, fields.iter().map(|f| f.label).collect());
+        let right =
+            if labels.is_empty() { name.to_owned() } else { format!("{name}({})", labels.join(", ")) };
+        let why = format!("{name} takes {} value(s): {right}", fields.len());
+        return Err(NotationError::new(item.name.at.clone(), why));
     }
-    Ok(bytes)
+    let mut bytes = vec![0; table.fixed_bytes()];
+    for (field, word) in fixed.iter().zip(&item.args) {
+        let stored = parse_word(table.fields, field, field.scale, word)?;
+        let _ = bits::set(&mut bytes, field.bits, stored);
+    }
+    for word in item.args.iter().skip(fixed.len()) {
+        bytes.extend(value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at.clone(), e.0))?);
+    }
+    Ok(bytes.split_off(bytes.len().min(2)))
+}
+
+fn finish_length(list: &ItemList, bytes: Vec<u8>, at: &Range<usize>) -> Built<Vec<u8>> {
+    list.sized(bytes).ok_or_else(|| {
+        let why = format!("an option has at most {} bytes, kind and length included", list.longest());
+        NotationError::new(at.clone(), why)
+    })
 }
 
 /// One repetition: its values joined with `-`, such as the edges of a SACK block.
@@ -262,7 +291,7 @@ fn repetition(table: &table::Item, word: &Spanned) -> Built<Vec<u8>> {
     Ok(bytes)
 }
 
-fn unknown_option(item: &Item) -> Built<Vec<u8>> {
+fn unknown_option(list: &ItemList, item: &Item) -> Built<Vec<u8>> {
     let Some((kind, data)) = item.args.split_first() else {
         let why = "write the kind and its data: opt(254, de ad be ef)";
         return Err(NotationError::new(item.name.at.clone(), why));
@@ -275,7 +304,7 @@ fn unknown_option(item: &Item) -> Built<Vec<u8>> {
     for word in data {
         bytes.extend(value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at.clone(), e.0))?);
     }
-    finish_length(bytes, false, &item.name.at)
+    finish_length(list, bytes, &item.name.at)
 }
 
 fn joined(item: &Item) -> Spanned {

@@ -40,7 +40,17 @@ pub struct Draft {
     pub(super) overrides: BTreeMap<Path, Override>,
     /// Layers whose list of options the user ended: the first of the zero bytes behind it is an option, no padding.
     pub(super) ended: BTreeSet<usize>,
+    /// What layers lost of their fixed part and of their options when a type was typed that has less of them: it comes
+    /// back with the type. No part of the packet.
+    pub(super) spare: BTreeMap<usize, Spare>,
     pub(super) surroundings: Surroundings,
+}
+
+/// The longest fixed part that a layer had, and its options.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spare {
+    pub fixed: Vec<u8>,
+    pub options: Vec<u8>,
 }
 
 impl PartialEq for Draft {

@@ -1,5 +1,7 @@
 //! Every edit of a draft.
 
+use std::ops::Range;
+
 use super::draft::{Draft, Override};
 use crate::wire::bits;
 use crate::wire::items::{self, ItemSpan};
@@ -23,10 +25,12 @@ impl Draft {
     /// The packet has no such field, or the value does not fit its bits. Nothing is changed then.
     pub fn set(&mut self, path: Path, stored: u128) -> Result<(), Refused> {
         let found = self.locate(path).ok_or_else(|| Refused("the packet has no such field now".into()))?;
+        let (fixed, had_list) = (self.fixed_len(path.layer), self.list(path.layer).is_some());
         if !bits::set(&mut self.bytes, found.bits, stored) {
             let range = value::range_text(found.field, found.field.scale);
             return Err(Refused(format!("{stored} does not fit: {} must be {range}", found.field.label)));
         }
+        self.reshape(path.layer, fixed, had_list)?;
         if found.field.compute.is_some() && path.item.is_none() {
             self.overrides.insert(path, Override::Pinned);
         }
@@ -58,20 +62,74 @@ impl Draft {
     fn set_item_data(&mut self, path: Path, data: &[u8]) -> Result<(), Refused> {
         let gone = || Refused("there is no such option now".into());
         let item = path.item.ok_or_else(gone)?;
-        let raw = self.options(path.layer).get(item).is_some_and(is_raw);
+        let list = self.list(path.layer).ok_or_else(gone)?;
+        let span = self.options(path.layer).into_iter().nth(item).ok_or_else(gone)?;
         let mut all = self.option_bytes(path.layer);
         let one = all.get_mut(item).ok_or_else(gone)?;
-        if raw {
+        if is_raw(&span) {
             *one = data.to_vec();
             return self.set_options(path.layer, &all);
         }
-        if one.len() < 2 {
+        let before = span.item.fields.get(path.field).map_or(2, |f| f.bits.start / 8);
+        if one.len() < before.max(2) {
             return Err(Refused("this option has no data".into()));
         }
-        let len = u8::try_from(data.len() + 2)
-            .map_err(|_| Refused("an option has at most 253 bytes of data".into()))?;
-        *one = [&[one[0], len], data].concat();
+        one.truncate(before);
+        one.extend_from_slice(data);
+        let most = list.longest() - before;
+        *one = list
+            .sized(std::mem::take(one))
+            .ok_or_else(|| Refused(format!("an option has at most {most} bytes of data")))?;
         self.set_options(path.layer, &all)
+    }
+
+    /// The list of options of a layer, where it has one as it is now.
+    pub(super) fn list(&self, layer: usize) -> Option<&'static ItemList> {
+        self.layers.get(layer)?.header.list(self.view(layer).header_bytes())
+    }
+
+    /// Bytes of a layer before its options.
+    fn fixed_len(&self, layer: usize) -> usize {
+        self.layers.get(layer).map_or(0, |l| l.header.fixed_len(self.view(layer).header_bytes()).min(l.len))
+    }
+
+    /// Gives a layer the fixed part and the options that its fields now ask for. `fixed`: bytes of the fixed part that
+    /// it has; `had_list`: options stand behind it. What it loses by that is kept for the next time.
+    fn reshape(&mut self, layer: usize, fixed: usize, had_list: bool) -> Result<(), Refused> {
+        let Some(found) = self.layers.get(layer) else { return Ok(()) };
+        let (header, old) = (found.header, found.header_range());
+        let bytes = self.bytes[old.clone()].to_vec();
+        let (had, options) = bytes.split_at(fixed);
+        let has_list = header.list(had).is_some();
+        if header.fixed_len(had) == fixed && has_list == had_list {
+            return Ok(());
+        }
+        let mut spare = self.spare.remove(&layer).unwrap_or_default();
+        spare.fixed.splice(..fixed.min(spare.fixed.len()), had.iter().copied());
+        if had_list {
+            spare.options = options.to_vec();
+        }
+        let wanted = header.fixed_len(had);
+        let known = spare.fixed.len().min(wanted);
+        let mut new = header.completed(spare.fixed[..known].to_vec());
+        if has_list {
+            new.extend(&spare.options);
+        }
+        self.resize_header(layer, old, &new)?;
+        self.spare.insert(layer, spare);
+        Ok(())
+    }
+
+    /// Puts new bytes in the place of those of a header that are given by their range.
+    fn resize_header(&mut self, layer: usize, old: Range<usize>, new: &[u8]) -> Result<(), Refused> {
+        self.splice(old.clone(), new)?;
+        let shift = |at: usize| at + new.len() - old.len();
+        self.layers[layer].len = shift(self.layers[layer].len);
+        for later in &mut self.layers[layer + 1..] {
+            later.start = shift(later.start);
+        }
+        self.payload = shift(self.payload.start)..shift(self.payload.end);
+        Ok(())
     }
 
     /// Keeps a computed field at the value that it has now.
@@ -138,7 +196,9 @@ impl Draft {
             .into_iter()
             .filter_map(|(p, o)| to(p.layer).map(|layer| (Path { layer, ..p }, o)))
             .collect();
-        self.ended = std::mem::take(&mut self.ended).into_iter().filter_map(to).collect();
+        self.ended = std::mem::take(&mut self.ended).into_iter().filter_map(&to).collect();
+        let spare = std::mem::take(&mut self.spare).into_iter();
+        self.spare = spare.filter_map(|(layer, s)| Some((to(layer)?, s))).collect();
     }
 
     /// Replaces the payload.
@@ -162,7 +222,7 @@ impl Draft {
         self.splice(range, data)
     }
 
-    fn splice(&mut self, range: std::ops::Range<usize>, data: &[u8]) -> Result<(), Refused> {
+    fn splice(&mut self, range: Range<usize>, data: &[u8]) -> Result<(), Refused> {
         let size = self.bytes.len() - range.len() + data.len();
         if size > MAX_FRAME {
             return Err(Refused(format!("the frame would have {size} bytes, more than {MAX_FRAME}")));
@@ -179,8 +239,9 @@ impl Draft {
         let end = found.start + found.len;
         let zero = |s: &ItemSpan| self.bytes[s.range.clone()].iter().all(|b| *b == 0);
         let tail = spans.len() - spans.iter().rev().take_while(|s| zero(s)).count();
+        let Some(list) = self.list(layer) else { return spans };
         let is_added = |spans: &[ItemSpan], from: usize| {
-            spans.get(from).is_some_and(|s| end - s.range.start == padding(s.range.start - found.start))
+            spans.get(from).is_some_and(|s| end - s.range.start == list.padding(s.range.start - found.start))
         };
         if is_added(&spans, tail) && !self.ended.contains(&layer) {
             spans.truncate(tail);
@@ -195,25 +256,17 @@ impl Draft {
         self.options(layer).iter().map(|s| self.bytes[s.range.clone()].to_vec()).collect()
     }
 
-    /// Replaces the options of a layer by these, padded with zero bytes to 32 bits.
+    /// Replaces the options of a layer by these, padded with zero bytes to what its list is aligned to (32 bits). A
+    /// layer without a list keeps as it is.
     ///
     /// # Errors
     /// The frame would become larger than any packet.
     pub fn set_options(&mut self, layer: usize, options: &[Vec<u8>]) -> Result<(), Refused> {
-        let Some(found) = self.layers.get(layer) else { return Ok(()) };
+        let Some(list) = self.list(layer) else { return Ok(()) };
         let mut data = options.concat();
-        let ended = found.header.items.is_some_and(|list| is_ended(list, options));
-        data.resize(data.len() + padding(data.len()), 0);
-        let old = found.len - found.header.min_len().min(found.len);
-        let from = found.start + found.len - old;
-        self.splice(from..from + old, &data)?;
-        let shift = |at: usize| at + data.len() - old;
-        self.layers[layer].len = shift(self.layers[layer].len);
-        for later in &mut self.layers[layer + 1..] {
-            later.start = shift(later.start);
-        }
-        self.payload = shift(self.payload.start)..shift(self.payload.end);
-        self.note_end(layer, ended);
+        data.resize(data.len() + list.padding(data.len()), 0);
+        self.resize_header(layer, self.view(layer).items_range(), &data)?;
+        self.note_end(layer, is_ended(list, options));
         self.recompute();
         Ok(())
     }
@@ -265,11 +318,6 @@ impl Draft {
     }
 }
 
-/// Bytes that fill up so many bytes of options to 32 bits.
-fn padding(len: usize) -> usize {
-    len.next_multiple_of(4) - len
-}
-
 /// Whether one of these options ends their list.
 pub(super) fn is_ended(list: &ItemList, options: &[Vec<u8>]) -> bool {
     let ends = |kind: u8| list.items.iter().any(|i| i.ends && i.kind == Some(kind));
@@ -279,19 +327,18 @@ pub(super) fn is_ended(list: &ItemList, options: &[Vec<u8>]) -> bool {
 /// The bytes of a new option with the defaults of its table; an option of free length gets no data, a list of
 /// repetitions one.
 #[must_use]
-pub fn new_option(item: &Item, kind: u8) -> Vec<u8> {
+pub fn new_option(list: &ItemList, item: &Item, kind: u8) -> Vec<u8> {
     if item.single {
         return vec![kind];
     }
     let len = if item.length > 0 { item.length } else { item.fixed_bytes().max(2) + item.repeat_bytes() };
     let mut bytes = vec![0; len];
     bytes[0] = kind;
-    bytes[1] = len as u8;
-    for field in item.value_fields().filter(|f| f.bits.width > 0) {
+    for field in item.value_fields().filter(|f| f.bits.width > 0 && !f.group) {
         let fitted = bits::set(&mut bytes, field.bits, field.default);
         debug_assert!(fitted, "{}: the default does not fit", field.key);
     }
-    bytes
+    list.sized(bytes).unwrap_or_default()
 }
 
 /// Whether a span is bytes that no option table describes.

@@ -16,12 +16,15 @@ impl Draft {
         let found = dissect(link_type, bytes);
         let mut layers = Vec::new();
         for mut layer in found.layers {
-            if layer.len < layer.header.min_len() {
+            let header = bytes.get(layer.header_range()).unwrap_or_default();
+            let fixed = layer.header.fixed_len(header);
+            if layer.len < fixed {
                 break;
             }
-            let options = layer.len - layer.header.min_len();
-            let whole = options.is_multiple_of(4);
-            layer.len -= options % 4;
+            // Options that do not end where an option list can end: the rest is payload.
+            let odd = layer.header.list(header).map_or(0, |list| (layer.len - fixed) % list.align);
+            let whole = odd == 0;
+            layer.len -= odd;
             layer.quoted = false;
             layers.push(layer);
             if !whole {

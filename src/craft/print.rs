@@ -2,7 +2,7 @@
 
 use super::draft::Draft;
 use super::edit::is_raw;
-use crate::wire::bits;
+use crate::wire::bits::{self, BitRange};
 use crate::wire::items::ItemSpan;
 use crate::wire::notation;
 use crate::wire::table::{Field, Kind};
@@ -55,10 +55,13 @@ impl Draft {
                 args.push(format!("{}={text}", found.field.notation_key()));
             }
         }
-        let options: Vec<String> =
-            self.options(index).iter().map(|i| option_notation(i, &self.bytes)).collect();
-        if let (Some(list), false) = (header.items, options.is_empty()) {
-            args.push(format!("{}=[{}]", list.key, options.join(", ")));
+        if let Some(list) = self.list(index) {
+            let options = self.options(index);
+            let options: Vec<String> =
+                options.iter().map(|i| option_notation(i, list.unknown.key, &self.bytes)).collect();
+            if !options.is_empty() {
+                args.push(format!("{}=[{}]", list.key, options.join(", ")));
+            }
         }
         if args.is_empty() { header.key.to_owned() } else { format!("{}({})", header.key, args.join(", ")) }
     }
@@ -88,25 +91,41 @@ fn field_text(field: &Field, stored: u128) -> String {
     }
 }
 
-fn option_notation(span: &ItemSpan, bytes: &[u8]) -> String {
+fn option_notation(span: &ItemSpan, raw_key: &str, bytes: &[u8]) -> String {
     let raw = bytes.get(span.range.clone()).unwrap_or_default();
     if is_raw(span) {
         return format!("hex({})", value::hex_pairs(raw).to_lowercase());
     }
     let item = span.item;
-    if item.kind.is_none() {
+    let base = span.range.start * 8;
+    let fields = span.fields();
+    // What the short form passes over has to be what it reads back to.
+    let hidden = |(nth, index, field, at): &(Option<usize>, usize, &Field, BitRange)| {
+        nth.is_none()
+            && at.start >= base + 16
+            && field.reserved
+            && !item.is_told(*index)
+            && bits::get(bytes, *at) != Some(0)
+    };
+    if item.kind.is_none() || fields.iter().any(hidden) {
         let data = value::hex_pairs(raw.get(2..).unwrap_or_default()).to_lowercase();
         let separator = if data.is_empty() { "" } else { ", " };
-        return format!("{}({}{separator}{data})", item.key, raw.first().copied().unwrap_or(0));
+        return format!("{raw_key}({}{separator}{data})", raw.first().copied().unwrap_or(0));
     }
     let mut args: Vec<String> = Vec::new();
-    let base = span.range.start * 8;
-    for (nth, index, field, at) in span.fields() {
-        let Some(stored) = bits::get(bytes, at) else { continue };
-        match (nth, args.last_mut()) {
-            (None, _) if at.start < base + 16 => {}
-            (Some(_), Some(last)) if index > 0 => *last += &format!("-{}", field_text(field, stored)),
-            _ => args.push(field_text(field, stored)),
+    for (nth, index, field, at) in fields {
+        if nth.is_none() && !item.is_told(index) {
+            continue;
+        }
+        let text = match (field.kind, bits::get(bytes, at)) {
+            (Kind::Bytes, _) => value::hex_pairs(bytes.get(at.bytes()).unwrap_or_default()).to_lowercase(),
+            (_, Some(stored)) if field.group => span.letters(field, stored),
+            (_, Some(stored)) => field_text(field, stored),
+            _ => continue,
+        };
+        match args.last_mut().filter(|_| nth.is_some() && index > 0) {
+            Some(last) => *last += &format!("-{text}"),
+            None => args.push(text),
         }
     }
     if args.is_empty() { item.key.to_owned() } else { format!("{}({})", item.key, args.join(", ")) }

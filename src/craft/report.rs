@@ -1,6 +1,7 @@
 //! What a draft has to say about itself: warnings, what the kernel will overwrite, what a receiver would read.
 
 use super::draft::{Draft, Override};
+use crate::wire::bits;
 use crate::wire::checksum;
 use crate::wire::dissect::{self, Dissection};
 use crate::wire::table::{Coverage, RawSocket};
@@ -41,25 +42,35 @@ impl Draft {
             );
             all.extend(self.checksum_warning(layer).map(|text| Warning { layer, text }));
         }
-        let size = self.bytes.len() - self.layers.first().filter(|l| !l.header.network).map_or(0, |l| l.len);
-        if size > 0xffff {
-            all.push(Warning {
-                layer: 0,
-                text: format!("{size} bytes are more than an IP packet can have (65535)"),
-            });
-        }
+        all.extend(self.size_warning());
         all
+    }
+
+    /// The packet is larger than its network header can say.
+    fn size_warning(&self) -> Option<Warning> {
+        let layer = self.network_layer()?;
+        let found = self.layers.get(layer)?;
+        let extent = found.header.extent?;
+        let most = bits::max_value(extent.by.bits.width) as usize * extent.by.scale as usize + extent.beyond;
+        let size = self.payload.end - found.start;
+        let text = format!("{size} bytes are more than an {} packet can have ({most})", found.header.short);
+        (size > most).then_some(Warning { layer: 0, text })
     }
 
     fn checksum_warning(&self, layer: usize) -> Option<String> {
         let (field_index, field, _, zero_is_none) = checksum::field(self.layers[layer].header)?;
+        let may_be_none = checksum::may_be_none(&self.view(layer));
         let path = Path::header(layer, field_index);
         let stored = self.locate(path)?.stored(&self.bytes)?;
         let computed = checksum::compute(&self.bytes, &self.layers, layer)?;
         let name = format!("{} {}", self.layers[layer].header.short, field.label.to_lowercase());
         match self.override_of(path)? {
             Override::Wrong => Some(format!("{name} is wrong on purpose: right would be 0x{computed:04x}")),
-            Override::Pinned if zero_is_none && stored == 0 => Some(format!("{name} 0: none is sent")),
+            Override::Pinned if may_be_none && stored == 0 => Some(format!("{name} 0: none is sent")),
+            Override::Pinned if zero_is_none && stored == 0 => Some(format!(
+                "{name} 0 says that there is none, which IPv6 allows to tunnels alone (RFC 8200 section 8.1, RFC \
+                 6935): receivers drop it; right would be 0x{computed:04x}"
+            )),
             Override::Pinned if !checksum::accepted(&self.bytes, &self.layers, layer)? => {
                 Some(format!("{name} is pinned to 0x{stored:04x}, right would be 0x{computed:04x}"))
             }

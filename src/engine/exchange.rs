@@ -111,7 +111,11 @@ impl Bucket {
         let judge = |index: usize| sent.get(index)?.probe.judge_heads(heads);
         let open = |seen: bool| {
             let fits = |index: usize| match sent.get(index) {
-                Some(sent) => sent.sent_ns.is_some() == seen && (seen || sent.queued_ns <= record.time_ns),
+                Some(sent) if seen => sent.sent_ns.is_some(),
+                Some(sent) => {
+                    let late = sent.queued_ns <= record.time_ns;
+                    sent.sent_ns.is_none() && late && !sent.probe.is_asked_by_kernels()
+                }
                 None => false,
             };
             let mut wanted = self.open.iter().enumerate().filter(|(_, index)| fits(**index));

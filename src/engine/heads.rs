@@ -1,17 +1,29 @@
 //! What the matching of answers has to know of a packet, read in one pass over its first bytes. It runs for every
 //! packet that is captured while probes are out, so it allocates nothing.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// IP protocol numbers (IANA).
 pub(super) const ICMP: u8 = 1;
 pub(super) const TCP: u8 = 6;
 pub(super) const UDP: u8 = 17;
-/// ICMP type of an echo reply (RFC 792).
-pub(super) const ECHO_REPLY: u8 = 0;
+pub(super) const ICMPV6: u8 = 58;
+/// What can stand in the place of the next header and is no protocol that somebody speaks: extension headers of IPv6
+/// (hop-by-hop, routing, fragment, destination, mobility, HIP, Shim6), and that nothing follows.
+pub(super) const NO_PROTOCOL: [u8; 8] = [0, 43, 44, 59, 60, 135, 139, 140];
 
-/// Link types whose packets begin with the IP header: LINKTYPE_RAW and its historic numbers, LINKTYPE_IPV4.
-const BARE: [u32; 4] = [101, 12, 14, 228];
+/// ICMPv6 types of RFC 4443 and RFC 4861.
+const V6_UNREACHABLE: u8 = 1;
+const V6_LAST_ERROR: u8 = 4;
+const NEIGHBOR_SOLICITATION: u8 = 135;
+const NEIGHBOR_ADVERTISEMENT: u8 = 136;
+const V6_REDIRECT: u8 = 137;
+/// The option of neighbour discovery that quotes a packet.
+const REDIRECTED_HEADER: u8 = 4;
+
+/// Link types whose packets begin with the IP header: LINKTYPE_RAW and its historic numbers, LINKTYPE_IPV4,
+/// LINKTYPE_IPV6.
+const BARE: [u32; 5] = [101, 12, 14, 228, 229];
 const ETHERNET: u32 = 1;
 /// Ethernet types of VLAN tags: 802.1Q, 802.1ad, and the old number of QinQ.
 const TAGS: [[u8; 2]; 3] = [[0x81, 0x00], [0x88, 0xa8], [0x91, 0x00]];
@@ -71,9 +83,12 @@ pub(super) enum Body<'a> {
         kind: u8,
         ident: u16,
         sequence: u16,
+        /// Whom neighbour discovery asks for, or tells of.
+        target: Option<Ipv6Addr>,
     },
     IcmpError {
-        kind: u8,
+        /// Destination unreachable.
+        unreachable: bool,
         quoted: &'a [u8],
     },
     /// Something else, or a header that is not there.
@@ -118,36 +133,49 @@ pub(super) fn network(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     while TAGS.iter().any(|tag| rest.starts_with(tag)) {
         rest = rest.get(4..)?;
     }
-    rest.strip_prefix(&[0x08, 0x00])
+    rest.strip_prefix(&[0x08, 0x00]).or_else(|| rest.strip_prefix(&[0x86, 0xdd]))
 }
 
-/// The ICMP type that replies to a query of this type: RFC 792, RFC 950, RFC 8335.
-pub(super) fn reply_to(kind: u8) -> Option<u8> {
-    match kind {
-        8 => Some(ECHO_REPLY),
-        13 => Some(14),
-        15 => Some(16),
-        17 => Some(18),
-        42 => Some(43),
+/// The ICMP type that replies to a query of this type: RFC 792, RFC 950, RFC 8335; RFC 4443, RFC 4861.
+pub(super) fn reply_to(protocol: u8, kind: u8) -> Option<u8> {
+    match (protocol, kind) {
+        (ICMP, 8) => Some(0),
+        (ICMP, 13) => Some(14),
+        (ICMP, 15) => Some(16),
+        (ICMP, 17) => Some(18),
+        (ICMP, 42) => Some(43),
+        (ICMPV6, 128) => Some(129),
+        (ICMPV6, NEIGHBOR_SOLICITATION) => Some(NEIGHBOR_ADVERTISEMENT),
+        (ICMPV6, 160) => Some(161),
         _ => None,
     }
 }
 
+/// Whether a message of this type is the reply to an echo request.
+pub(super) fn is_echo_reply(protocol: u8, kind: u8) -> bool {
+    matches!((protocol, kind), (ICMP, 0) | (ICMPV6, 129))
+}
+
 impl<'a> Heads<'a> {
-    /// Reads an IPv4 packet (RFC 791); `None` if it is none, or a fragment without a transport header that can
-    /// neither be a probe nor an answer.
+    /// Reads an IPv4 packet (RFC 791) or an IPv6 packet (RFC 8200); `None` if it is none, or a fragment without a
+    /// transport header that can neither be a probe nor an answer.
     pub fn read(packet: &'a [u8]) -> Option<Self> {
-        let said = usize::from(word(packet, 2)?);
         let quote = Self::read_quote(packet)?;
-        // Total length 0: left to the card, or to the kernel of a raw socket.
+        let (header, said) = match quote.source {
+            IpAddr::V4(_) => (ihl(packet), usize::from(word(packet, 2)?)),
+            IpAddr::V6(_) => match usize::from(word(packet, 4)?) {
+                0 if quote.protocol != 59 => (V6_HEADER, 0),
+                payload => (V6_HEADER, V6_HEADER + payload),
+            },
+        };
+        // Length 0: left to the card, or to the kernel of a raw socket.
         let length = if said == 0 { packet.len() } else { said };
         let packet = &packet[..length.min(packet.len())];
-        let header = usize::from(packet.first()? & 15) * 4;
-        let transport = packet.get(header.max(20)..).unwrap_or_default();
+        let transport = packet.get(header..).unwrap_or_default();
         let body = if quote.later_fragment {
             Body::Plain
         } else {
-            read_body(quote.protocol, transport, length.saturating_sub(header.max(20)))
+            read_body(quote.protocol, transport, length.saturating_sub(header))
         };
         if quote.later_fragment && matches!(quote.protocol, TCP | UDP | ICMP) {
             return None;
@@ -156,11 +184,12 @@ impl<'a> Heads<'a> {
         Some(Self { source, destination, protocol, id, body, transport, packet })
     }
 
-    /// Reads an IPv4 header and what there is behind it.
+    /// Reads an IP header and what there is behind it.
     pub fn read_quote(packet: &'a [u8]) -> Option<Quote<'a>> {
-        let first = *packet.first()?;
-        if first >> 4 != 4 || packet.len() < 20 {
-            return None;
+        match *packet.first()? >> 4 {
+            6 => return Self::read_quote_v6(packet),
+            4 if packet.len() >= 20 => {}
+            _ => return None,
         }
         let address = |at: usize| {
             let bytes: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
@@ -172,9 +201,34 @@ impl<'a> Heads<'a> {
             protocol: packet[9],
             id: word(packet, 4)?,
             later_fragment: word(packet, 6)? & 0x1fff != 0,
-            transport: packet.get((usize::from(first & 15) * 4).max(20)..).unwrap_or_default(),
+            transport: packet.get(ihl(packet)..).unwrap_or_default(),
         })
     }
+
+    fn read_quote_v6(packet: &'a [u8]) -> Option<Quote<'a>> {
+        let address = |at: usize| v6_address(packet, at).map(IpAddr::V6);
+        Some(Quote {
+            source: address(8)?,
+            destination: address(24)?,
+            protocol: *packet.get(6)?,
+            id: 0,
+            later_fragment: false,
+            transport: packet.get(V6_HEADER..).unwrap_or_default(),
+        })
+    }
+}
+
+/// Bytes of an IPv6 header.
+const V6_HEADER: usize = 40;
+
+/// Bytes of an IPv4 header: 20 at the least, whatever it says.
+fn ihl(packet: &[u8]) -> usize {
+    packet.first().map_or(20, |first| (usize::from(first & 15) * 4).max(20))
+}
+
+fn v6_address(bytes: &[u8], at: usize) -> Option<Ipv6Addr> {
+    let bytes: [u8; 16] = bytes.get(at..at + 16)?.try_into().ok()?;
+    Some(Ipv6Addr::from(bytes))
 }
 
 fn read_body(protocol: u8, bytes: &[u8], length: usize) -> Body<'_> {
@@ -184,6 +238,7 @@ fn read_body(protocol: u8, bytes: &[u8], length: usize) -> Body<'_> {
             word(bytes, 0).zip(word(bytes, 2)).map(|(source, destination)| Body::Udp { source, destination })
         }
         ICMP => read_icmp(bytes),
+        ICMPV6 => read_icmpv6(bytes),
         _ => None,
     };
     found.unwrap_or(Body::Plain)
@@ -193,9 +248,39 @@ fn read_body(protocol: u8, bytes: &[u8], length: usize) -> Body<'_> {
 fn read_icmp(bytes: &[u8]) -> Option<Body<'_>> {
     let kind = *bytes.first()?;
     if matches!(kind, 3 | 4 | 5 | 11 | 12) {
-        return Some(Body::IcmpError { kind, quoted: bytes.get(8..)? });
+        return Some(Body::IcmpError { unreachable: kind == 3, quoted: bytes.get(8..)? });
     }
-    Some(Body::IcmpMessage { kind, ident: word(bytes, 4)?, sequence: word(bytes, 6)? })
+    Some(Body::IcmpMessage { kind, ident: word(bytes, 4)?, sequence: word(bytes, 6)?, target: None })
+}
+
+/// Errors are types 1 to 4 (RFC 4443) and the redirect, which quotes in an option (RFC 4861, 4.5). Neighbour discovery
+/// has flags where others have identifier and sequence number: its target says what belongs together.
+fn read_icmpv6(bytes: &[u8]) -> Option<Body<'_>> {
+    let kind = *bytes.first()?;
+    Some(match kind {
+        V6_UNREACHABLE..=V6_LAST_ERROR => {
+            Body::IcmpError { unreachable: kind == V6_UNREACHABLE, quoted: bytes.get(8..)? }
+        }
+        V6_REDIRECT => Body::IcmpError { unreachable: false, quoted: redirected(bytes.get(40..)?)? },
+        NEIGHBOR_SOLICITATION | NEIGHBOR_ADVERTISEMENT => {
+            Body::IcmpMessage { kind, ident: 0, sequence: 0, target: Some(v6_address(bytes, 8)?) }
+        }
+        _ => Body::IcmpMessage { kind, ident: word(bytes, 4)?, sequence: word(bytes, 6)?, target: None },
+    })
+}
+
+/// The packet in the options of a redirect.
+fn redirected(mut options: &[u8]) -> Option<&[u8]> {
+    loop {
+        let length = usize::from(*options.get(1)?) * 8;
+        if length == 0 {
+            return None;
+        }
+        if options.first() == Some(&REDIRECTED_HEADER) {
+            return options.get(8..length.min(options.len()));
+        }
+        options = options.get(length..)?;
+    }
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {

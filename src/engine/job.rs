@@ -184,7 +184,7 @@ impl Job {
             surroundings.neighbour = found.neighbour;
             let named = self.draft.find("eth", "dst").is_some_and(|p| self.draft.override_of(p).is_some());
             self.notes.extend(found.problem.filter(|_| !named));
-            if interface.loopback && to.is_loopback() {
+            if interface.loopback && to.is_loopback() && to.is_ipv4() {
                 self.notes.push(format!(
                     "the kernel does not deliver a frame that is sent at the link layer on {} to {to}: no answer will \
                      come. Without -i it is delivered",

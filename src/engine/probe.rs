@@ -1,6 +1,6 @@
-//! One packet that was sent, and the rules by which another packet is its answer. Pure; IPv4 for now.
+//! One packet that was sent, and the rules by which another packet is its answer. Pure.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::heads::{self, Body, Heads, Quote, Segment, network};
 
@@ -13,15 +13,16 @@ pub enum AnswerKind {
     Reset,
     /// An ACK of all that our segment carried.
     Ack,
-    /// An ICMP destination unreachable (type 3) that quotes our packet.
+    /// An ICMP destination unreachable (type 3, ICMPv6 type 1) that quotes our packet.
     IcmpUnreachable,
-    /// Another ICMP error (time exceeded, parameter problem, redirect, source quench) that quotes our packet.
+    /// Another ICMP error (time exceeded, packet too big, parameter problem, redirect, source quench) that quotes our
+    /// packet.
     IcmpOther,
     /// The reply to our ICMP echo request.
     EchoReply,
     /// A UDP datagram to the port that ours came from.
     Udp,
-    /// The reply to another ICMP query, or a packet of the same IP protocol from the host that ours went to.
+    /// The reply to another ICMP query (a neighbour advertisement for one), or a packet of the same IP protocol from the host that ours went to.
     Other,
 }
 
@@ -54,6 +55,7 @@ enum Question {
         reply: u8,
         ident: u16,
         sequence: u16,
+        target: Option<Ipv6Addr>,
     },
     /// Only an ICMP error can answer it.
     Silent,
@@ -108,13 +110,12 @@ impl Probe {
 
     pub(super) fn judge_heads(&self, reply: &Heads<'_>) -> Option<AnswerKind> {
         let ip = self.ip?;
-        // A source of 0.0.0.0 is filled in by the kernel: which one is only known once the sending was seen.
-        if !ip.source.is_unspecified() && reply.destination != ip.source {
+        if !may_reach(ip.source, reply.destination) {
             return None;
         }
-        if let Body::IcmpError { kind, quoted } = reply.body {
+        if let Body::IcmpError { unreachable, quoted } = reply.body {
             let quote = Heads::read_quote(quoted)?;
-            let kind = if kind == 3 { AnswerKind::IcmpUnreachable } else { AnswerKind::IcmpOther };
+            let kind = if unreachable { AnswerKind::IcmpUnreachable } else { AnswerKind::IcmpOther };
             return self.is_quoted(&ip, &quote).then_some(kind);
         }
         if reply.source != ip.destination && !is_group(ip.destination) {
@@ -126,25 +127,26 @@ impl Probe {
                 (from == destination && to == source).then_some(AnswerKind::Udp)
             }
             (
-                Question::Icmp { reply: wanted, ident, sequence },
-                Body::IcmpMessage { kind, ident: i, sequence: s },
+                Question::Icmp { reply: wanted, ident, sequence, target },
+                Body::IcmpMessage { kind, ident: i, sequence: s, target: t },
             ) => {
-                let answers = kind == wanted && i == ident && s == sequence;
-                let kind =
-                    if wanted == heads::ECHO_REPLY { AnswerKind::EchoReply } else { AnswerKind::Other };
-                answers.then_some(kind)
+                let same = reply.protocol == ip.protocol && kind == wanted;
+                let answers = same && i == ident && s == sequence && t == target;
+                let echo = heads::is_echo_reply(ip.protocol, wanted);
+                answers.then_some(if echo { AnswerKind::EchoReply } else { AnswerKind::Other })
             }
             (Question::Protocol, Body::Plain) => (reply.protocol == ip.protocol).then_some(AnswerKind::Other),
             _ => None,
         }
     }
 
-    /// Whether an ICMP error quotes this packet: RFC 792 (the IP header and at least 64 bits behind it).
+    /// Whether an ICMP error quotes this packet: RFC 792 (the IP header and at least 64 bits behind it), RFC 4443 (as
+    /// much as there is room for).
     ///
     /// Addresses and protocol, the IP identification where it is set, then ports and sequence number, ports, or
     /// identifier and sequence number.
     fn is_quoted(&self, ip: &Ip, quote: &Quote<'_>) -> bool {
-        let source = ip.source.is_unspecified() || quote.source == ip.source;
+        let source = is_filled_in(ip.source) || quote.source == ip.source;
         let id = ip.id == 0 || quote.id == ip.id;
         if !source || !id || quote.destination != ip.destination || quote.protocol != ip.protocol {
             return false;
@@ -170,8 +172,8 @@ impl Probe {
     }
 
     /// Whether a packet is this one as it stands on the wire: the outgoing copy, or on loopback the only one. A raw
-    /// socket (raw(7)) lets the kernel write the total length and the header checksum, and the identification and
-    /// the source address where they are zero; a short frame may have been padded with zeros.
+    /// socket (raw(7)) lets the kernel write the total length and the header checksum of IPv4, and the identification and
+    /// the source address where they are zero; IPv6 it leaves as it is. A short frame may have been padded with zeros.
     #[must_use]
     pub fn is_sighting(&self, link_type: u32, bytes: &[u8]) -> bool {
         let (Some(ours), Some(seen)) = (network(self.link_type, &self.frame), network(link_type, bytes))
@@ -180,6 +182,9 @@ impl Probe {
         };
         if !starts_with_padding_len(ours.len(), seen, 46) {
             return false;
+        }
+        if ours.first().is_some_and(|first| first >> 4 == 6) {
+            return seen.starts_with(ours);
         }
         let zero = |range: std::ops::Range<usize>| {
             ours.get(range).is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0))
@@ -191,6 +196,12 @@ impl Probe {
                 || no_id && matches!(at, 4 | 5)
                 || no_source && matches!(at, 12..16)
         })
+    }
+
+    /// Whether the kernel asks the same by itself and gets the same answer, so that one that comes before this probe was
+    /// seen to go out is not for it.
+    pub(super) fn is_asked_by_kernels(&self) -> bool {
+        matches!(self.ip, Some(Ip { question: Question::Icmp { target: Some(_), .. }, .. }))
     }
 
     /// The key under which its answers are looked for.
@@ -248,7 +259,7 @@ impl Key {
             |at: usize| quote.transport.get(at..at + 2).map_or(0, |b| u16::from_be_bytes([b[0], b[1]]));
         let (local_port, remote_port) = match quote.protocol {
             heads::TCP | heads::UDP => (word(0), word(2)),
-            heads::ICMP => (word(4), word(6)),
+            heads::ICMP | heads::ICMPV6 => (word(4), word(6)),
             _ => (0, 0),
         };
         let remote = Some(quote.destination).filter(|to| !is_group(*to));
@@ -262,13 +273,16 @@ fn question(heads: &Heads<'_>) -> Question {
     match heads.body {
         Body::Tcp(segment) => Question::Tcp(segment),
         Body::Udp { source, destination } => Question::Udp { source, destination },
-        Body::IcmpMessage { kind, ident, sequence } => match heads::reply_to(kind) {
-            Some(reply) => Question::Icmp { reply, ident, sequence },
+        Body::IcmpMessage { kind, ident, sequence, target } => match heads::reply_to(heads.protocol, kind) {
+            Some(reply) => Question::Icmp { reply, ident, sequence, target },
             None => Question::Silent,
         },
         Body::IcmpError { .. } => Question::Silent,
-        Body::Plain if matches!(heads.protocol, heads::TCP | heads::UDP | heads::ICMP) => Question::Silent,
-        Body::Plain => Question::Protocol,
+        Body::Plain => {
+            let cut = [heads::TCP, heads::UDP, heads::ICMP, heads::ICMPV6].contains(&heads.protocol);
+            let none = heads.source.is_ipv6() && heads::NO_PROTOCOL.contains(&heads.protocol);
+            if cut || none { Question::Silent } else { Question::Protocol }
+        }
     }
 }
 
@@ -300,6 +314,18 @@ fn tcp_answer(probe: &Segment, reply: &Segment) -> Option<AnswerKind> {
         return (probe.has(Segment::SYN) && (acknowledges_all || syn_only)).then_some(AnswerKind::SynAck);
     }
     acknowledges_all.then_some(AnswerKind::Ack)
+}
+
+/// A source of 0.0.0.0 is filled in by the kernel: which one is only known once the sending was seen.
+fn is_filled_in(source: IpAddr) -> bool {
+    source == IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+}
+
+/// Whether a packet to `destination` may be for whoever sent from `source`. To a sender without an address one can only
+/// answer by a group (RFC 4861, 7.2.4).
+fn may_reach(source: IpAddr, destination: IpAddr) -> bool {
+    let nobody = source.is_ipv6() && source.is_unspecified();
+    is_filled_in(source) || destination == source || nobody && destination.is_multicast()
 }
 
 /// Whether others than the one that was asked may answer.

@@ -176,10 +176,43 @@ impl Access {
         found: &mut Neighbourhood,
     ) -> Result<(), Failure> {
         let door = self.reading_door(place, asking)?;
+        if let Some(interface) = self.link_of(place, to)? {
+            found.source = source_on(&interface, to);
+            found.interface = Some(interface);
+            return Ok(());
+        }
         let route = net::route(&door, to)?;
         found.source = Some(route.source);
         found.interface = net::interfaces(&door)?.into_iter().find(|i| i.index == route.interface);
         Ok(())
+    }
+
+    /// The interface by which a destination is reached that no route can tell: an IPv6 address that every link has for
+    /// itself (RFC 4007). `None`: the destination is none of those.
+    ///
+    /// # Errors
+    /// There is no link that it could be, or more than one.
+    pub(super) fn link_of(&self, place: &Place, to: IpAddr) -> Result<Option<Interface>, Failure> {
+        if !is_of_a_link(to) {
+            return Ok(None);
+        }
+        let on_a_link =
+            |i: &Interface| i.up && !i.loopback && i.addresses.iter().any(|address| address.ip.is_ipv6());
+        let links: Vec<Interface> = self.interfaces(place)?.into_iter().filter(on_a_link).collect();
+        match links.as_slice() {
+            [link] => Ok(Some(link.clone())),
+            [] => Err(Failure::new(format!(
+                "cannot reach {to}: it is an address of a link, and no interface of {place} is up with an IPv6 address"
+            ))),
+            several => {
+                let names: Vec<&str> = several.iter().map(|i| i.name.as_str()).collect();
+                Err(Failure::new(format!(
+                    "cannot tell where {to} is: every link has such addresses of its own. Send it at the link layer, \
+                     where the interface is named (-i IFACE): {}",
+                    names.join(", ")
+                )))
+            }
+        }
     }
 
     /// What the system knows about the way to `destination` over one interface, whatever the route says.
@@ -206,9 +239,8 @@ impl Access {
         let door = self.reading_door(place, true)?;
         // Without a route, or with one over another interface, the destination is looked for on the link itself.
         let route = net::route(&door, to).ok().filter(|route| route.interface == interface.index);
-        let same_family = |ip: &IpAddr| ip.is_ipv4() == to.is_ipv4();
-        let first = || interface.addresses.iter().map(|a| a.ip).find(same_family);
-        found.source = route.map(|r| r.source).or_else(first);
+        let route = route.filter(|_| !is_of_a_link(to));
+        found.source = route.map(|r| r.source).or_else(|| source_on(interface, to));
         let next_hop = route.and_then(|r| r.gateway).unwrap_or(to);
         found.neighbour = net::neighbour(&door, interface.index, next_hop)?;
         if found.neighbour.is_none() {
@@ -306,6 +338,19 @@ fn any_source(place: &Place) -> Source {
         label: format!("{}any", prefix(place)),
         detail: "all interfaces, link layer".into(),
     }
+}
+
+/// Whether an address means something only on its link: fe80::/10, and groups of the scopes interface and link (RFC
+/// 4291).
+fn is_of_a_link(ip: IpAddr) -> bool {
+    let IpAddr::V6(ip) = ip else { return false };
+    ip.is_unicast_link_local() || ip.is_multicast() && matches!(ip.octets()[1] & 15, 1 | 2)
+}
+
+/// The address of an interface to send from: of the destination's kind, and where there is one, of its scope.
+fn source_on(interface: &Interface, to: IpAddr) -> Option<IpAddr> {
+    let of_kind = || interface.addresses.iter().map(|a| a.ip).filter(|ip| ip.is_ipv4() == to.is_ipv4());
+    of_kind().find(|ip| is_of_a_link(*ip) == is_of_a_link(to)).or_else(|| of_kind().next())
 }
 
 /// Raw IP sockets, as in the source post: what comes in for a protocol.

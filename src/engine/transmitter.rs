@@ -104,6 +104,10 @@ impl Transmitter {
         frame: &Frame,
     ) -> Result<usize, Failure> {
         let v6 = matches!(frame.network, Some((_, IpAddr::V6(_))));
+        let link = match (via, frame.network) {
+            (Via::Ip, Some((_, to))) => access.link_of(place, to)?.map(|interface| interface.index),
+            _ => None,
+        };
         let fits = |(p, v, s): &(Place, Via, Socket)| {
             p == place && v == via && !matches!(s, Socket::Ip(_, is_v6) if *is_v6 != v6)
         };
@@ -122,7 +126,7 @@ impl Transmitter {
             (Socket::Link(socket, index), _) => socket.send(&frame.bytes, *index).map(|()| frame.bytes.len()),
             (Socket::Ip(socket, _), Some((start, to))) => {
                 let packet = frame.bytes.get(start..).unwrap_or_default();
-                socket.send(packet, to, None).map(|()| packet.len())
+                socket.send(packet, to, link).map(|()| packet.len())
             }
             (Socket::Ip(..), None) => {
                 return Err(Failure::new(

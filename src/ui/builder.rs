@@ -333,7 +333,12 @@ fn way_ui(ui: &mut Ui, bench: &Workbench) {
             let keys: Vec<&str> = overwrites.iter().map(|o| o.key.as_str()).collect();
             let all: Vec<&str> = overwrites.iter().map(|o| o.text.as_str()).collect();
             let link = if draft.network_layer() == Some(0) { "" } else { ", not the layers before IP" };
-            (format!("the kernel writes {}{link}", keys.join(", ")), all.join("\n"))
+            let what = match keys.as_slice() {
+                // Of an IPv6 header it writes nothing.
+                [] => "as it stands".to_owned(),
+                keys => format!("the kernel writes {}", keys.join(", ")),
+            };
+            (what + link, all.join("\n"))
         }
         Via::Link(_) => ("every byte goes out as it stands".to_owned(), String::new()),
     };

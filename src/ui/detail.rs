@@ -153,7 +153,7 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
             note = verdict.as_ref().map(|v| {
                 let color = match v {
                     Verdict::Good => look.good,
-                    Verdict::Bad { .. } => look.bad,
+                    bad if bad.is_bad() => look.bad,
                     _ => look.dim,
                 };
                 (v.text(), color)

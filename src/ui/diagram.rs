@@ -11,11 +11,13 @@ use super::shown::Shown;
 use super::theme::{self, BIT, DIAGRAM_ROW, Look, MONO, RULER, TINY, look};
 use crate::craft::Override;
 use crate::wire::bits::BitRange;
-use crate::wire::checksum::{self, Verdict};
+use crate::wire::checksum;
 use crate::wire::table::{Compute, Field, Kind};
 use crate::wire::value;
 use crate::wire::view::Located;
 
+/// Height of a row that only goes on with a field of several rows.
+const LOW_ROW: f32 = 9.0;
 /// From this width on a cell has room for words beside its label.
 const WIDE: f32 = 90.0;
 
@@ -34,24 +36,69 @@ pub fn diagram_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
     let view = pen.shown.view(layer);
     let header = view.layer().header;
     let row_bits = header.row_bits;
-    let rows = (header.min_len() * 8).div_ceil(row_bits);
+    let bytes = view.header_bytes();
+    let rows = (header.fixed_len(bytes).min(bytes.len()) * 8).div_ceil(row_bits);
+    let fields: Vec<Located> = view.header_fields().filter(|f| !f.field.group).collect();
+    let tops = row_tops(&fields, rows, row_bits);
     let width = ui.available_width();
-    let size = vec2(width, RULER + rows as f32 * DIAGRAM_ROW);
+    let size = vec2(width, RULER + tops.last().copied().unwrap_or(0.0));
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     let unit = width / row_bits as f32;
     ruler(ui, rect, row_bits, unit);
-    let fields: Vec<Located> = view.header_fields().filter(|f| !f.field.group).collect();
+    let top = |row: usize| rect.top() + RULER + tops.get(row).copied().unwrap_or(0.0);
     for found in &fields {
         let bits = found.field.bits;
+        if let Some((first, last)) = whole_rows(found, row_bits) {
+            let cell =
+                Rect::from_min_max(pos2(rect.left(), top(first)), pos2(rect.left() + width, top(last + 1)));
+            cell_ui(ui, pen, found, cell, None);
+            row_ticks(ui, cell, (first + 1..=last).map(top));
+            continue;
+        }
         let mut at = bits.start;
         while at < bits.end() {
-            let end = bits.end().min((at / row_bits + 1) * row_bits);
-            let min =
-                rect.min + vec2((at % row_bits) as f32 * unit, RULER + (at / row_bits) as f32 * DIAGRAM_ROW);
-            let cell = Rect::from_min_size(min, vec2((end - at) as f32 * unit, DIAGRAM_ROW));
+            let row = at / row_bits;
+            let end = bits.end().min((row + 1) * row_bits);
+            let left = rect.left() + (at % row_bits) as f32 * unit;
+            let right = left + (end - at) as f32 * unit;
+            let cell = Rect::from_min_max(pos2(left, top(row)), pos2(right, top(row + 1)));
             let whole = at == bits.start && end == bits.end();
             cell_ui(ui, pen, found, cell, if whole { None } else { Some(at == bits.start) });
             at = end;
+        }
+    }
+}
+
+/// First and last row of a field of several whole rows, such as an IPv6 address: it is one cell.
+fn whole_rows(found: &Located, row_bits: usize) -> Option<(usize, usize)> {
+    let bits = found.field.bits;
+    let whole =
+        bits.width > row_bits && bits.start.is_multiple_of(row_bits) && bits.width.is_multiple_of(row_bits);
+    whole.then(|| (bits.start / row_bits, bits.end() / row_bits - 1))
+}
+
+/// Where each row begins, and where the last one ends. The rows behind the first of a field of whole rows say nothing of
+/// their own: they are low.
+fn row_tops(fields: &[Located], rows: usize, row_bits: usize) -> Vec<f32> {
+    let is_low = |row: usize| {
+        let behind = |f: &Located| whole_rows(f, row_bits).is_some_and(|(a, b)| a < row && row <= b);
+        fields.iter().any(behind)
+    };
+    let heights = (0..rows).map(|row| if is_low(row) { LOW_ROW } else { DIAGRAM_ROW });
+    let mut tops = vec![0.0];
+    tops.extend(heights.scan(0.0, |top, height| {
+        *top += height;
+        Some(*top)
+    }));
+    tops
+}
+
+/// Marks at both edges of a cell where its rows meet.
+fn row_ticks(ui: &Ui, cell: Rect, rows: impl Iterator<Item = f32>) {
+    let stroke = Stroke::new(1.0, look(ui).dim);
+    for y in rows {
+        for (x, to) in [(cell.left(), 7.0), (cell.right(), -7.0)] {
+            ui.painter().line_segment([pos2(x, y), pos2(x + to, y)], stroke);
         }
     }
 }
@@ -109,7 +156,8 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
     };
     let label = fitting(ui, found.field, inner.width() - 8.0 - switch);
     ui.painter().text(inner.min + vec2(5.0, 2.0), Align2::LEFT_TOP, label, theme::plain(TINY), look.dim);
-    let value_rect = Rect::from_min_max(inner.min + vec2(4.0, 12.5), inner.max - vec2(3.0, 1.0));
+    let bottom = (inner.top() + DIAGRAM_ROW - 1.0).min(inner.bottom());
+    let value_rect = Rect::from_min_max(inner.min + vec2(4.0, 12.5), pos2(inner.right() - 3.0, bottom - 1.0));
     let hint = bad.unwrap_or_else(|| hint(&pen.shown, found));
     let name = field_name(&pen.shown, found);
     match pen.editor.as_mut() {
@@ -140,7 +188,7 @@ fn bad_checksum(shown: &Shown<'_>, found: &Located) -> Option<String> {
     checksum::field(shown.layers[index].header)
         .filter(|f| f.0 == found.path.field && found.path.item.is_none())?;
     match checksum::verdict(shown.bytes, shown.layers, index, shown.left_to_card)? {
-        bad @ Verdict::Bad { .. } => Some(bad.text()),
+        bad if bad.is_bad() => Some(bad.text()),
         _ => None,
     }
 }

@@ -13,6 +13,8 @@ use crate::wire::table::{ItemList, Kind};
 use crate::wire::value;
 use crate::wire::view::Located;
 
+/// Room for the buttons of a row.
+const BUTTONS: f32 = 70.0;
 /// Height of a row.
 const ROW: f32 = 24.0;
 
@@ -43,7 +45,7 @@ pub fn options_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
 /// How full the option list is, and the menu that adds to it; for the heading of the layer.
 pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
     let view = pen.shown.view(layer);
-    let Some(list) = view.layer().header.items else { return };
+    let Some(list) = view.layer().header.list(view.header_bytes()) else { return };
     let used = view.items_range().len();
     let short = view.layer().header.short;
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -58,14 +60,15 @@ pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
         if used == 0 {
             return;
         }
-        let over = used > list.limit;
+        let label = list.label.to_lowercase();
+        let Some(limit) = list.limit else {
+            ui.label(RichText::new(format!("{label} {used} bytes")).size(11.0).color(look.dim));
+            return;
+        };
+        let over = used > limit;
         let color = if over { look.bad } else { look.dim };
-        ui.label(
-            RichText::new(format!("{} {used}/{}", list.label.to_lowercase(), list.limit))
-                .size(11.0)
-                .color(color),
-        );
-        let share = (used as f32 / list.limit as f32).min(1.0);
+        ui.label(RichText::new(format!("{label} {used}/{limit}")).size(11.0).color(color));
+        let share = (used as f32 / limit as f32).min(1.0);
         let (rect, _) = ui.allocate_exact_size(vec2(44.0, 5.0), Sense::hover());
         ui.painter().rect_filled(rect, 2.0, look.line);
         let full = Rect::from_min_size(rect.min, vec2(rect.width() * share, rect.height()));
@@ -78,14 +81,15 @@ fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static I
     for item in list.items {
         let kind = item.kind.unwrap_or(0);
         if ui.button(format!("{} ({kind})", item.name)).clicked() {
-            let bytes = new_option(item, kind);
+            let bytes = new_option(list, item, kind);
             editor.commands.push(Command::InsertOption { layer, at, bytes });
             ui.close();
         }
     }
     ui.separator();
     if ui.button("Any kind, raw bytes").clicked() {
-        editor.commands.push(Command::InsertOption { layer, at, bytes: vec![254, 2] });
+        let bytes = list.sized(vec![254, 0]).unwrap_or_default();
+        editor.commands.push(Command::InsertOption { layer, at, bytes });
         ui.close();
     }
 }
@@ -94,7 +98,9 @@ fn row_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize, index: usize, item: 
     let look = look(ui);
     let header = pen.shown.layers[layer].header;
     let hue = look.hue(header);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::hover());
+    let lines = value_lines(ui, pen, layer, index, item);
+    let height = ROW * lines.len().max(1) as f32;
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
     let bits = crate::wire::bits::BitRange { start: item.range.start * 8, width: item.range.len() * 8 };
     let lit = pen.lit.lights(bits);
     if response.contains_pointer() {
@@ -104,26 +110,31 @@ fn row_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize, index: usize, item: 
     ui.painter().rect_filled(ground, 2.0, look.ground(hue, lit));
     let bar = Rect::from_min_size(ground.min, vec2(3.0, ground.height()));
     ui.painter().rect_filled(bar, 1.0, hue);
-    let mut inner = ui.new_child(
-        eframe::egui::UiBuilder::new()
-            .id_salt((pen.shown.id, "option", layer, index))
-            .max_rect(ground.shrink2(vec2(8.0, 0.0)))
-            .layout(Layout::left_to_right(Align::Center)),
-    );
+    let line_ui = |ui: &mut Ui, nth: usize| {
+        let top = ground.top() + nth as f32 * ROW;
+        let line = Rect::from_min_size(pos2(ground.left(), top), vec2(ground.width(), ROW - 2.0));
+        ui.new_child(
+            eframe::egui::UiBuilder::new()
+                .id_salt((pen.shown.id, "option", layer, index, nth))
+                .max_rect(line.shrink2(vec2(8.0, 0.0)))
+                .layout(Layout::left_to_right(Align::Center)),
+        )
+    };
+    let mut others: Vec<Ui> = (1..lines.len()).map(|nth| line_ui(ui, nth)).collect();
+    let mut inner = line_ui(ui, 0);
     let ui = &mut inner;
     let name = ui.label(RichText::new(item.item.name).size(12.0));
     if let Some(problem) = &item.problem {
         name.on_hover_text(problem);
         ui.label(RichText::new("!").color(look.warn).strong()).on_hover_text(problem);
     }
-    let view = pen.shown.view(layer);
-    for found in view.item_fields(index, item) {
-        // Kind and length of a known option follow from what it is.
-        let structural = found.path.nth.is_none() && found.bits.start < item.range.start * 8 + 16;
-        if structural && item.item.kind.is_some() {
-            continue;
+    for (nth, line) in lines.iter().enumerate() {
+        for found in line {
+            match nth.checked_sub(1).and_then(|nth| others.get_mut(nth)) {
+                Some(other) => value_ui(other, pen, found),
+                None => value_ui(ui, pen, found),
+            }
         }
-        value_ui(ui, pen, &found);
     }
     if pen.editor.is_some() {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
@@ -132,14 +143,52 @@ fn row_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize, index: usize, item: 
     }
 }
 
-fn value_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located) {
-    let look = look(ui);
+/// The values of an option that can be shown, in lines that fit. Kind and length of a known option follow from what it
+/// is, and so does what is reserved.
+fn value_lines(ui: &Ui, pen: &Pen<'_, '_>, layer: usize, index: usize, item: &ItemSpan) -> Vec<Vec<Located>> {
+    let view = pen.shown.view(layer);
+    let told =
+        |f: &Located| item.item.kind.is_none() || f.path.nth.is_some() || item.item.is_told(f.path.field);
+    let name =
+        ui.fonts_mut(|f| f.layout_no_wrap(item.item.name.into(), theme::plain(12.0), look(ui).dim).size().x);
+    let mut room = ui.available_width() - BUTTONS;
+    let mut lines = vec![Vec::new()];
+    let mut used = name + 24.0;
+    for found in view.item_fields(index, item).into_iter().filter(told) {
+        let (label, width) = value_size(ui, &found);
+        let width = label + width + 16.0;
+        let full = used + width > room && lines.last().is_some_and(|line| !line.is_empty());
+        if full {
+            lines.push(Vec::new());
+            (used, room) = (16.0, ui.available_width());
+        }
+        used += width;
+        lines.last_mut().into_iter().for_each(|line| line.push(found));
+    }
+    lines
+}
+
+/// Widths of the label of a value and of its field.
+fn value_size(ui: &Ui, found: &Located) -> (f32, f32) {
     let width = match found.field.kind {
         Kind::Bytes => 150.0,
+        Kind::Ipv6 => 316.0,
+        Kind::Mac => 142.0,
         _ if found.field.bits.width > 16 => 92.0,
         _ => 52.0,
     };
-    let label = ui.fonts_mut(|f| f.layout_no_wrap(found.field.label.into(), theme::plain(TINY), look.dim));
+    let label = ui.fonts_mut(|f| f.layout_no_wrap(label(found).into(), theme::plain(TINY), look(ui).dim));
+    (label.size().x, width)
+}
+
+fn label(found: &Located) -> &'static str {
+    found.field.short_label()
+}
+
+fn value_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located) {
+    let look = look(ui);
+    let (_, width) = value_size(ui, found);
+    let label = ui.fonts_mut(|f| f.layout_no_wrap(label(found).into(), theme::plain(TINY), look.dim));
     let size = vec2(label.size().x + width + 8.0, ROW - 4.0);
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     let at = pos2(rect.left(), rect.center().y - label.size().y / 2.0);
@@ -182,6 +231,8 @@ fn row_buttons(
     item: &ItemSpan,
     count: usize,
 ) {
+    let view = pen.shown.view(layer);
+    let list = view.layer().header.list(view.header_bytes());
     let Some(editor) = pen.editor.as_mut() else { return };
     let name = format!("{} {}", item.item.name, index + 1);
     let button = |ui: &mut Ui, text: &str, name: String, enabled: bool| {
@@ -203,8 +254,7 @@ fn row_buttons(
     if step > 0 && button(ui, "+", format!("Add a block to {name}"), true) {
         let mut bytes = pen.shown.bytes.get(item.range.clone()).unwrap_or_default().to_vec();
         bytes.resize(bytes.len() + step, 0);
-        if let (Ok(len), Some(field)) = (u8::try_from(bytes.len()), bytes.get_mut(1)) {
-            *field = len;
+        if let Some(bytes) = list.and_then(|list| list.sized(bytes)) {
             editor.commands.push(Command::SetOption { layer, at: index, bytes });
         }
     }

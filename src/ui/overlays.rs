@@ -174,9 +174,10 @@ pub fn palette_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
     }
 }
 
-/// What may be typed into the palette, with the last preset as the example of a packet.
+/// What may be typed into the palette, with the shortest preset that has a payload as the example of a packet.
 fn palette_hint() -> String {
-    let example = presets::ALL.last().map(|p| p.to("10.77.0.2")).unwrap_or_default();
+    let texts = presets::ALL.iter().map(|p| p.to(None)).filter(|t| t.contains('"'));
+    let example = texts.min_by_key(String::len).unwrap_or_default();
     format!("what to do, or a packet: {example}")
 }
 

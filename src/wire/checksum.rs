@@ -60,13 +60,16 @@ pub struct Work {
     pub stored: u16,
     /// A stored zero means that there is none.
     pub zero_is_none: bool,
+    /// A stored zero would mean that there is none, which the network layer does not allow.
+    pub zero_is_forbidden: bool,
 }
 
 impl Work {
     /// Whether a receiver takes the stored value for right, as [`accepted`].
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        fold(self.sum + u64::from(self.stored)) == 0xffff
+        let missing = self.zero_is_forbidden && self.stored == 0;
+        !missing && fold(self.sum + u64::from(self.stored)) == 0xffff
     }
 }
 
@@ -77,6 +80,12 @@ pub enum Verdict {
     Good,
     /// A receiver drops the packet.
     Bad {
+        /// What it should be.
+        computed: u16,
+    },
+    /// The sender computed none where there has to be one (UDP over IPv6, RFC 8200 section 8.1; RFC 6935 excepts
+    /// tunnels): a receiver drops the packet.
+    Missing {
         /// What it should be.
         computed: u16,
     },
@@ -95,10 +104,19 @@ impl Verdict {
         match self {
             Self::Good => "good".into(),
             Self::Bad { computed } => format!("bad, should be 0x{computed:04x}"),
+            Self::Missing { computed } => {
+                format!("bad, 0 is not allowed over IPv6 (RFC 8200), should be 0x{computed:04x}")
+            }
             Self::LeftToCard => "left to the card".into(),
             Self::Absent => "none (zero)".into(),
             Self::NotCovered(why) => format!("not covered: {why}"),
         }
+    }
+
+    /// Whether a receiver drops the packet for it.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        matches!(self, Self::Bad { .. } | Self::Missing { .. })
     }
 }
 
@@ -114,6 +132,19 @@ pub fn field(header: &'static Header) -> Option<(usize, &'static Field, Coverage
 /// The nearest network layer below layer `index`.
 fn network_below<'a>(view: &LayerView<'a>) -> Option<LayerView<'a>> {
     (0..view.index).rev().map(|index| LayerView { index, ..*view }).find(|v| v.layer().header.network)
+}
+
+/// Whether a stored zero may say that the sender computed none: not over 128-bit addresses, whose header has no checksum
+/// of its own (RFC 8200 section 8.1). A computed zero goes out as all ones there too.
+#[must_use]
+pub fn may_be_none(view: &LayerView<'_>) -> bool {
+    let none = field(view.layer().header).is_some_and(|(.., zero_is_none)| zero_is_none);
+    none && !is_over_v6(view)
+}
+
+fn is_over_v6(view: &LayerView<'_>) -> bool {
+    let ends = network_below(view).and_then(|n| n.layer().header.ends);
+    ends.is_some_and(|(src, _)| src.bits.width == 128)
 }
 
 /// The pseudo header of `layer`, whose message has `len` bytes: RFC 9293 section 3.1 over IPv4 (32-bit addresses),
@@ -184,7 +215,8 @@ pub fn work(bytes: &[u8], layers: &[Layer], index: usize) -> Option<Work> {
         complement,
         computed,
         stored,
-        zero_is_none,
+        zero_is_none: may_be_none(&view),
+        zero_is_forbidden: zero_is_none && !may_be_none(&view),
     })
 }
 
@@ -230,10 +262,12 @@ pub fn compute(bytes: &[u8], layers: &[Layer], index: usize) -> Option<u16> {
 
 /// Whether a receiver takes the stored checksum of layer `index` for right: all words with the stored one sum up to
 /// all ones (RFC 1071 section 1). So 0xffff passes where 0x0000 is computed: in one's complement both are zero. That a
-/// stored zero may mean "none" is not looked at.
+/// stored zero may mean "none" is not looked at, but where that is forbidden no zero is right.
 #[must_use]
 pub fn accepted(bytes: &[u8], layers: &[Layer], index: usize) -> Option<bool> {
-    Covered::of(bytes, layers, index).map(|c| fold(c.sum) == 0xffff)
+    let found = Covered::of(bytes, layers, index)?;
+    let forbidden = found.zero_is_none && !may_be_none(&LayerView { bytes, layers, index });
+    Some(fold(found.sum) == 0xffff && !(forbidden && found.stored == 0))
 }
 
 /// The verdict on the checksum of layer `index`. `left_to_card`: the capture says that the kernel had not computed the
@@ -259,7 +293,11 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
             return Some(Verdict::NotCovered("no network layer"));
         }
         if zero_is_none && stored == 0 {
-            return Some(Verdict::Absent);
+            return Some(match (may_be_none(&view), left_to_card) {
+                (true, _) => Verdict::Absent,
+                (false, true) => Verdict::LeftToCard,
+                (false, false) => Verdict::Missing { computed: compute(bytes, layers, index)? },
+            });
         }
     }
     if accepted(bytes, layers, index)? {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::bits;
 use super::protocols;
-use super::table::{Header, Length, Next, Space, To};
+use super::table::{Fills, Header, Length, Next, Space, To};
 use super::view::{Layer, LayerView};
 
 /// Layers beyond this are shown as payload.
@@ -142,10 +142,19 @@ impl Walk<'_> {
                 len = said;
             }
         }
+        let fixed = header.fixed_len(bytes);
+        if problem.is_none() && fixed > available {
+            problem = Some(format!("{}: the header needs {fixed} bytes, {available} are left", header.name));
+            len = available;
+        }
         if let Some(why) = problem {
             return self.stop(header, len, why);
         }
+        len = len.max(fixed);
         self.extent(header, bytes, len);
+        if header.list(bytes).is_some_and(|list| list.fills == Fills::Message) {
+            len = self.end.max(self.at + len) - self.at;
+        }
         self.push(header, len);
         let header_bytes = &bytes[..len];
         self.at += len;
@@ -157,12 +166,12 @@ impl Walk<'_> {
     /// Narrows the bytes to the length that the header says.
     fn extent(&mut self, header: &'static Header, bytes: &[u8], len: usize) {
         let Some(extent) = header.extent else { return };
-        let said =
-            bits::get(bytes, extent.by.bits).unwrap_or(0) as usize * extent.by.scale as usize + extent.beyond;
+        let stored = bits::get(bytes, extent.by.bits).unwrap_or(0) as usize;
         // Offload super-packets carry a length of 0: the rest belongs to them.
-        if said == 0 {
+        if stored == 0 && extent.zero_is_open.is_none_or(|w| w.holds(bytes)) {
             return;
         }
+        let said = stored * extent.by.scale as usize + extent.beyond;
         if said < len {
             let why =
                 format!("{}: {} says {said} bytes, the header alone has {len}", header.name, extent.by.label);

@@ -37,6 +37,9 @@ pub static MALFORMED: Item = Item {
     repeat: &[],
 };
 
+/// Bytes from which on a list row tells only how many there are.
+const LONG: usize = 16;
+
 /// One option of a packet.
 #[derive(Clone, Debug)]
 pub struct ItemSpan {
@@ -83,25 +86,34 @@ impl ItemSpan {
     #[must_use]
     pub fn terse_text(&self, packet: &[u8]) -> String {
         let mut text = self.item.terse.to_owned();
-        let start = self.range.start * 8;
         if self.item.kind.is_none() && !self.item.single {
             text = format!("{text}-{}", packet.get(self.range.start).copied().unwrap_or(0));
         }
         for (nth, index, field, bits) in self.fields() {
-            if nth.is_none() && bits.start < start + 16 && !self.item.single {
-                continue;
-            }
-            if self.item.single {
+            if self.item.single || nth.is_none() && !self.item.is_told(index) {
                 continue;
             }
             let separator = if nth.is_some() && index > 0 { ":" } else { " " };
-            text = match (field.kind, bits::get(packet, bits)) {
-                (Kind::Bytes, _) => text + " " + &value::text(field, packet, bits),
-                (_, Some(stored)) => text + separator + &value::stored_text(field, stored),
-                _ => text,
+            text += separator;
+            text += &match (field.kind, bits::get(packet, bits)) {
+                (Kind::Bytes, _) if bits.width > LONG * 8 => format!("{} bytes", bits.width / 8),
+                (Kind::Bytes, _) => value::text(field, packet, bits),
+                (_, Some(stored)) if field.group => self.letters(field, stored),
+                (_, Some(stored)) => value::stored_text(field, stored),
+                _ => String::new(),
             };
         }
         text
+    }
+
+    /// The set flags of a group in letters, or its number where a bit has none.
+    #[must_use]
+    pub fn letters(&self, group: &Field, stored: u128) -> String {
+        match value::letters(self.item.fields, group, stored) {
+            Some(letters) if letters.is_empty() => "none".into(),
+            Some(letters) => letters,
+            None => value::stored_text(group, stored),
+        }
     }
 }
 
@@ -115,6 +127,11 @@ fn fits(item: &Item, len: usize) -> bool {
         return len >= item.fixed_bytes() && (len - item.fixed_bytes()).is_multiple_of(step);
     }
     true
+}
+
+/// What the length byte of an item of so many bytes says.
+fn says(list: &ItemList, len: usize) -> String {
+    if list.unit == 1 || len == 0 { len.to_string() } else { format!("{} ({len} bytes)", len / list.unit) }
 }
 
 /// Splits the bytes of an option list; `offset` is where they stand in the packet.
@@ -136,29 +153,34 @@ pub fn walk(list: &'static ItemList, bytes: &[u8], offset: usize) -> Vec<ItemSpa
             continue;
         }
         let left = bytes.len() - at;
-        let len = bytes.get(at + 1).map(|&l| usize::from(l));
+        let said = bytes.get(at + 1).copied();
+        let len = said.map(|said| usize::from(said) * list.unit);
         match len {
             Some(len) if len >= 2 && len <= left => {
                 let range = rest.start..rest.start + len;
                 if fits(item, len) {
                     spans.push(ItemSpan { item, range, problem: None });
                 } else {
-                    let problem =
-                        format!("{}: the length byte says {len}, which this option cannot have", item.name);
+                    let problem = format!(
+                        "{}: the length byte says {}, which this option cannot have",
+                        item.name,
+                        says(list, len)
+                    );
                     spans.push(ItemSpan { item: list.unknown, range, problem: Some(problem) });
                 }
                 at += len;
             }
             _ => {
+                let says = says(list, len.unwrap_or(0));
                 let problem = match len {
                     None => format!("option kind {kind} has no length byte: the options end after it"),
                     Some(len) if len < 2 => {
                         format!(
-                            "option kind {kind}: the length byte says {len}, below the 2 bytes of kind and length"
+                            "option kind {kind}: the length byte says {says}, below the 2 bytes of kind and length"
                         )
                     }
                     Some(len) => format!(
-                        "option kind {kind}: the length byte says {len}, {} bytes more than the options have left",
+                        "option kind {kind}: the length byte says {says}, {} bytes more than the options have left",
                         len - left
                     ),
                 };

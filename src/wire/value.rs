@@ -226,8 +226,10 @@ pub fn parse_letters(fields: &[Field], group: &Field, text: &str) -> Result<u128
         return Ok(0);
     }
     let known: Vec<&Field> = lettered(fields, group).collect();
+    // Many write A for what tcpdump calls '.'; where a flag has that letter, it is meant.
+    let dot = !known.iter().any(|f| f.letter == 'A');
     text.chars().try_fold(0u128, |sum, letter| {
-        let letter = if letter == 'A' { '.' } else { letter };
+        let letter = if letter == 'A' && dot { '.' } else { letter };
         let leaf = known.iter().find(|f| f.letter == letter).ok_or_else(|| {
             let list: Vec<String> =
                 known.iter().map(|f| format!("{} {}", f.letter, f.short_label())).collect();

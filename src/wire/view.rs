@@ -124,12 +124,9 @@ impl<'a> LayerView<'a> {
     /// The stored value of the header field with this key or alias, in the unit that the name stands for.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u128> {
-        let (field, scale) = self.layer().header.field(name)?;
-        let header = self.header_bytes();
-        if field.when.is_some_and(|w| !w.holds(header)) {
-            return None;
-        }
-        bits::get(header, field.bits).map(|v| v * u128::from(scale))
+        let found = self.field(name)?;
+        let scale = found.field.scale_for(name)?;
+        bits::get(self.bytes, found.bits)?.checked_mul(u128::from(scale))
     }
 
     /// Whether a flag is set.
@@ -188,20 +185,46 @@ impl<'a> LayerView<'a> {
     pub fn items_range(&self) -> Range<usize> {
         let layer = self.layer();
         let end = layer.start + layer.len;
-        if layer.header.items.is_none() {
+        let header = self.header_bytes();
+        if layer.header.list(header).is_none() {
             return end..end;
         }
-        (layer.start + layer.header.min_len()).min(end)..end
+        (layer.start + layer.header.fixed_len(header)).min(end)..end
     }
 
     /// The options, in order; empty where the header has no list.
     #[must_use]
     pub fn items(&self) -> Vec<ItemSpan> {
         let range = self.items_range();
-        match self.layer().header.items {
+        match self.layer().header.list(self.header_bytes()) {
             Some(list) => items::walk(list, self.bytes.get(range.clone()).unwrap_or_default(), range.start),
             None => Vec::new(),
         }
+    }
+
+    /// The options in a few letters each, for a list row: ` <mss 1460,sackOK>`; empty where there are none.
+    #[must_use]
+    pub fn terse_items(&self) -> String {
+        let texts = self.items().into_iter().map(|i| i.terse_text(self.bytes));
+        let texts: Vec<String> = texts.filter(|t| !t.is_empty()).collect();
+        if texts.is_empty() { String::new() } else { format!(" <{}>", texts.join(",")) }
+    }
+
+    /// What the packet is that this layer quotes, for a list row; empty where it quotes none.
+    #[must_use]
+    pub fn quoted_text(&self) -> String {
+        let mut text = String::new();
+        for index in self.index + 1..self.layers.len() {
+            let layer = LayerView { index, ..*self };
+            let header = layer.layer().header;
+            match header.ends {
+                Some((src, dst)) => {
+                    text = format!(", quotes {} → {}", layer.text(src.key), layer.text(dst.key));
+                }
+                None => text += &format!(" {} {}", header.short, (header.info)(&layer)),
+            }
+        }
+        text
     }
 
     /// The fields of one option.

@@ -143,7 +143,8 @@ fn verdict(view: &LayerView<'_>, found: &Located, left_to_card: bool) -> String 
 
 fn options(view: &LayerView<'_>, out: &mut impl Write) -> std::io::Result<()> {
     let range = view.items_range();
-    let Some(list) = view.layer().header.items.filter(|_| !range.is_empty()) else { return Ok(()) };
+    let list = view.layer().header.list(view.header_bytes());
+    let Some(list) = list.filter(|_| !range.is_empty()) else { return Ok(()) };
     writeln!(out, "    {}: ({} bytes)", list.label, range.len())?;
     for (index, span) in view.items().iter().enumerate() {
         option(view, index, span, out)?;

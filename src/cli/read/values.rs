@@ -89,7 +89,7 @@ fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
 
 /// The option that a short capture cut, as its kind: the fields that are wholly there still speak.
 fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
-    let list = view.layer().header.items?;
+    let list = view.layer().header.list(view.header_bytes())?;
     let is_cut = view.layer().declared > view.layer().end - view.layer().start;
     if !is_cut || !std::ptr::eq(span.item, &items::MALFORMED) {
         return None;
@@ -106,11 +106,13 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
     let layer = view.layer();
     let stored = located.stored(view.bytes);
     match (layer.header.key, field.key) {
-        // Within a quoted packet there is only the key without "raw".
-        ("tcp", "seq_raw") if layer.quoted => None,
+        // Within a packet that ICMP quotes there is only the key without "raw"; not so with ICMPv6.
+        ("tcp", "seq_raw") if layer.quoted && view.layers.iter().any(|l| l.header.key == "icmp") => None,
         // Below 1536 it is a length (IEEE 802.3 clause 3.2.6).
         ("eth", "type") if stored.is_some_and(|v| v < 0x600) => None,
-        ("icmp", "length") if stored == Some(0) => None,
+        ("icmp" | "icmpv6", "length") if stored == Some(0) => None,
+        // Eight bits that Wireshark keeps in 32.
+        ("ipv6", "tclass") => stored.map(|v| format!("0x{v:08x}")),
         // A boolean of three bits.
         ("tcp", "flags.res") => stored.map(|v| u8::from(v != 0).to_string()),
         _ if scale == field.scale => Some(located.text(view.bytes)),

@@ -120,27 +120,13 @@ fn info(view: &LayerView<'_>) -> String {
                 .copied()
                 .unwrap_or("unknown code");
             let mtu = if code == 4 { format!(", MTU {}", view.text("mtu")) } else { String::new() };
-            format!("{kind}: {why}{mtu}{}", quoted(view))
+            format!("{kind}: {why}{mtu}{}", view.quoted_text())
         }
         Some(11) => {
             let why = if code == 0 { "in transit" } else { "in reassembly" };
-            format!("{kind} {why}{}", quoted(view))
+            format!("{kind} {why}{}", view.quoted_text())
         }
-        Some(_) => format!("{kind} code {code}{}", quoted(view)),
+        Some(_) => format!("{kind} code {code}{}", view.quoted_text()),
         None => "cut short".into(),
     }
-}
-
-/// What the quoted packet was, for the list row.
-fn quoted(view: &LayerView<'_>) -> String {
-    let mut text = String::new();
-    for index in view.index + 1..view.layers.len() {
-        let layer = LayerView { index, ..*view };
-        if let Some((src, dst)) = layer.layer().header.ends {
-            text = format!(", quotes {} → {}", layer.text(src.key), layer.text(dst.key));
-        } else {
-            text += &format!(" {} {}", layer.layer().header.short, (layer.layer().header.info)(&layer));
-        }
-    }
-    text
 }

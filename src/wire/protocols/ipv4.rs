@@ -1,7 +1,7 @@
 //! IPv4, RFC 791; DS field RFC 2474, ECN RFC 3168.
 
 use crate::wire::table::{
-    Compute, Coverage, Extent, Field, Header, Item, ItemList, Length, Next, RawSocket, Space, To, When,
+    Compute, Coverage, Extent, Field, Fills, Header, Item, ItemList, Length, Next, RawSocket, Space, To, When,
 };
 use crate::wire::view::LayerView;
 
@@ -109,7 +109,11 @@ static OPTIONS: ItemList = ItemList {
         fields: &[OPTION_KIND, OPTION_LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
         repeat: &[],
     },
-    limit: 40,
+    when: None,
+    fills: Fills::Header,
+    unit: 1,
+    align: 4,
+    limit: Some(40),
 };
 
 /// Only the first fragment begins with the next header.
@@ -141,7 +145,7 @@ pub static HEADER: Header = Header {
         DST,
     ],
     length: Length::Said { by: &HDR_LEN, min: 20 },
-    extent: Some(Extent { by: &LEN, beyond: 0 }),
+    extent: Some(Extent { by: &LEN, beyond: 0, zero_is_open: None }),
     found_by: &[
         (Space::EtherType, 0x0800),
         (Space::IpProtocol, 4),

@@ -3,7 +3,10 @@
 mod arp;
 mod ethernet;
 mod icmp;
+mod icmpv6;
+mod icmpv6_options;
 mod ipv4;
+mod ipv6;
 mod tcp;
 mod tcp_options;
 mod udp;
@@ -11,8 +14,16 @@ mod udp;
 use super::table::{Header, Space};
 
 /// Every protocol.
-pub static ALL: &[&Header] =
-    &[&ethernet::HEADER, &ipv4::HEADER, &icmp::HEADER, &tcp::HEADER, &udp::HEADER, &arp::HEADER];
+pub static ALL: &[&Header] = &[
+    &ethernet::HEADER,
+    &ipv4::HEADER,
+    &icmp::HEADER,
+    &ipv6::HEADER,
+    &icmpv6::HEADER,
+    &tcp::HEADER,
+    &udp::HEADER,
+    &arp::HEADER,
+];
 
 /// The protocol with this key.
 #[must_use]

@@ -90,12 +90,7 @@ fn info(view: &LayerView<'_>) -> String {
     if view.is_set("flags.urg") {
         text += &format!(" urg {}", view.text("urgent_pointer"));
     }
-    let options: Vec<String> =
-        view.items().iter().map(|i| i.terse_text(view.bytes)).filter(|t| !t.is_empty()).collect();
-    if !options.is_empty() {
-        text += &format!(" <{}>", options.join(","));
-    }
-    text
+    text + &view.terse_items()
 }
 
 fn data_offset(view: &LayerView<'_>) -> Option<String> {
@@ -171,11 +166,8 @@ fn ack_without_flag(view: &LayerView<'_>) -> Option<String> {
 
 fn options(view: &LayerView<'_>) -> Option<String> {
     let len = view.items_range().len();
-    if len > tcp_options::LIST.limit {
-        return Some(format!(
-            "options take {len} bytes: the data offset can only speak of {}",
-            tcp_options::LIST.limit
-        ));
+    if let Some(limit) = tcp_options::LIST.limit.filter(|limit| len > *limit) {
+        return Some(format!("options take {len} bytes: the data offset can only speak of {limit}"));
     }
     view.items().into_iter().find_map(|i| i.problem)
 }

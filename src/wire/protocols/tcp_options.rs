@@ -1,7 +1,7 @@
 //! TCP options: RFC 9293 section 3.2 (end, no-operation, maximum segment size), RFC 7323 (window scale, timestamps),
 //! RFC 2018 (selective acknowledgment).
 
-use crate::wire::table::{Field, Item, ItemList};
+use crate::wire::table::{Field, Fills, Item, ItemList};
 
 const KIND: Field = Field::number("option_kind", "Kind", 0, 8).names(&[
     (0, "End of Option List"),
@@ -122,5 +122,9 @@ pub static LIST: ItemList = ItemList {
         fields: &[KIND, LEN, Field::bytes("options.unknown.payload", "Option Data", 16, 0)],
         repeat: &[],
     },
-    limit: 40,
+    when: None,
+    fills: Fills::Header,
+    unit: 1,
+    align: 4,
+    limit: Some(40),
 };

@@ -21,7 +21,7 @@ pub static HEADER: Header = Header {
             .computed(Compute::Checksum { coverage: Coverage::PseudoHeader, zero_is_none: true }),
     ],
     length: Length::Fixed(8),
-    extent: Some(Extent { by: &LENGTH, beyond: 0 }),
+    extent: Some(Extent { by: &LENGTH, beyond: 0, zero_is_open: None }),
     found_by: &[(Space::IpProtocol, 17)],
     next: &[],
     items: None,

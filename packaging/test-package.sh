@@ -7,6 +7,7 @@ set -euo pipefail
 umask 022
 
 deb=${1:?call it as: packaging/test-package.sh FILE.deb}
+[ -f "$deb" ] || { echo "there is no package $deb; packaging/build.sh makes it" >&2; exit 1; }
 broker=/usr/libexec/rawbench-broker
 profile=/etc/apparmor.d/rawbench
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8

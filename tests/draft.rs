@@ -446,6 +446,16 @@ fn a_typed_type_gives_the_message_its_form_and_takes_nothing_away() {
 }
 
 #[test]
+fn a_type_whose_message_has_no_room_is_refused_and_nothing_changes() {
+    let mut draft = build("ipv6(dst=fd77::2)/icmpv6(type=200)/zero(65535)/trailer(00)");
+    draft.set_trailer(&vec![0; 0x2_0000 - 65535 - 44]).unwrap();
+    let before = draft.clone();
+    let kind = draft.find("icmpv6", "type").unwrap();
+    assert!(draft.set(kind, 135).unwrap_err().0.contains("more than 131072"));
+    assert!(draft == before);
+}
+
+#[test]
 fn ipv6_says_what_it_lacks() {
     assert!(error("ipv6/tcp").contains("ipv6 needs a destination: ipv6(dst=…)"));
     assert!(error("ipv6(dst=10.77.0.2)/tcp").contains("an IPv6 address such as fd77::2"));

@@ -26,11 +26,16 @@ impl Draft {
     pub fn set(&mut self, path: Path, stored: u128) -> Result<(), Refused> {
         let found = self.locate(path).ok_or_else(|| Refused("the packet has no such field now".into()))?;
         let (fixed, had_list) = (self.fixed_len(path.layer), self.list(path.layer).is_some());
+        let before = bits::get(&self.bytes, found.bits);
         if !bits::set(&mut self.bytes, found.bits, stored) {
             let range = value::range_text(found.field, found.field.scale);
             return Err(Refused(format!("{stored} does not fit: {} must be {range}", found.field.label)));
         }
-        self.reshape(path.layer, fixed, had_list)?;
+        if let Err(refused) = self.reshape(path.layer, fixed, had_list) {
+            // It was there before, so it fits.
+            let _ = before.is_some_and(|value| bits::set(&mut self.bytes, found.bits, value));
+            return Err(refused);
+        }
         if found.field.compute.is_some() && path.item.is_none() {
             self.overrides.insert(path, Override::Pinned);
         }

@@ -199,7 +199,9 @@ expect_broker "root:root 755" ""
 echo "remove and purge"
 answer true
 dpkg --remove rawbench >/dev/null
-[ ! -e "$broker" ] && [ ! -e /usr/bin/rawbench ] && [ ! -e "$profile" ] || fail "files are left after the removal"
+for path in "$broker" /usr/bin/rawbench "$profile"; do
+    [ ! -e "$path" ] || fail "$path is left after the removal"
+done
 install_package
 expect_broker "root:rawbench 750" "cap_net_raw=ep"
 dpkg --purge rawbench >/dev/null

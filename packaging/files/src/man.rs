@@ -13,6 +13,9 @@ const STATUSES: [(&str, &str); 4] = [
     ("3", "the privilege to open a raw socket is missing"),
 ];
 
+/// How `--help` begins the paragraph about them.
+const EXIT_STATUS: &str = "Exit status:";
+
 const FILES: [(&str, &str); 3] = [
     (
         "~/.local/state/rawbench",
@@ -108,12 +111,19 @@ fn page(command: &Command, root: &Command, commands: &[&Command]) -> Result<(Str
     };
     let examples: Vec<String> =
         shown.iter().flat_map(|c| paragraphs(c)).filter_map(|p| example(&p)).collect();
-    list(&mut end, "EXIT STATUS", &STATUSES);
+    // A command that ends with other statuses says so in its --help.
+    match paragraphs(&command).into_iter().find(|text| !is_root && text.starts_with(EXIT_STATUS)) {
+        Some(own) => {
+            end.control("SH", ["EXIT STATUS"]);
+            end.text([roman(own.trim_start_matches(EXIT_STATUS).trim())]);
+        }
+        None => list(&mut end, "EXIT STATUS", &STATUSES),
+    }
     if is_root {
         list(&mut end, "FILES", &FILES);
         list(&mut end, "ENVIRONMENT", &ENVIRONMENT);
     }
-    notes(&mut end, &command, is_root);
+    notes(&mut end, &command);
     show_examples(&mut end, &examples);
     see_also(&mut end, name, root, commands);
     end.to_writer(&mut text)?;
@@ -143,10 +153,10 @@ fn example(paragraph: &str) -> Option<String> {
 }
 
 /// What `--help` says at its end, without what has a section of its own.
-fn notes(end: &mut Roff, command: &Command, is_root: bool) {
+fn notes(end: &mut Roff, command: &Command) {
     let own: Vec<_> = paragraphs(command)
         .into_iter()
-        .filter(|text| example(text).is_none() && !(is_root && text.starts_with("Exit status:")))
+        .filter(|text| example(text).is_none() && !text.starts_with(EXIT_STATUS))
         .collect();
     if own.is_empty() {
         return;

@@ -25,10 +25,13 @@ skip() {
 [ ! -e "$profile" ] || skip "$profile is there, and the test would remove it"
 
 work=$(mktemp -d /var/tmp/rawbench-package.XXXXXX)
-made_apparmor=
+rule=/etc/polkit-1/rules.d/00-rawbench-test.rules
+made_apparmor='' polkitd='' bus='' display='' window=''
 cleaned() {
     local status=$?
     set +e
+    close_window
+    stop_polkit
     dpkg-statoverride --quiet --remove "$broker" 2>/dev/null
     dpkg --purge --force-remove-reinstreq rawbench >"$work/purge" 2>&1 || cat "$work/purge"
     ! getent group rawbench >/dev/null || groupdel rawbench
@@ -78,9 +81,73 @@ as_user() {
 }
 
 may_capture() {
-    local said
-    said=$(as_user "$1" /usr/bin/rawbench doctor || true)
-    grep -q '^ok  raw sockets on this machine' <<<"$said"
+    as_user "$1" /usr/bin/rawbench capture -i lo --duration 0.1 >/dev/null 2>"$work/said"
+}
+
+# $1: what polkit says to nobody, YES or NO, in place of the question for a password.
+polkit_says() {
+    printf 'polkit.addRule(function(action, subject) {\n    if (action.id == "org.rawbench.broker") return polkit.Result.%s;\n});\n' \
+        "$1" >"$rule"
+    # polkitd watches the directory.
+    sleep 1
+}
+
+start_polkit() {
+    if [ ! -S /run/dbus/system_bus_socket ]; then
+        mkdir -p /run/dbus
+        dbus-daemon --system --nofork --nopidfile >/dev/null 2>&1 &
+        bus=$!
+        for _ in $(seq 50); do [ -S /run/dbus/system_bus_socket ] && break || sleep 0.1; done
+    fi
+    if ! pgrep -x polkitd >/dev/null; then
+        /usr/lib/polkit-1/polkitd --no-debug >/dev/null 2>&1 &
+        polkitd=$!
+    fi
+    mkdir -p "$(dirname "$rule")"
+}
+
+stop_polkit() {
+    rm -f "$rule"
+    [ -z "$polkitd" ] || kill "$polkitd"
+    [ -z "$bus" ] || { kill "$bus"; rm -f /run/dbus/system_bus_socket; }
+    polkitd='' bus=''
+}
+
+close_window() {
+    [ -z "$window" ] || { kill "$window"; wait "$window"; rm -rf "/tmp/rawbench-$window"; } || true
+    [ -z "$display" ] || kill "$display" || true
+    window='' display=''
+}
+
+# What pkexec and our policy make of a start by an ordinary user: a socket after a yes, a message after a no, and a
+# window that holds nothing.
+check_pkexec() {
+    local number status=0 line
+    start_polkit
+    polkit_says YES
+    may_capture --clear-groups || { cat "$work/said"; fail "nobody may capture though polkit says yes"; }
+    as_user --clear-groups /usr/bin/rawbench send --json 'ip(dst=127.0.0.1)/icmp' >"$work/sent"
+    grep -q '"kind":"echo-reply"' "$work/sent" || fail "no answer through pkexec: $(cat "$work/sent")"
+    mkfifo "$work/display"
+    Xvfb -displayfd 3 -screen 0 1280x800x24 -nolisten tcp -ac 3>"$work/display" 2>/dev/null &
+    display=$!
+    read -r number <"$work/display"
+    (cd / && exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all env -i HOME=/nonexistent \
+        DISPLAY=":$number" LIBGL_ALWAYS_SOFTWARE=1 /usr/bin/rawbench -i lo -k) >/dev/null 2>"$work/said" &
+    window=$!
+    # The capture stands in a file as soon as it runs.
+    for _ in $(seq 100); do ls /tmp/rawbench-"$window"/*.pcapng >/dev/null 2>&1 && break || sleep 0.1; done
+    ls /tmp/rawbench-"$window"/*.pcapng >/dev/null || { cat "$work/said"; fail "the window does not capture through pkexec"; }
+    for line in 'CapInh:.0000000000000000' 'CapPrm:.0000000000000000' 'CapEff:.0000000000000000' \
+        'CapAmb:.0000000000000000' 'NoNewPrivs:.1' 'Uid:.65534.65534.65534.65534' 'Groups:[[:space:]]*$'; do
+        grep -qE "^$line" "/proc/$window/status" || fail "the window behind pkexec: no $line in $(cat "/proc/$window/status")"
+    done
+    close_window
+    polkit_says NO
+    as_user --clear-groups /usr/bin/rawbench capture -i lo --duration 0.1 >/dev/null 2>"$work/said" || status=$?
+    same "exit status after a no" "$status" 3
+    grep -q 'permission was asked for (pkexec) and not given' "$work/said" || fail "after a no: $(cat "$work/said")"
+    stop_polkit
 }
 
 check_files() {
@@ -171,6 +238,13 @@ expect_broker "root:root 755" ""
 check_files
 check_programs
 check_apparmor
+if command -v pkexec dbus-daemon Xvfb >/dev/null && [ -x /usr/lib/polkit-1/polkitd ]; then
+    echo "polkit: yes, and no"
+    check_pkexec
+else
+    echo "SKIPPED: the test of the polkit policy: it needs pkexec, polkitd, dbus-daemon and Xvfb" >&2
+    [ -z "${RAWBENCH_REQUIRE_PACKAGE:-}" ] || exit 1
+fi
 ! may_capture --clear-groups || fail "nobody may capture"
 
 echo "answer yes: the members of the group may"

@@ -18,6 +18,7 @@ pub mod packet;
 pub mod read;
 pub mod send;
 pub mod sources;
+pub mod tcping;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -62,6 +63,7 @@ fn run(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
         Some(Command::Interfaces(interfaces)) => interfaces::run(interfaces),
         Some(Command::Doctor) => doctor::run(&start()?),
         Some(Command::Send(send)) => send::run(send, &Access::new(start()?)),
+        Some(Command::Tcping(tcping)) => tcping::run(tcping, &Access::new(start()?)),
         Some(Command::Capture(capture)) => capture::run(capture, &Access::new(start()?)),
         None => window(args, open, begun),
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use super::tcping::Host;
 use crate::wire::notation;
 
 /// Build a TCP/IP packet bit by bit, send it, and watch what really happened.
@@ -50,6 +51,8 @@ pub enum Command {
     Send(SendArgs),
     /// Print or record packets as they come
     Capture(CaptureArgs),
+    /// Measure the round-trip time to TCP ports by SYN and its answer
+    Tcping(TcpingArgs),
     /// Read a pcap or pcapng file
     Read(ReadArgs),
     /// The field reference: each key with its label, width and the document that defines it
@@ -194,6 +197,42 @@ pub struct CaptureArgs {
     pub place: PlaceArgs,
 }
 
+/// `rawbench tcping`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  rawbench tcping --lab -c 5 10.77.0.2 10.77.0.2:81\n\n\
+                  Each SYN has a source port and a sequence number of its own. A SYN-ACK and a reset are both an answer \
+                  of the host. An ICMP error is printed and counts as a loss, as in ping. Times are the kernel's: when it \
+                  saw the SYN go out and the answer come in. Ctrl-C ends it with its summary.\n\n\
+                  --json prints the lines of send; with several hosts each has `host` besides, and `index` counts the \
+                  packets to that host.")]
+pub struct TcpingArgs {
+    /// A name or an address, with its port (default: 80); an IPv6 address with a port stands in brackets
+    #[arg(required = true, value_name = "HOST[:PORT]")]
+    pub hosts: Vec<Host>,
+    /// End after so many packets to each host (default: go on until Ctrl-C)
+    #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// From one packet to a host to the next; at most 1000 packets a second go to all hosts together
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = pause)]
+    pub interval: Duration,
+    /// How long an answer may take
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = pause)]
+    pub wait: Duration,
+    /// A line of JSON for each packet that was answered or timed out, then one for the summary of each host
+    #[arg(long)]
+    pub json: bool,
+    /// Where one works
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// A time that is neither nothing nor without an end.
+fn pause(text: &str) -> Result<Duration, String> {
+    let long = Duration::from_secs(86400);
+    let time = seconds(text).ok().filter(|time| *time >= Duration::from_millis(1) && *time <= long);
+    time.ok_or_else(|| "it must be 0.001 to 86400 seconds".to_owned())
+}
+
 /// A time in seconds, with a fraction or without.
 fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 =
@@ -264,7 +303,8 @@ impl Args {
         if file.as_os_str() == "-" || file.exists() {
             return None;
         }
-        let known = ["interfaces", "craft", "send", "capture", "read", "fields", "lab", "doctor", "help"];
+        let known =
+            ["interfaces", "craft", "send", "capture", "tcping", "read", "fields", "lab", "doctor", "help"];
         notation::nearest(file.to_str()?, known.into_iter())
     }
 }

@@ -19,6 +19,7 @@ pub mod packet;
 pub mod read;
 pub mod send;
 pub mod sources;
+pub mod tcping;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -65,6 +66,7 @@ fn run(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
         Some(Command::Doctor) => doctor::run(&start(None)?),
         Some(Command::Send(send)) => send::run(send, &access(&send.place)?),
         Some(Command::Capture(capture)) => capture::run(capture, &access(&capture.place)?),
+        Some(Command::Tcping(tcping)) => tcping::run(tcping, &access(&tcping.place)?),
         None => window(args, open, begun),
     }
 }

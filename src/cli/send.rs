@@ -99,9 +99,10 @@ fn is_meant(args: &SendArgs, draft: &Draft, path: Path) -> bool {
         .is_some_and(|args| args.iter().any(|arg| found.field.scale_for(&arg.key.text).is_some()))
 }
 
+/// A line of `--json`.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-enum Line<'a> {
+pub(super) enum Line<'a> {
     Answer {
         index: usize,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +126,22 @@ enum Line<'a> {
         pps: f64,
         errors: u64,
     },
+}
+
+impl<'a> Line<'a> {
+    /// The answer to the packet of this number, from 1 on.
+    pub(super) fn answer(index: usize, answer: &'a Answer) -> Self {
+        Self::Answer {
+            index,
+            sent_ns: answer.sent_ns,
+            received_ns: answer.received_ns,
+            rtt_ns: answer.rtt_ns(),
+            flags: answer.flags.as_deref(),
+            kind: answer.kind.name(),
+            from: answer.from,
+            frame: value::hex_pairs(&answer.packet),
+        }
+    }
 }
 
 /// Prints what happens.
@@ -157,16 +174,7 @@ impl Report {
 
     fn json_line(&mut self, happened: &Happened) -> std::io::Result<()> {
         let line = match happened {
-            Happened::Answer(answer) => Line::Answer {
-                index: answer.index + 1,
-                sent_ns: answer.sent_ns,
-                received_ns: answer.received_ns,
-                rtt_ns: answer.rtt_ns(),
-                flags: answer.flags.as_deref(),
-                kind: answer.kind.name(),
-                from: answer.from,
-                frame: value::hex_pairs(&answer.packet),
-            },
+            Happened::Answer(answer) => Line::answer(answer.index + 1, answer),
             Happened::Timeout(index) => Line::Timeout { index: index + 1 },
             Happened::Duplicate(..) | Happened::KernelReset | Happened::NotSent(..) => return Ok(()),
         };
@@ -259,7 +267,7 @@ fn summary_text(done: &Summary) -> String {
 }
 
 /// A time as a person reads it.
-fn duration(ns: u64) -> String {
+pub(super) fn duration(ns: u64) -> String {
     let amount = ns as f64;
     match ns {
         0..1_000_000 => format!("{:.1} µs", amount / 1e3),

@@ -75,6 +75,18 @@ fn outside_the_command_is_no_more_than_the_user() {
             .unwrap();
         assert_eq!(text(&output), "0\n/nonexistent\n", "{output:?}");
         assert!(!output.status.success());
+        // Nor does the program itself read for the user what is root's, and it works inside the lab.
+        let rawbench = program("rawbench");
+        let rawbench = rawbench.to_str().unwrap();
+        let as_user = |arguments: &[&str]| {
+            let mut command = Command::new(rawbench);
+            command.args(arguments).env("SUDO_UID", "65534").env("SUDO_GID", "65534").output().unwrap()
+        };
+        let payload = format!("ip(dst=10.77.0.2)/udp/file({})", secret.display());
+        assert!(!as_user(&["craft", &payload]).status.success(), "a secret of root's is read");
+        let syn = "ip(dst=10.77.0.2)/tcp(dstport=80, flags=S)";
+        let inside = as_user(&["lab", "--", rawbench, "send", syn]);
+        assert!(text(&inside).contains("syn-ack"), "{inside:?}");
     }
 }
 
@@ -120,7 +132,9 @@ fn nothing_of_a_lab_is_left_when_its_call_is_killed() {
     if in_lab("nothing_of_a_lab_is_left", "true").is_none() {
         return;
     }
-    for (signal, mark) in [(libc::SIGKILL, "300.0391"), (libc::SIGTERM, "300.0392")] {
+    for (signal, mark) in
+        [(libc::SIGKILL, "300.0391"), (libc::SIGTERM, "300.0392"), (libc::SIGHUP, "300.0393")]
+    {
         // One process in a session of its own, as a daemon would be.
         let script = format!("setsid sleep {mark} & sleep {mark}");
         let mut child: Child =
@@ -134,6 +148,60 @@ fn nothing_of_a_lab_is_left_when_its_call_is_killed() {
         child.wait().unwrap();
         wait_until("something outlives the lab", || !runs(mark));
     }
+}
+
+#[test]
+#[allow(unsafe_code)]
+fn nothing_is_left_when_the_call_is_killed_while_it_starts() {
+    if in_lab("nothing_is_left_while_it_starts", "true").is_none() {
+        return;
+    }
+    let mark = "300.0394";
+    let mut random = fastrand::Rng::with_seed(3);
+    for round in 0..120 {
+        let mut child =
+            lab().args(["--", "sleep", mark]).stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(random.u64(500..15_000)));
+        let signal = [libc::SIGKILL, libc::SIGTERM, libc::SIGHUP][round % 3];
+        // SAFETY: the number is that of our child, which was not waited for yet.
+        unsafe { libc::kill(child.id() as i32, signal) };
+        child.wait().unwrap();
+    }
+    wait_until("something outlives the lab", || !runs(mark));
+}
+
+#[test]
+fn a_signal_to_end_reaches_the_command() {
+    let script = "trap 'echo trapped; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
+    if in_lab("a_signal_to_end_reaches_the_command", "true").is_none() {
+        return;
+    }
+    let mut child = lab()
+        .args(["--", "/bin/sh", "-c", script])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    assert_eq!(lines.next().unwrap().unwrap(), "ready");
+    #[allow(unsafe_code)]
+    // SAFETY: the number is that of our child, which was not waited for yet.
+    unsafe {
+        libc::kill(child.id() as i32, libc::SIGTERM);
+    }
+    assert_eq!(lines.next().unwrap().unwrap(), "trapped");
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+}
+
+#[test]
+fn a_caller_that_ignores_its_children_gets_the_exit_status_too() {
+    if in_lab("a_caller_that_ignores_its_children", "true").is_none() {
+        return;
+    }
+    let script = r#"trap '' CHLD; exec "$0" lab -- /bin/sh -c 'exit 9'"#;
+    let mut command = Command::new("/bin/bash");
+    command.args(["-c", script]).arg(program("rawbench")).env_remove("SUDO_UID");
+    assert_eq!(command.output().unwrap().status.code(), Some(9));
 }
 
 #[test]

@@ -58,10 +58,10 @@ pub fn main(window: Option<OpenWindow>) -> ExitCode {
 
 fn run(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
     match &args.command {
-        Some(Command::Craft(craft)) => craft::run(craft),
-        Some(Command::Read(read)) => read::run(read),
-        Some(Command::Fields(fields)) => fields::run(fields),
-        Some(Command::Interfaces(interfaces)) => interfaces::run(interfaces),
+        Some(Command::Craft(craft)) => without_rights(|| craft::run(craft)),
+        Some(Command::Read(read)) => without_rights(|| read::run(read)),
+        Some(Command::Fields(fields)) => without_rights(|| fields::run(fields)),
+        Some(Command::Interfaces(interfaces)) => without_rights(|| interfaces::run(interfaces)),
         Some(Command::Lab(lab)) => lab::run(lab),
         Some(Command::Doctor) => doctor::run(&start(None)?),
         Some(Command::Send(send)) => send::run(send, &access(&send.place)?),
@@ -69,6 +69,12 @@ fn run(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
         Some(Command::Tcping(tcping)) => tcping::run(tcping, &access(&tcping.place)?),
         None => window(args, open, begun),
     }
+}
+
+/// Runs what needs no socket: nothing that reads a packet or a file has a privilege, whoever started it.
+fn without_rights(run: impl FnOnce() -> Outcome) -> Outcome {
+    net::put_down_all().map_err(Failure::failed)?;
+    run()
 }
 
 /// Splits off the companion and puts down every privilege; before any thread. `netns`: the namespace that was named.

@@ -5,6 +5,9 @@ use std::ffi::{CString, OsString};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+/// The variables in which sudo and pkexec say who called them.
+pub const USERS: [&str; 3] = ["SUDO_UID", "SUDO_GID", "PKEXEC_UID"];
+
 /// The user behind sudo or pkexec.
 pub struct Behind {
     /// The user.
@@ -28,6 +31,14 @@ pub fn user_behind() -> Option<Behind> {
         return Some(Behind { uid, gid, name: None, home: None });
     };
     Some(Behind { uid, gid: user.gid, name: Some(user.name), home: Some(user.home) })
+}
+
+/// The numbers of user and group of a process that needs no more than its capabilities: of the user behind sudo, else
+/// of nobody.
+pub fn harmless() -> (u32, u32) {
+    /// The number that the kernel itself shows for users that do not exist in a user namespace.
+    const NOBODY: u32 = 65534;
+    user_behind().map_or((NOBODY, NOBODY), |user| (user.uid, user.gid))
 }
 
 impl Behind {

@@ -5,6 +5,7 @@
 //! not need and seals itself (`seal.rs`). Nothing here reads a packet, opens a path, starts a thread or allocates by
 //! what it was sent; whatever is not a request is refused.
 
+use super::behind::harmless;
 use super::process::{self, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_ADMIN};
 use super::request::{Kind, REQUEST, Reply, Request, Status};
 use super::{guard, seal, sys};
@@ -21,18 +22,14 @@ const FOR_A_REQUEST: u64 = CAP_SYS_ADMIN | CAP_NET_ADMIN | CAP_NET_BIND_SERVICE;
 /// Exit status of a broker that the system refused what it needs.
 pub const NOT_READY: u8 = 71;
 /// Exit status of a broker whose peer is not the one that it should be.
-const WRONG_PEER: u8 = 77;
+pub const WRONG_PEER: u8 = 77;
 
-/// Runs `rawbench-broker` on its inherited socket: one request, one answer. Root's rights come from pkexec here, and
-/// then the peer has to be a process of the user that pkexec asked.
+/// Runs `rawbench-broker` on its inherited socket: one request, one answer.
 pub fn run_once(socket: BorrowedFd) -> ExitCode {
     if process::close_all_but(socket).is_err() {
         return ExitCode::from(NOT_READY);
     }
-    if !is_our_peer(socket) {
-        return ExitCode::from(WRONG_PEER);
-    }
-    match Opener::sealed() {
+    match Opener::sealed(socket) {
         Ok(mut opener) => while serve_one(socket, &mut opener, 0) == Served::Nothing {},
         Err(_) => return ExitCode::from(NOT_READY),
     }
@@ -41,7 +38,7 @@ pub fn run_once(socket: BorrowedFd) -> ExitCode {
 
 /// Whether the process that made the socket is the one that started this program, and of the user for whom this
 /// program runs (`SO_PEERCRED`): a socket that somebody else slipped to a more privileged process is refused.
-fn is_our_peer(socket: BorrowedFd) -> bool {
+pub fn is_our_peer(socket: BorrowedFd) -> bool {
     let Ok(peer) = sys::peer(socket) else { return false };
     let asked = match process::ids().0 {
         0 => std::env::var("PKEXEC_UID").ok(),
@@ -67,14 +64,19 @@ impl Opener {
     ///
     /// # Errors
     /// The system's reason. Then nothing may be served.
-    pub fn sealed() -> io::Result<Self> {
+    pub fn sealed(peer: BorrowedFd) -> io::Result<Self> {
         let permitted = process::capabilities()?.permitted & (ALWAYS | FOR_A_REQUEST);
         process::lower_bounding_set(0);
+        if permitted != 0 && process::ids().1 == 0 {
+            // Root owns files, with or without a capability. In a container without the right to change it stays root.
+            let (uid, gid) = harmless();
+            let _ = process::become_user_keeping_capabilities(uid, gid);
+        }
         process::set_capabilities(permitted, permitted)?;
         let home = if permitted & CAP_SYS_ADMIN != 0 { sys::own_namespace().ok() } else { None };
         process::set_capabilities(permitted & ALWAYS, permitted)?;
         process::forbid_new_privileges()?;
-        seal::seal()?;
+        seal::seal(peer)?;
         Ok(Self { permitted, home })
     }
 
@@ -101,6 +103,10 @@ impl Opener {
     fn open_in(&self, request: &Request, namespace: BorrowedFd) -> io::Result<OwnedFd> {
         let home = self.home.as_ref().ok_or_else(|| io::Error::from_raw_os_error(libc::EPERM))?;
         self.with(CAP_SYS_ADMIN | needs(request.kind), || {
+            // setns(2) takes a process as well, and would look at the rights of this one, not at those of who asks.
+            if !sys::is_network_namespace(namespace) {
+                return Err(io::Error::from_raw_os_error(libc::EINVAL));
+            }
             process::enter_network(namespace)?;
             let socket = open(request);
             if process::enter_network(home.as_fd()).is_err() {

@@ -5,6 +5,7 @@
 //! (`broker.rs`). The *launcher* starts what needs a process of its own: the host of the lab and, where there is no
 //! broker yet, one with a file capability or by pkexec.
 
+use super::behind::harmless;
 use super::broker::{self, Answer, Opener};
 use super::lab::Stage;
 use super::process::{self, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_SYS_ADMIN};
@@ -56,7 +57,7 @@ pub fn broker_on(socket: BorrowedFd) -> ExitCode {
 }
 
 fn serve_sealed(socket: BorrowedFd) -> u8 {
-    match Opener::sealed() {
+    match Opener::sealed(socket) {
         Ok(mut opener) => {
             broker::serve(socket, &mut opener);
             0
@@ -69,6 +70,11 @@ fn serve_launches(socket: BorrowedFd) -> u8 {
     let had = process::capabilities().map(|c| c.permitted).unwrap_or(0);
     let permitted = had & FOR_A_LAB;
     process::lower_bounding_set(permitted);
+    if permitted != 0 && process::ids().1 == 0 {
+        // Root owns files, with or without a capability.
+        let (uid, gid) = harmless();
+        let _ = process::become_user_keeping_capabilities(uid, gid);
+    }
     if process::set_capabilities(0, permitted).is_err() {
         return broker::NOT_READY;
     }

@@ -25,7 +25,7 @@ pub fn privilege_report(startup: Option<&Startup>) -> Vec<Finding> {
     if let Some(startup) = startup {
         findings.push(started_with_it(startup));
     }
-    findings.push(broker());
+    findings.push(broker(startup));
     findings.push(pkexec());
     if let Some(startup) = startup {
         findings.push(lab(startup));
@@ -86,9 +86,17 @@ fn started_with_it(startup: &Startup) -> Finding {
 }
 
 /// The second way.
-fn broker() -> Finding {
+fn broker(startup: Option<&Startup>) -> Finding {
     let what = "way 2, broker with a file capability";
     if let Some(path) = ways::capable_broker() {
+        // Root asks no other broker: it has its own.
+        let asked = startup.filter(|startup| startup.way() != Some(DoorKind::Companion));
+        if asked.is_some_and(|startup| !startup.broker_works()) {
+            let detail = format!("{} has CAP_NET_RAW, and gets nothing from it when it runs", path.display());
+            let remedy = "Its file system is mounted nosuid, or the bounding set of your processes lacks CAP_NET_RAW (see \
+                `capsh --print`): move it, or start with sudo.";
+            return finding(what, false, detail, remedy.into());
+        }
         let detail = format!("{} has CAP_NET_RAW, and you may run it", path.display());
         return finding(what, true, detail, String::new());
     }

@@ -87,6 +87,12 @@ impl NoPrivilege {
         Self { tried: tried.into(), reason, ways: ways::to_be_opened() }
     }
 
+    /// For a foreign network namespace: a broker with CAP_NET_RAW alone is no help there, nor is the lab.
+    pub(crate) fn elsewhere(tried: impl Into<String>) -> Self {
+        let reason = "entering a foreign network namespace takes root's rights";
+        Self { tried: tried.into(), reason, ways: ways::with_root() }
+    }
+
     /// The user was asked by pkexec and did not agree, or could not be asked.
     pub(crate) fn declined(tried: impl Into<String>) -> Self {
         let reason = "permission was asked for (pkexec) and not given";

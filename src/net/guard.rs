@@ -17,9 +17,10 @@ use std::os::fd::{AsFd, OwnedFd};
 /// `ret 0`: accept no byte of any packet.
 const DROP_ALL: [SockFilter; 1] = [SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, 0)];
 
-/// Attaches `ret 0`.
+/// Attaches `ret 0` for good: whoever gets the socket cannot take the filter off and listen with it.
 pub fn drop_all(socket: &Socket) -> io::Result<()> {
-    socket.attach_filter(&DROP_ALL)
+    socket.attach_filter(&DROP_ALL)?;
+    sys::set_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_LOCK_FILTER, 1i32)
 }
 
 /// A socket on a port of every address, IPv6 and IPv4 in one; IPv4 alone where there is no IPv6.

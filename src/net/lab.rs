@@ -105,8 +105,14 @@ impl LabError {
         let advice = match stage {
             Stage::UserNamespace | Stage::Maps | Stage::NetworkNamespace => match Obstacle::find() {
                 Some(obstacle) => obstacle.advice(),
-                None if stage == Stage::NetworkNamespace && errno == libc::ENOSPC => {
+                None if errno == libc::ENOSPC && stage == Stage::NetworkNamespace => {
                     "The limit of network namespaces (user.max_net_namespaces) is reached.".into()
+                }
+                None if matches!(errno, libc::ENOSPC | libc::EUSERS) => {
+                    "The limit of user namespaces (user.max_user_namespaces, or 32 within each other) is reached.".into()
+                }
+                None if matches!(errno, libc::EROFS | libc::ENOENT) => {
+                    "/proc is not mounted, or read-only: a user namespace is set up through it.".into()
                 }
                 None => "No setting of the kernel explains it: most likely a seccomp filter (of a container: \
                     Docker forbids unshare unless started with --security-opt seccomp=unconfined) or a security module. \

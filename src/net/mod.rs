@@ -26,6 +26,7 @@ mod process;
 mod raw;
 mod request;
 mod seal;
+mod signals;
 mod startup;
 mod sys;
 mod ways;
@@ -42,7 +43,7 @@ pub use lab::{
 pub use lab_run::{LabRun, run_in_lab};
 pub use packet::{PacketSocket, Statistics};
 pub use raw::{RawIpSocket, SentAt};
-pub use startup::{Startup, startup};
+pub use startup::{Startup, put_down_all, startup};
 pub use ways::Way;
 
 use std::ffi::OsString;
@@ -87,17 +88,24 @@ fn called_wrongly() -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Runs something on the standard input, if that is a socket of the right kind.
+/// Runs something on the standard input, if that is a socket of the right kind and of the process that started this one.
 fn on_input(run: fn(BorrowedFd) -> ExitCode) -> ExitCode {
     let input = std::io::stdin();
     let socket = input.as_fd();
     if !sys::socket_kind(socket).is_ok_and(|kind| kind == (libc::AF_UNIX, libc::SOCK_SEQPACKET)) {
         return called_wrongly();
     }
+    if !broker::is_our_peer(socket) {
+        return ExitCode::from(broker::WRONG_PEER);
+    }
     run(socket)
 }
 
 fn host_lab(socket: BorrowedFd) -> ExitCode {
+    if std::env::var_os("PKEXEC_UID").is_some() {
+        // A password was given for a socket, not for a lab with root's rights.
+        return called_wrongly();
+    }
     if process::detach(socket).is_err() {
         return ExitCode::from(broker::NOT_READY);
     }

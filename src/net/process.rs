@@ -125,33 +125,6 @@ pub fn end_of(child: i32) -> io::Result<OwnedFd> {
     }
 }
 
-/// Waits for a child (`None`: for any) and gives its number and how a shell would name its end: its exit status, or
-/// 128 and the number of the signal.
-#[expect(unsafe_code, reason = "waitpid(2)")]
-pub fn wait(child: Option<i32>) -> io::Result<(i32, u8)> {
-    let mut status = 0;
-    loop {
-        // SAFETY: the pointer is to a number that the kernel fills.
-        match check(unsafe { libc::waitpid(child.unwrap_or(-1), &raw mut status, 0) }) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-            Ok(pid) if libc::WIFEXITED(status) => return Ok((pid, libc::WEXITSTATUS(status) as u8)),
-            Ok(pid) => return Ok((pid, (128 + libc::WTERMSIG(status)) as u8)),
-        }
-    }
-}
-
-/// Leaves the keys of the terminal that end a program (Ctrl-C, Ctrl-\\) to others, or takes them up again.
-#[expect(unsafe_code, reason = "signal(2)")]
-pub fn ignore_keys(ignore: bool) {
-    let action = if ignore { libc::SIG_IGN } else { libc::SIG_DFL };
-    // SAFETY: plain numbers; no handler is installed.
-    unsafe {
-        libc::signal(libc::SIGINT, action);
-        libc::signal(libc::SIGQUIT, action);
-    }
-}
-
 /// Names the machine, in the UTS namespace of this process (`sethostname(2)`).
 #[expect(unsafe_code, reason = "sethostname(2)")]
 pub fn set_host_name(name: &str) -> io::Result<()> {
@@ -311,12 +284,25 @@ pub fn user(uid: u32) -> Option<User> {
 pub fn become_user(uid: u32, gid: u32, name: Option<&CStr>) -> io::Result<()> {
     // SAFETY: plain numbers and a string with its zero. The process has a single thread.
     unsafe {
-        match name {
-            Some(name) => check(libc::initgroups(name.as_ptr(), gid))?,
-            None => check(libc::setgroups(0, std::ptr::null()))?,
+        let groups = match name {
+            Some(name) => check(libc::initgroups(name.as_ptr(), gid)),
+            None => check(libc::setgroups(0, std::ptr::null())),
         };
+        match groups {
+            // In a user namespace that forbids it there are no groups but those of the caller.
+            Err(_) if std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|s| s.trim() == "deny") => {}
+            done => done.map(|_| ())?,
+        }
         check(libc::setresgid(gid, gid, gid))?;
         check(libc::setresuid(uid, uid, uid))?;
     }
     Ok(())
+}
+
+/// Becomes a user and keeps the permitted capabilities; none are in force then (`PR_SET_KEEPCAPS`, capabilities(7)).
+#[expect(unsafe_code, reason = "prctl(PR_SET_KEEPCAPS)")]
+pub fn become_user_keeping_capabilities(uid: u32, gid: u32) -> io::Result<()> {
+    // SAFETY: takes plain numbers.
+    unsafe { libc::prctl(libc::PR_SET_KEEPCAPS, 1, 0, 0, 0) };
+    become_user(uid, gid, None)
 }

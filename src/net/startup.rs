@@ -80,6 +80,20 @@ pub fn startup(netns: Option<&str>) -> Result<Startup, Error> {
     Ok(Startup::new(kept, netns))
 }
 
+/// For a process that needs no socket: becomes the user behind sudo or pkexec, where there is one, puts down every
+/// capability and forbids to gain one. Call it before there is any thread.
+///
+/// # Errors
+/// When a privilege cannot be put down.
+pub fn put_down_all() -> Result<(), Error> {
+    if let Some(user) = if process::ids().1 == 0 { user_behind() } else { None } {
+        process::become_user(user.uid, user.gid, user.name.as_deref())
+            .map_err(|error| Error::system(format!("become user {}", user.uid), error))?;
+        adopt(&user.environment());
+    }
+    put_down()
+}
+
 /// Empties all capability sets and forbids to gain a privilege by `exec`.
 fn put_down() -> Result<(), Error> {
     process::set_capabilities(0, 0).map_err(|error| Error::system("put down the capabilities", error))?;
@@ -204,6 +218,9 @@ impl Startup {
             },
             Some(DoorKind::BrokerFileCap) => (DoorKind::BrokerFileCap, each(Kind::StartBroker)),
             Some(DoorKind::Pkexec) => (DoorKind::Pkexec, each(Kind::StartPkexec)),
+            _ if place != Place::Host => {
+                return Err(NoPrivilege::elsewhere(format!("open raw sockets in {place}")).into());
+            }
             _ => return Err(NoPrivilege::new(format!("open raw sockets on {place}")).into()),
         };
         Ok(Door::new(kind, place, opens, namespace))
@@ -217,14 +234,17 @@ impl Startup {
         }
         let enters =
             |path: &Path| *place == Place::Host || ways::file_capabilities(path) & CAP_SYS_ADMIN != 0;
-        // On a file system that is mounted nosuid the capability of a file is worth nothing: so it is asked.
-        let broker = Opens::Each { launcher: Arc::clone(&self.launcher), start: Kind::StartBroker };
-        let works =
-            || broker.ask(Request::new(Kind::Status), None).is_ok_and(|(r, _)| r.status == Status::Done);
-        if ways::capable_broker().is_some_and(|path| enters(&path)) && works() {
+        if ways::capable_broker().is_some_and(|path| enters(&path)) && self.broker_works() {
             return Some(DoorKind::BrokerFileCap);
         }
         ways::pkexec().map(|_| DoorKind::Pkexec)
+    }
+
+    /// Whether the broker with the file capability has it when it runs: on a file system that is mounted nosuid, and where
+    /// the bounding set lacks it, the capability of a file is worth nothing.
+    pub(crate) fn broker_works(&self) -> bool {
+        let broker = Opens::Each { launcher: Arc::clone(&self.launcher), start: Kind::StartBroker };
+        broker.ask(Request::new(Kind::Status), None).is_ok_and(|(reply, _)| reply.status == Status::Done)
     }
 
     /// Asks the launcher for a connection to the host of a new lab.

@@ -275,6 +275,16 @@ pub fn peer(socket: BorrowedFd) -> io::Result<Peer> {
     get_option::<3>(socket, libc::SOL_SOCKET, libc::SO_PEERCRED).map(|[pid, uid, _]| Peer { pid, uid })
 }
 
+/// The request of ioctl_ns(2) for the kind of a namespace.
+pub const NS_GET_NSTYPE: u64 = 0xb703;
+
+/// Whether a descriptor is a network namespace (`NS_GET_NSTYPE`), and not a process or anything else.
+#[expect(unsafe_code, reason = "ioctl(NS_GET_NSTYPE)")]
+pub fn is_network_namespace(descriptor: BorrowedFd) -> bool {
+    // SAFETY: the call takes no argument; what is no namespace refuses it.
+    unsafe { libc::ioctl(descriptor.as_raw_fd(), NS_GET_NSTYPE as _) == libc::CLONE_NEWNET }
+}
+
 /// The network namespace of the calling thread, by a socket in it and not by a path (`SIOCGSKNS`).
 #[expect(unsafe_code, reason = "ioctl(SIOCGSKNS)")]
 pub fn own_namespace() -> io::Result<OwnedFd> {

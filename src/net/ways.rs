@@ -71,22 +71,26 @@ pub struct Way {
     pub command: String,
 }
 
+fn way(what: &str, command: String) -> Way {
+    Way { what: what.into(), command }
+}
+
+/// The way that opens every place.
+pub fn with_root() -> Vec<Way> {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("rawbench"));
+    let what = "start with sudo: only the companion keeps a privilege, the rest runs as you";
+    vec![way(what, format!("sudo {}", quoted(&program)))]
+}
+
 /// The ways for a person who has none open, easiest first.
 pub fn to_be_opened() -> Vec<Way> {
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("rawbench"));
     let broker = broker_paths().into_iter().find(|path| path.is_file());
-    let broker = broker.unwrap_or_else(|| program.with_file_name("rawbench-broker"));
-    let way = |what: &str, command: String| Way { what: what.into(), command };
-    let mut ways = vec![
-        way(
-            "work in the lab, a private network on this machine that needs no privilege",
-            "rawbench send --lab 'ip(dst=10.77.0.2)/tcp(dstport=80, flags=S)'".into(),
-        ),
-        way(
-            "start with sudo: only the companion keeps a privilege, the rest runs as you",
-            format!("sudo {}", quoted(&program)),
-        ),
-    ];
+    let broker = broker.unwrap_or_else(|| PathBuf::from("rawbench-broker"));
+    let mut ways = vec![way(
+        "work in the lab, a private network on this machine that needs no privilege",
+        "rawbench send --lab 'ip(dst=10.77.0.2)/tcp(dstport=80, flags=S)'".into(),
+    )];
+    ways.extend(with_root());
     ways.push(if closed_broker().is_some() {
         let user = process::user(process::ids().0).map(|user| user.name.to_string_lossy().into_owned());
         way(

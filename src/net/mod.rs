@@ -31,7 +31,8 @@ pub use door::{Door, DoorKind, Place};
 pub use error::{Error, NoPrivilege, SendError, Way};
 pub use interfaces::{Address, Interface, Route, interfaces, neighbour, route};
 pub use lab::{
-    LabError, SERVER_INTERFACE, SERVER_V4, SERVER_V6, SILENT_PORT, Stage, YOU_INTERFACE, YOU_V4, YOU_V6,
+    LabError, SERVER_INTERFACE, SERVER_V4, SERVER_V6, SILENT_PORT, Stage, TINY_WINDOW_PORT, YOU_INTERFACE,
+    YOU_V4, YOU_V6,
 };
 pub use packet::{PacketSocket, Statistics};
 pub use raw::{RawIpSocket, SentAt};

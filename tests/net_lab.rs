@@ -380,6 +380,9 @@ fn ticks(process: &std::process::Child) -> u64 {
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
+/// A few hundred bytes.
+const TINY: u16 = 600;
+
 #[test]
 fn the_window_of_the_tiny_port_is_tiny_closes_and_opens_again() {
     let Some((child, door)) = lab("the_window_of_the_tiny_port_is_tiny") else { return };
@@ -392,13 +395,15 @@ fn the_window_of_the_tiny_port_is_tiny_closes_and_opens_again() {
             ByHand { door: &door, ends: [you, server], ports, socket, sequence: 1000, acknowledgment: 0 };
         end.send(0x02, &[]);
         let (first, acknowledged, mut window) = end.hear(PATIENCE).unwrap();
-        assert_eq!((acknowledged, window), (1001, 589), "the SYN-ACK of {server}");
+        assert_eq!(acknowledged, 1001);
+        // 589 here; how much a kernel makes of the smallest buffer may change a little.
+        assert!((1..=TINY).contains(&window), "the SYN-ACK of {server} says {window}");
         (end.sequence, end.acknowledgment) = (acknowledged, first.wrapping_add(1));
         end.send(0x10, &[]);
         let (begun, before) = (Instant::now(), ticks(&child));
         let mut sent = 0;
         while window > 0 {
-            assert!(window <= 589 && begun.elapsed() < PATIENCE, "{window} bytes after {sent}");
+            assert!(window <= TINY && begun.elapsed() < PATIENCE, "{window} bytes after {sent}");
             let length = usize::from(window).min(200);
             end.send(0x18, &[7; 200][..length]);
             // What finds no room is dropped in silence and sent again.
@@ -410,7 +415,7 @@ fn the_window_of_the_tiny_port_is_tiny_closes_and_opens_again() {
         assert!((300..4000).contains(&sent), "{sent} bytes fill it");
         let (_, acknowledged, window) = end.hear(PATIENCE).expect("an update of the window, unasked");
         assert_eq!(acknowledged, end.sequence);
-        assert!((1..=589).contains(&window), "{window}");
+        assert!((1..=TINY).contains(&window), "{window}");
         let (ticks, time) = (ticks(&child) - before, begun.elapsed().as_millis() as u64 / 10);
         assert!(ticks * 4 < time, "the server waits and does not spin: {ticks} of {time}");
     }

@@ -337,3 +337,91 @@ fn a_lab_is_ready_soon_and_gone_when_its_peer_is_killed() {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// One end of a TCP connection that is made by hand, without options.
+struct ByHand<'a> {
+    door: &'a Door,
+    ends: [IpAddr; 2],
+    ports: [u16; 2],
+    socket: PacketSocket,
+    sequence: u32,
+    acknowledgment: u32,
+}
+
+impl ByHand<'_> {
+    fn send(&self, flags: u8, data: &[u8]) {
+        let [you, server] = self.ends;
+        let mut tcp: Vec<u8> = self.ports.iter().flat_map(|port| port.to_be_bytes()).collect();
+        tcp.extend(self.sequence.to_be_bytes());
+        tcp.extend(self.acknowledgment.to_be_bytes());
+        tcp.extend([0x50, flags, 0xfa, 0xf0, 0, 0, 0, 0]);
+        tcp.extend(data);
+        send(self.door, &ip(you, server, 6, tcp, Some(16)), server);
+    }
+
+    /// The next segment of the server: sequence number, acknowledgment, window.
+    fn hear(&self, patience: Duration) -> Option<(u32, u32, u16)> {
+        let [ours, theirs] = self.ports;
+        let its = |s: &Seen| s.tcp().is_some_and(|(from, to, _)| (from, to) == (theirs, ours));
+        let enough = |seen: &[Seen]| seen.iter().any(its);
+        let seen = collect(|batch, time| self.socket.receive(batch, time), patience, enough);
+        // Of several that came at once the last one holds.
+        let (_, tcp) = seen.iter().rfind(|s| its(s))?.transport()?;
+        assert_eq!(tcp[13] & 0x04, 0, "no reset");
+        let number = |at: usize| u32::from(word(tcp, at)) << 16 | u32::from(word(tcp, at + 2));
+        Some((number(4), number(8), word(tcp, 14)))
+    }
+}
+
+/// Processor time of a process in ticks of 10 ms.
+fn ticks(process: &std::process::Child) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+/// A few hundred bytes.
+const TINY: u16 = 600;
+
+#[test]
+fn the_window_of_the_tiny_port_is_tiny_closes_and_opens_again() {
+    let Some((child, door)) = lab("the_window_of_the_tiny_port_is_tiny") else { return };
+    for (you, server) in [(YOU, SERVER), (YOU6, SERVER6)] {
+        let ports = [48000, net::TINY_WINDOW_PORT];
+        // Without the guard the kernel would reset the connection.
+        let _guard = door.tcp_guard(ports[0]).unwrap();
+        let socket = capture(&door);
+        let mut end =
+            ByHand { door: &door, ends: [you, server], ports, socket, sequence: 1000, acknowledgment: 0 };
+        end.send(0x02, &[]);
+        let (first, acknowledged, mut window) = end.hear(PATIENCE).unwrap();
+        assert_eq!(acknowledged, 1001);
+        // 589 here; how much a kernel makes of the smallest buffer may change a little.
+        assert!((1..=TINY).contains(&window), "the SYN-ACK of {server} says {window}");
+        (end.sequence, end.acknowledgment) = (acknowledged, first.wrapping_add(1));
+        end.send(0x10, &[]);
+        let (begun, before) = (Instant::now(), ticks(&child));
+        let mut sent = 0;
+        while window > 0 {
+            assert!(window <= TINY && begun.elapsed() < PATIENCE, "{window} bytes after {sent}");
+            let length = usize::from(window).min(200);
+            end.send(0x18, &[7; 200][..length]);
+            // What finds no room is dropped in silence and sent again.
+            if let Some((_, acknowledged, now)) = end.hear(Duration::from_millis(300)) {
+                sent += acknowledged.wrapping_sub(end.sequence);
+                (end.sequence, window) = (acknowledged, now);
+            }
+        }
+        assert!((300..4000).contains(&sent), "{sent} bytes fill it");
+        let (_, acknowledged, window) = end.hear(PATIENCE).expect("an update of the window, unasked");
+        assert_eq!(acknowledged, end.sequence);
+        assert!((1..=TINY).contains(&window), "{window}");
+        let (ticks, time) = (ticks(&child) - before, begun.elapsed().as_millis() as u64 / 10);
+        assert!(ticks * 4 < time, "the server waits and does not spin: {ticks} of {time}");
+    }
+    for (you, server) in [(YOU, SERVER), (YOU6, SERVER6)] {
+        let seen = probe(&door, you, server, (48001, 9), PATIENCE);
+        let window = word(seen[1].transport().unwrap().1, 14);
+        assert!(window > 10_000, "other ports have their usual window: {window}");
+    }
+}

@@ -278,7 +278,7 @@ pub struct FieldsArgs {
 /// `rawbench lab`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "You are root of the lab and nobody outside: curl, ping, nmap, nft and ports below 1024 work. What cannot \
+    after_help = "You are root of the lab's network, and outside it still the user who called: curl, ping, nmap, nft and ports below 1024 work. What cannot \
                   work: programs that change to another user or group (sudo, su, apt, tcpdump: take rawbench capture), \
                   and the Internet. All that \
                   runs in the lab is gone when this command ends, however it ends.\n\n\

@@ -18,16 +18,21 @@ pub fn run(args: &LabArgs) -> Outcome {
 
 /// What whoever sits at the shell should know.
 fn welcome() -> String {
+    let outside = match net::user_outside().as_str() {
+        "root" => "root: files and settings of the kernel are yours".to_owned(),
+        user => user.to_owned(),
+    };
     format!(
-        "In the lab you are {} and {} on {}.\n\
-         The server is {} and {}: HTTP on port 80, echo on 7, discard on 9; {} never answers.\n\
-         You are root here and nobody outside: curl, ping, nmap and nft work. What changes its user\n\
-         or group does not (sudo, su, apt, tcpdump). `exit` ends the lab and all that runs in it.",
+        "In the lab you are {} and {} on {}. The server is {} and {}:\n\
+         HTTP on port 80, echo on 7, discard on 9; {} has a tiny window, {} never answers.\n\
+         You are root of this network; outside it you are still {outside}. curl, ping, nmap and nft work. What\n\
+         changes its user or group does not (sudo, su, apt, tcpdump). `exit` ends the lab and all that runs in it.",
         net::YOU_V4,
         net::YOU_V6,
         net::YOU_INTERFACE,
         net::SERVER_V4,
         net::SERVER_V6,
+        net::TINY_WINDOW_PORT,
         net::SILENT_PORT,
     )
 }

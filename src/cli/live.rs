@@ -8,6 +8,7 @@ use signal_hook::iterator::Signals;
 use super::args::PlaceArgs;
 use super::output::{self, FAILED, Failure};
 use crate::engine::Place;
+use crate::net;
 
 impl PlaceArgs {
     /// Where one works.
@@ -37,6 +38,7 @@ pub fn on_interrupt(stop: impl Fn() + Send + 'static) -> Result<(), Failure> {
                 output::message("rawbench: ended at once; a file that was being written may miss its end");
                 std::process::exit(i32::from(FAILED));
             }
+            net::give_up_asking();
             stop();
         }
     };

@@ -5,6 +5,7 @@
 //! something to fetch. Captured packets do not go through a channel: they stand in the spool, and its index is shared,
 //! so that the recorder never waits for the viewer.
 
+mod book;
 mod control;
 mod exchange;
 mod heads;

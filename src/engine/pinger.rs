@@ -1,9 +1,9 @@
 //! A blocking job for the command line: hosts are asked with a TCP SYN again and again, side by side.
 //!
 //! Every probe has a source port and a sequence number of its own, so that an answer belongs to one probe alone. What
-//! is an answer is for [`Exchange`] to say, as in every other job; both ends of a round-trip time are the kernel's.
+//! is an answer is for [`super::Exchange`] to say, as in every other job; both ends of a round-trip time are the kernel's.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::exchange::{Answer, Exchange, Record, Seen};
+use super::book::Book;
+use super::exchange::{Answer, Record, Seen};
 use super::probe::AnswerKind;
 use super::recorder::{End, Recorder, Stop, now_ns};
 use super::sink::Sink;
@@ -25,8 +26,6 @@ use crate::wire::view::Path;
 
 /// How long a stop may go unnoticed.
 const ATTENTION: Duration = Duration::from_millis(50);
-/// Probes that one exchange holds: it is dropped whole, so a run of days needs no more memory than one of minutes.
-const PAGE: usize = 512;
 /// Where a namespace says from which ports its own connections go out: the first and the last.
 const LOCAL_PORTS: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 /// What that is as long as nobody changes it.
@@ -293,61 +292,6 @@ fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The probes that are seen at one tap, in exchanges that are dropped when nothing in them waits for an answer.
-struct Book {
-    loopback: bool,
-    pages: VecDeque<Page>,
-}
-
-struct Page {
-    exchange: Exchange,
-    /// The numbers of its probes, by their index.
-    numbers: Vec<u64>,
-}
-
-impl Book {
-    fn new(loopback: bool) -> Self {
-        Self { loopback, pages: VecDeque::new() }
-    }
-
-    /// Adds a probe; numbers only grow.
-    fn expect(&mut self, number: u64, packet: &[u8]) {
-        if self.pages.back().is_none_or(|page| page.numbers.len() >= PAGE) {
-            self.pages.retain(|page| page.exchange.open() > 0);
-            let exchange = Exchange::new(self.loopback);
-            self.pages.push_back(Page { exchange, numbers: Vec::new() });
-        }
-        if let Some(page) = self.pages.back_mut() {
-            page.exchange.expect(LinkType::RAW.0, packet, now_ns());
-            page.numbers.push(number);
-        }
-    }
-
-    /// Nothing is expected of a probe any more. Gives whether something was.
-    fn withdraw(&mut self, number: u64) -> bool {
-        let place = |page: &mut Page| {
-            let index = page.numbers.binary_search(&number).ok()?;
-            let before = page.exchange.open();
-            page.exchange.withdraw(index);
-            Some(page.exchange.open() < before)
-        };
-        self.pages.iter_mut().find_map(place).unwrap_or(false)
-    }
-
-    /// What a packet is to which probe.
-    fn take(&mut self, record: &Record<'_>) -> Option<(u64, Seen)> {
-        self.pages.iter_mut().rev().find_map(|page| {
-            let seen = page.exchange.take(record);
-            let index = match &seen {
-                Seen::Sighting(index) | Seen::Duplicate(index, _) => *index,
-                Seen::Answer(answer) => answer.index,
-                Seen::Unrelated | Seen::Stray | Seen::KernelReset => return None,
-            };
-            Some((*page.numbers.get(index)?, seen))
-        })
-    }
-}
-
 /// Hosts that are being asked. The probes are numbered through all rounds, so that the number of a probe says which
 /// host it went to and in which round.
 struct Run<'a> {
@@ -433,7 +377,7 @@ impl Run<'_> {
         let start = frame.network.map_or(0, |(start, _)| start);
         let book = self.books.get(host.tap).map(Arc::clone);
         if let Some(book) = &book {
-            lock(book).expect(number, frame.bytes.get(start..).unwrap_or_default());
+            lock(book).expect(number, frame.bytes.get(start..).unwrap_or_default(), now_ns());
         }
         let transmitter = &mut self.transmitters[usize::from(host.v6)];
         if let Err(failure) = transmitter.send(access, &self.pinger.place, &Via::Ip, &frame) {
@@ -513,55 +457,6 @@ impl Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const US: [u8; 4] = [10, 77, 0, 1];
-    const THEM: [u8; 4] = [10, 77, 0, 2];
-
-    /// A TCP segment over IPv4; checksums play no part in the matching.
-    fn segment(ends: [[u8; 4]; 2], ports: [u16; 2], numbers: [u32; 2], flags: u8) -> Vec<u8> {
-        let mut packet = vec![0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0];
-        packet.extend(ends.concat());
-        packet.extend(ports.iter().flat_map(|p| p.to_be_bytes()));
-        packet.extend(numbers.iter().flat_map(|n| n.to_be_bytes()));
-        packet.extend([0x50, flags, 0xfa, 0xf0, 0, 0, 0, 0]);
-        packet
-    }
-
-    fn syn(number: u64) -> Vec<u8> {
-        segment([US, THEM], [1024 + number as u16, 80], [number as u32 * 1000, 0], 2)
-    }
-
-    fn syn_ack(number: u64) -> Vec<u8> {
-        segment([THEM, US], [80, 1024 + number as u16], [7, number as u32 * 1000 + 1], 0x12)
-    }
-
-    fn take(book: &mut Book, bytes: &[u8], outgoing: bool) -> Option<(u64, Seen)> {
-        book.take(&Record { link_type: LinkType::RAW.0, time_ns: u64::MAX, outgoing, bytes })
-    }
-
-    #[test]
-    fn a_probe_is_found_in_its_exchange_and_memory_stays_small() {
-        let mut book = Book::new(false);
-        for number in 0..PAGE as u64 * 5 {
-            book.expect(number, &syn(number));
-            assert!(
-                matches!(take(&mut book, &syn(number), true), Some((n, Seen::Sighting(_))) if n == number)
-            );
-            // Two of the first exchange stay open.
-            if number > 1 {
-                let found = take(&mut book, &syn_ack(number), false);
-                assert!(matches!(found, Some((n, Seen::Answer(_))) if n == number), "{number}");
-                assert!(!book.withdraw(number), "it is answered");
-            }
-        }
-        assert_eq!(book.pages.len(), 2, "the first one and the last one");
-        assert!(matches!(take(&mut book, &syn_ack(0), false), Some((0, Seen::Answer(_)))));
-        assert!(matches!(take(&mut book, &syn_ack(0), false), Some((0, Seen::Duplicate(..)))));
-        assert!(book.withdraw(1));
-        assert!(take(&mut book, &syn_ack(1), false).is_none(), "too late");
-        book.pages.retain(|page| page.exchange.open() > 0);
-        assert!(book.pages.is_empty());
-    }
 
     #[test]
     fn ports_are_not_those_of_the_machine() {

@@ -33,6 +33,12 @@ pub fn user_behind() -> Option<Behind> {
     Some(Behind { uid, gid: user.gid, name: Some(user.name), home: Some(user.home) })
 }
 
+/// The name of the user who started the program, the one behind sudo where there is one.
+pub fn user_outside() -> String {
+    let uid = if process::ids().1 == 0 { user_behind().map_or(0, |user| user.uid) } else { process::ids().0 };
+    process::user(uid).map_or_else(|| format!("user {uid}"), |user| user.name.to_string_lossy().into_owned())
+}
+
 /// The numbers of user and group of a process that needs no more than its capabilities: of the user behind sudo, else
 /// of nobody.
 pub fn harmless() -> (u32, u32) {

@@ -83,13 +83,20 @@ fn serve_launches(socket: BorrowedFd) -> u8 {
         // With a broker at hand it starts no other program, so it need not gain anything.
         return broker::NOT_READY;
     }
-    broker::serve(socket, &mut Launcher { permitted, privileged });
+    let mut launcher = Launcher { permitted, privileged, asking: None };
+    broker::serve(socket, &mut launcher);
+    if let Some(asking) = &launcher.asking {
+        // A dialog for which nobody waits any more.
+        process::end(asking.as_fd());
+    }
     0
 }
 
 struct Launcher {
     permitted: u64,
     privileged: bool,
+    /// The pkexec that was started last.
+    asking: Option<OwnedFd>,
 }
 
 impl Launcher {
@@ -123,30 +130,31 @@ impl Answer for Launcher {
             (Kind::StartLab, None) => self.start_lab().map(Some),
             (Kind::StartBroker, None) if !self.privileged => {
                 let path = ways::capable_broker().ok_or_else(broker::refusal)?;
-                start_program(Command::new(path).arg0("rawbench-broker")).map(Some)
+                start_program(Command::new(path).arg0("rawbench-broker")).map(|(socket, _)| Some(socket))
             }
             (Kind::StartPkexec, None) if !self.privileged => {
                 let pkexec = ways::pkexec().ok_or_else(broker::refusal)?;
                 // The agent of the desktop asks; without one it is refused at once, since nobody could answer.
-                start_program(
-                    Command::new(pkexec).arg("--disable-internal-agent").arg(Path::new(ways::POLKIT_BROKER)),
-                )
-                .map(Some)
+                let broker = Path::new(ways::POLKIT_BROKER);
+                let mut command = Command::new(pkexec);
+                let (socket, child) = start_program(command.arg("--disable-internal-agent").arg(broker))?;
+                self.asking = process::end_of(child).ok();
+                Ok(Some(socket))
             }
             _ => Err(broker::refusal()),
         }
     }
 }
 
-/// Starts a broker with one end of a new pair of sockets as its standard input; gives the other end.
-fn start_program(command: &mut Command) -> Result<OwnedFd, Reply> {
+/// Starts a broker with one end of a new pair of sockets as its standard input; gives the other end, and its number.
+fn start_program(command: &mut Command) -> Result<(OwnedFd, i32), Reply> {
     let (ours, theirs) = sys::seqpacket_pair().map_err(|error| broker::failure(&error))?;
-    command
+    let child = command
         .env_clear()
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| broker::failure(&error))?;
-    Ok(ours)
+    Ok((ours, i32::try_from(child.id()).unwrap_or(0)))
 }

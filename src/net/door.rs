@@ -9,6 +9,7 @@ use super::{broker, sys};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,6 +57,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a person has to answer polkit.
 const PATIENCE_WITH_PEOPLE: Duration = Duration::from_secs(300);
 
+/// How often somebody who waits for a person looks whether to go on.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Nobody waits for an answer of polkit any more.
+static GIVEN_UP: AtomicBool = AtomicBool::new(false);
+
+/// Ends the waiting for a person's answer, now and from now on: the program is to end.
+pub fn give_up_asking() {
+    GIVEN_UP.store(true, Ordering::Relaxed);
+}
+
 /// A connection to a process that answers requests.
 pub(crate) struct Channel {
     socket: OwnedFd,
@@ -94,7 +106,11 @@ impl Channel {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut fds = [sys::watch(self.socket.as_fd(), libc::POLLIN)];
-            if sys::poll(&mut fds, Some(left))? == 0 {
+            let asks_people = patience > PATIENCE;
+            if asks_people && GIVEN_UP.load(Ordering::Relaxed) {
+                return Err(io::Error::from_raw_os_error(libc::ECANCELED));
+            }
+            if sys::poll(&mut fds, Some(if asks_people { left.min(LOOK) } else { left }))? == 0 {
                 if left.is_zero() {
                     return Err(io::Error::from_raw_os_error(libc::ETIMEDOUT));
                 }

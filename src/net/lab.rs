@@ -24,6 +24,8 @@ pub const YOU_INTERFACE: &str = "lab0";
 pub const SERVER_INTERFACE: &str = "srv0";
 /// The port that never answers.
 pub const SILENT_PORT: u16 = 9999;
+/// The port with a receive window as small as the kernel makes one, which is read slowly.
+pub const TINY_WINDOW_PORT: u16 = 8001;
 
 /// A stage of making the lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,9 @@
-//! The services of the lab's server, all in one poll loop: HTTP on 80, echo on 7, discard on 9, and a port that
-//! never answers. A fixed number of connections, each with a fixed buffer: nothing grows by what comes in.
+//! The services of the lab's server, all in one poll loop: HTTP on 80, echo on 7, discard on 9, a port with a tiny
+//! window, and one that never answers. A fixed number of connections, each with a fixed buffer: nothing grows by what
+//! comes in.
 
 use super::guard::{bound, drop_all};
-use super::lab::SILENT_PORT;
+use super::lab::{SILENT_PORT, TINY_WINDOW_PORT};
 use super::sys;
 use socket2::{Protocol, Socket, Type};
 use std::io::{self, Read, Write};
@@ -17,6 +18,14 @@ const IDLE: Duration = Duration::from_secs(30);
 /// Packets or connections that one service takes in one turn, so that the others get theirs.
 const TURN: usize = 32;
 
+/// What the port with the tiny window takes at a time, and how long it rests after that: 640 bytes a second.
+const SIP: usize = 32;
+const REST: Duration = Duration::from_millis(50);
+/// The largest segment that it takes. The kernel makes no receive buffer of less than 2304 bytes, half of which is
+/// window: 1152. But the window of a SYN-ACK is a whole number of segments, and of more than half of 1152 bytes there is
+/// one. Timestamps, where the other side has them, take 12 of it.
+const TINY_SEGMENT: i32 = 1152 / 2 + 1 + 12;
+
 /// What HTTP says to every request.
 const PAGE: &[u8] = b"HTTP/1.0 200 OK\r\n\
     Content-Type: text/plain\r\n\
@@ -30,6 +39,8 @@ enum Service {
     Http,
     Echo,
     Discard,
+    /// Takes little, slowly.
+    Sip,
 }
 
 /// Where a connection stands.
@@ -53,6 +64,8 @@ struct Connection {
     /// The last four bytes of an HTTP request.
     tail: [u8; 4],
     since: Instant,
+    /// Until when it takes nothing.
+    rest: Option<Instant>,
 }
 
 /// All sockets of the server.
@@ -66,13 +79,18 @@ pub struct Server {
 
 impl Server {
     /// How many descriptors it watches at most.
-    pub const WATCHED: usize = 3 + 2 + CONNECTIONS;
+    pub const WATCHED: usize = 4 + 2 + CONNECTIONS;
 
     /// Opens the ports in the namespace of the calling thread.
     pub fn open() -> io::Result<Self> {
         let mut listeners = Vec::new();
-        for (port, service) in [(80, Service::Http), (7, Service::Echo), (9, Service::Discard)] {
+        for (port, service) in
+            [(80, Service::Http), (7, Service::Echo), (9, Service::Discard), (TINY_WINDOW_PORT, Service::Sip)]
+        {
             let socket = bound(Type::STREAM, Protocol::TCP, port)?;
+            if service == Service::Sip {
+                make_window_tiny(&socket)?;
+            }
             socket.listen(128)?;
             socket.set_nonblocking(true)?;
             listeners.push((socket, service));
@@ -101,14 +119,23 @@ impl Server {
             fds.push(sys::watch(socket.as_fd(), libc::POLLIN));
         }
         for connection in &self.connections {
-            let events = if connection.phase == Phase::Writing { libc::POLLOUT } else { libc::POLLIN };
+            let events = match connection.phase {
+                // What waits to be read must not end every wait at once. That it broke is told in any case.
+                _ if connection.rest.is_some() => 0,
+                Phase::Writing => libc::POLLOUT,
+                Phase::Reading | Phase::Draining => libc::POLLIN,
+            };
             fds.push(sys::watch(connection.socket.as_fd(), events));
         }
     }
 
     /// How long nothing has to be done if nothing comes; without connections for ever.
     pub fn patience(&self) -> Option<Duration> {
-        (!self.connections.is_empty()).then_some(Duration::from_secs(1))
+        let now = Instant::now();
+        let rests =
+            self.connections.iter().filter_map(|c| c.rest).map(|until| until.saturating_duration_since(now));
+        let longest = Duration::from_secs(1);
+        (!self.connections.is_empty()).then(|| rests.min().map_or(longest, |rest| rest.min(longest)))
     }
 
     /// Does what came up.
@@ -119,9 +146,15 @@ impl Server {
         let mut ready = connections.iter();
         // Before new ones are taken, so that the order is that of `watch`.
         self.connections.retain_mut(|connection| {
-            if ready.next().is_some_and(|fd| fd.revents != 0) {
+            let came = ready.next().is_some_and(|fd| fd.revents != 0);
+            if let Some(until) = connection.rest {
+                connection.rest = Some(until).filter(|until| *until > now);
+                // It was asked for nothing: only the end of the connection is told unasked.
+                return !came;
+            }
+            if came {
                 connection.since = now;
-                return connection.go_on();
+                return connection.go_on(now);
             }
             now.duration_since(connection.since) < IDLE
         });
@@ -150,6 +183,13 @@ impl Server {
     }
 }
 
+/// Has a listening socket offer a window as small as the kernel makes one, from its SYN-ACK on.
+fn make_window_tiny(socket: &Socket) -> io::Result<()> {
+    socket.set_recv_buffer_size(1)?;
+    sys::set_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_WINDOW_CLAMP, 1i32)?;
+    sys::set_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_MAXSEG, TINY_SEGMENT)
+}
+
 /// Sends datagrams back, or drops them.
 fn answer_datagrams(socket: &Socket, service: Service) {
     let mut buffer = [MaybeUninit::<u8>::zeroed(); 65536];
@@ -172,12 +212,16 @@ fn initialised(bytes: &[MaybeUninit<u8>]) -> &[u8] {
 impl Connection {
     fn new(socket: Socket, service: Service, since: Instant) -> Self {
         let phase = Phase::Reading;
-        Self { socket, service, phase, buffer: [0; 2048], pending: 0..0, tail: [0; 4], since }
+        Self { socket, service, phase, buffer: [0; 2048], pending: 0..0, tail: [0; 4], since, rest: None }
     }
 
     /// Goes on as far as it can without waiting. Gives whether there is more to come.
-    fn go_on(&mut self) -> bool {
-        for _ in 0..TURN {
+    fn go_on(&mut self, now: Instant) -> bool {
+        if self.service == Service::Sip {
+            self.rest = Some(now + REST);
+        }
+        let turns = if self.rest.is_some() { 1 } else { TURN };
+        for _ in 0..turns {
             let done = if self.phase == Phase::Writing { self.write() } else { self.read() };
             match done {
                 Ok(true) => {}
@@ -191,7 +235,8 @@ impl Connection {
     }
 
     fn read(&mut self) -> io::Result<bool> {
-        let length = self.socket.read(&mut self.buffer)?;
+        let most = if self.service == Service::Sip { SIP } else { self.buffer.len() };
+        let length = self.socket.read(&mut self.buffer[..most])?;
         if length == 0 {
             return Ok(false);
         }
@@ -208,7 +253,7 @@ impl Connection {
                     }
                 }
             }
-            Service::Http | Service::Discard => {}
+            Service::Http | Service::Discard | Service::Sip => {}
         }
         Ok(true)
     }

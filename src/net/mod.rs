@@ -32,13 +32,14 @@ mod sys;
 mod ways;
 
 pub use batch::{BATCH, Batch, Checksum, Direction, Packet, SNAP_LENGTH, Stopper};
+pub use behind::user_outside;
 pub use doctor::{Finding, privilege_report};
-pub use door::{Door, DoorKind, Place};
+pub use door::{Door, DoorKind, Place, give_up_asking};
 pub use error::{Error, NoPrivilege, SendError};
 pub use interfaces::{Address, Interface, Route, interfaces, neighbour, route};
 pub use lab::{
-    DelayError, LabError, SERVER_INTERFACE, SERVER_V4, SERVER_V6, SILENT_PORT, Stage, YOU_INTERFACE, YOU_V4,
-    YOU_V6,
+    DelayError, LabError, SERVER_INTERFACE, SERVER_V4, SERVER_V6, SILENT_PORT, Stage, TINY_WINDOW_PORT,
+    YOU_INTERFACE, YOU_V4, YOU_V6,
 };
 pub use lab_run::{LabRun, run_in_lab};
 pub use packet::{PacketSocket, Statistics};

@@ -125,6 +125,17 @@ pub fn end_of(child: i32) -> io::Result<OwnedFd> {
     }
 }
 
+/// Asks the process behind a descriptor of [`end_of`] to end (`pidfd_send_signal(2)`): that one, and no other that has
+/// its number now.
+#[expect(unsafe_code, reason = "pidfd_send_signal(2) has no wrapper in libc")]
+pub fn end(process: BorrowedFd) {
+    // SAFETY: plain numbers and no further information. What has ended already refuses it.
+    unsafe {
+        let none = std::ptr::null::<libc::siginfo_t>();
+        libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGTERM, none, 0);
+    }
+}
+
 /// Names the machine, in the UTS namespace of this process (`sethostname(2)`).
 #[expect(unsafe_code, reason = "sethostname(2)")]
 pub fn set_host_name(name: &str) -> io::Result<()> {

@@ -41,8 +41,11 @@ pub fn start() -> io::Result<Companion> {
 /// Starts a process that serves one end of a new pair of sockets; gives the other end.
 fn split_off(serve: fn(BorrowedFd) -> u8) -> io::Result<OwnedFd> {
     let (ours, theirs) = sys::seqpacket_pair()?;
+    // The end of the process closes it; before that the seal does not let it go.
+    let theirs = std::mem::ManuallyDrop::new(theirs);
     // Our end is closed by `detach`.
-    process::fork(move || i32::from(serve_detached(theirs.as_fd(), serve)))?;
+    process::fork(|| i32::from(serve_detached(theirs.as_fd(), serve)))?;
+    drop(std::mem::ManuallyDrop::into_inner(theirs));
     Ok(ours)
 }
 

@@ -255,7 +255,8 @@ fn no_way_to_a_host_is_a_failure_that_names_it() {
 fn round_trip_times_are_those_of_tcpdump() {
     let test = "round_trip_times_are_those_of_tcpdump";
     let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-    let how = if root { "-n" } else { "-Urn" };
+    // As root tcpdump becomes another user, which a namespace of one's own does not have.
+    let how: &[&str] = if root { &["-n"] } else { &["-Un", "--map-current-user", "--keep-caps"] };
     // Both as the kernel stamps them; on loopback the port is closed, so a reset answers.
     let script = r#"
         ip link set lo up || exit 70
@@ -273,7 +274,8 @@ fn round_trip_times_are_those_of_tcpdump() {
     "#;
     let directory = tempfile::tempdir().unwrap();
     let out = Command::new("unshare")
-        .args([how, "sh", "-c", script])
+        .args(how)
+        .args(["sh", "-c", script])
         .env("RAWBENCH", program())
         .env("DIR", directory.path())
         .stdin(Stdio::null())

@@ -185,6 +185,38 @@ fn json_lines_are_those_of_send() {
 }
 
 #[test]
+fn hosts_of_both_families_are_measured_side_by_side() {
+    if !lab("hosts_of_both_families_are_measured_side_by_side") {
+        return;
+    }
+    let options = ["-c", "3", "--interval", "0.1"];
+    let hosts = ["fd77::2", "10.77.0.2", "[fd77::2]:81", "[fd77::2]:9999", "[fd77::1]:81"];
+    let found = json(&[&options[..], &hosts].concat());
+    for (host, kind, from) in [
+        ("[fd77::2]:80", "syn-ack", "fd77::2"),
+        ("10.77.0.2:80", "syn-ack", "10.77.0.2"),
+        ("[fd77::2]:81", "reset", "fd77::2"),
+        ("[fd77::2]:9999", "", ""),
+        ("[fd77::1]:81", "reset", "fd77::1"),
+    ] {
+        let own: Vec<&Value> = found.iter().filter(|line| line["host"] == host).collect();
+        let (summary, packets) = own.split_last().unwrap();
+        assert_eq!((packets.len(), summary["sent"].as_u64()), (3, Some(3)), "{own:#?}");
+        for line in packets {
+            if kind.is_empty() {
+                assert_eq!(line["event"], "timeout");
+                continue;
+            }
+            assert_eq!((line["kind"].as_str(), line["from"].as_str()), (Some(kind), Some(from)));
+            let number = |key: &str| line[key].as_u64().unwrap();
+            assert_eq!(number("received_ns") - number("sent_ns"), number("rtt_ns"));
+        }
+    }
+    let lines = lines(&["-c", "1", "[fd77::2]:80"]);
+    assert!(lines[0].starts_with("[fd77::2]:80 seq 1 ") && lines[0].contains(" syn-ack "), "{lines:#?}");
+}
+
+#[test]
 fn ctrl_c_prints_the_summary() {
     if !lab("ctrl_c_prints_the_summary") {
         return;

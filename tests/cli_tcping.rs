@@ -113,7 +113,7 @@ fn several_hosts_are_measured_side_by_side() {
     let begun = Instant::now();
     // One of the hosts is this side itself, behind another interface.
     let hosts = ["10.77.0.2", "10.77.0.1:7", "10.77.0.2:81", "10.77.0.2:9999"];
-    let options = ["-c", "4", "--interval", "0.2", "--wait", "0.2"];
+    let options = ["-c", "4", "--interval", "0.2"];
     let found = json(&[&options[..], &hosts].concat());
     assert!(begun.elapsed() < Duration::from_secs(5), "in the same interval, not one after the other");
     for (host, kind) in [
@@ -189,7 +189,7 @@ fn hosts_of_both_families_are_measured_side_by_side() {
     if !lab("hosts_of_both_families_are_measured_side_by_side") {
         return;
     }
-    let options = ["-c", "3", "--interval", "0.1", "--wait", "0.3"];
+    let options = ["-c", "3", "--interval", "0.1"];
     let hosts = ["fd77::2", "10.77.0.2", "[fd77::2]:81", "[fd77::2]:9999", "[fd77::1]:81"];
     let found = json(&[&options[..], &hosts].concat());
     for (host, kind, from) in [
@@ -287,7 +287,8 @@ fn no_way_to_a_host_is_a_failure_that_names_it() {
 fn round_trip_times_are_those_of_tcpdump() {
     let test = "round_trip_times_are_those_of_tcpdump";
     let root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
-    let how = if root { "-n" } else { "-Urn" };
+    // As root tcpdump becomes another user, which a namespace of one's own does not have.
+    let how: &[&str] = if root { &["-n"] } else { &["-Un", "--map-current-user", "--keep-caps"] };
     // Both as the kernel stamps them; on loopback the port is closed, so a reset answers.
     let script = r#"
         ip link set lo up || exit 70
@@ -305,7 +306,8 @@ fn round_trip_times_are_those_of_tcpdump() {
     "#;
     let directory = tempfile::tempdir().unwrap();
     let out = Command::new("unshare")
-        .args([how, "sh", "-c", script])
+        .args(how)
+        .args(["sh", "-c", script])
         .env("RAWBENCH", program())
         .env("DIR", directory.path())
         .stdin(Stdio::null())

@@ -235,9 +235,12 @@ fn pause(text: &str) -> Result<Duration, String> {
 
 /// A time in seconds, with a fraction or without.
 fn seconds(text: &str) -> Result<Duration, String> {
+    // Some thirty years: added to any point in time it still is one.
+    const MOST: f64 = 1e9;
     let number: f64 =
         text.parse().map_err(|_| "a number of seconds is needed, such as 1 or 0.5".to_owned())?;
-    Duration::try_from_secs_f64(number).map_err(|_| "it must be 0 or more, and less than 2^64".to_owned())
+    let fits = Some(number).filter(|number| (0.0..=MOST).contains(number));
+    fits.map(Duration::from_secs_f64).ok_or_else(|| format!("it must be 0 to {MOST}"))
 }
 
 /// `rawbench read`.
@@ -313,6 +316,14 @@ impl Args {
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn a_time_without_end_is_refused() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["-1", "NaN", "inf", "1e18", "soon"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn the_definition_is_sound() {

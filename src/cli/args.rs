@@ -100,8 +100,7 @@ pub struct PlaceArgs {
     /// Work inside the lab: a private network on this machine, without any privilege
     #[arg(long, group = "place")]
     pub lab: bool,
-    /// Work inside this network namespace: a name in /run/netns, or the number of a process in it (of your own, or any
-    /// with sudo)
+    /// Work inside this network namespace, with sudo or pkexec: a name in /run/netns, or the number of a process in it
     #[arg(long, value_name = "NAME|PID", group = "place")]
     pub netns: Option<String>,
 }
@@ -294,7 +293,7 @@ pub struct LabArgs {
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub delay: u16,
     /// What to run (default: a shell); ends when every process of it is gone
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
 }
 

@@ -49,7 +49,15 @@ fn user() -> Finding {
     } else {
         format!("{uid} ({name}), group {gid}, acting as {effective}")
     };
-    finding("user", true, detail, String::new())
+    let inside = std::fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| !is_whole(&map));
+    let more =
+        if inside { ", of a user namespace: what follows holds in there, as in `rawbench lab`" } else { "" };
+    finding("user", true, detail + more, String::new())
+}
+
+/// Whether a map of users is that of the machine itself: every number means the same inside and outside.
+fn is_whole(map: &str) -> bool {
+    map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 fn own_capabilities() -> Finding {
@@ -73,14 +81,14 @@ fn own_capabilities() -> Finding {
 
 /// The first way: the program was started with the right, and the companion kept it.
 fn started_with_it(startup: &Startup) -> Finding {
-    let what = "way 1, started with the right";
+    let what = "way 1, started by one who has the right";
     match startup.way() {
         Some(DoorKind::Companion) => {
-            finding(what, true, "yes, by root or sudo: the companion kept it".into(), String::new())
+            finding(what, true, "by root or sudo: the companion kept it".into(), String::new())
         }
         _ => {
             let program = std::env::current_exe().map_or("rawbench".into(), |path| ways::quoted(&path));
-            finding(what, false, "no, started by an ordinary user".into(), format!("sudo {program}"))
+            finding(what, false, "by an ordinary user".into(), format!("sudo {program}"))
         }
     }
 }

@@ -41,7 +41,7 @@ impl Error {
             Some(libc::EPERM | libc::EACCES) => {
                 "`rawbench doctor` says which rights are missing and how to get them."
             }
-            Some(libc::ENETUNREACH) => "No route leads there: `ip route` shows the routes.",
+            Some(libc::ENETUNREACH) => "No route leads there: `ip route` and `ip -6 route` show the routes.",
             Some(libc::EHOSTUNREACH) => "The route says that this host is unreachable.",
             Some(libc::EADDRINUSE) => "Another program has this port: choose another source port.",
             Some(libc::EMFILE | libc::ENFILE) => {
@@ -157,7 +157,7 @@ impl SendError {
             libc::EMSGSIZE => {
                 format!("The packet is larger than {mtu}. Raw sockets never fragment: make it smaller, or fragment it yourself.")
             }
-            libc::ENETUNREACH => "No route leads to that address: `ip route` shows the routes.".into(),
+            libc::ENETUNREACH => "No route leads to that address: `ip route` and `ip -6 route` show the routes.".into(),
             libc::EHOSTUNREACH => "The route to that address says unreachable, or its neighbour did not answer.".into(),
             libc::ENOBUFS => "The queue of the interface is full: the packet was dropped before it left. Send more slowly, or \
                 lengthen the queue (`ip link set dev NAME txqueuelen 10000`)."

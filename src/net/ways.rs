@@ -79,7 +79,10 @@ fn way(what: &str, command: String) -> Way {
 pub fn with_root() -> Vec<Way> {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("rawbench"));
     let what = "start with sudo: only the companion keeps a privilege, the rest runs as you";
-    vec![way(what, format!("sudo {}", quoted(&program)))]
+    // The same call once more, with sudo.
+    let arguments = std::env::args_os().skip(1).map(|argument| quoted(Path::new(&argument)));
+    let words: Vec<String> = std::iter::once(quoted(&program)).chain(arguments).collect();
+    vec![way(what, format!("sudo {}", words.join(" ")))]
 }
 
 /// The ways for a person who has none open, easiest first.
@@ -111,8 +114,12 @@ pub fn to_be_opened() -> Vec<Way> {
 /// A path as a shell takes it.
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]

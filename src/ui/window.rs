@@ -52,11 +52,21 @@ pub fn run(start: Start) -> Result<(), String> {
         let _ = writeln!(std::io::stdout(), "{line}");
     }
     result.map_err(|error| {
+        let reason = without_place(&error.to_string());
         format!(
-            "cannot open the window: {error}. It needs a display (DISPLAY or WAYLAND_DISPLAY) and OpenGL 2 or later; \
+            "cannot open the window: {reason}. It needs a display (DISPLAY or WAYLAND_DISPLAY) and OpenGL 2 or later; \
              the command line works without: rawbench --help"
         )
     })
+}
+
+/// The text of an error without the place in a library's source where it came up (`… at PATH.rs:765: `), which says
+/// nothing to a person.
+fn without_place(text: &str) -> String {
+    let place = text.find(" at ").zip(text.find(".rs:")).filter(|(at, end)| at < end);
+    let reason =
+        place.and_then(|(_, end)| text.get(end..)?.split_once(": ")).map_or(text, |(_, reason)| reason);
+    reason.trim_end_matches('.').to_owned()
 }
 
 /// Hands the measurements out when the window closes.
@@ -98,4 +108,16 @@ fn icon() -> IconData {
         pixel.copy_from_slice(&color);
     }
     IconData { rgba, width: SIZE as u32, height: SIZE as u32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_why_and_not_where_in_a_library() {
+        let text = "winit EventLoopError: os error at /home/a/winit/src/mod.rs:765: neither of both is set.";
+        assert_eq!(without_place(text), "neither of both is set");
+        assert_eq!(without_place("no display at all."), "no display at all");
+    }
 }

@@ -187,7 +187,7 @@ impl Draft {
         for index in 0..self.layers.len() {
             for (field_index, field) in self.layers[index].header.fields.iter().enumerate() {
                 let path = Path::header(index, field_index);
-                if self.overrides.contains_key(&path) {
+                if self.overrides.contains_key(&path) || !field.is_in(self.view(index).header_bytes()) {
                     continue;
                 }
                 if let Some(value) = self.computed(index, field) {
@@ -201,7 +201,7 @@ impl Draft {
     }
 
     fn recompute_checksum(&mut self, index: usize) {
-        let Some((field_index, field, ..)) = checksum::field(self.layers[index].header) else { return };
+        let Some((field_index, field, ..)) = checksum::field_of(&self.view(index)) else { return };
         let path = Path::header(index, field_index);
         let kind = self.override_of(path);
         if kind == Some(Override::Pinned) {

@@ -29,7 +29,8 @@ pub fn write_line(meanings: &[Meaning], packet: &Packet<'_>, out: &mut impl Writ
 fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<String> {
     let bytes = packet.bytes;
     let views = |header: &'static Header| {
-        let layers = found.layers.iter().enumerate().filter(move |(_, l)| l.header.key == header.key);
+        let layers =
+            found.layers.iter().enumerate().filter(move |(_, l)| l.header.prefix() == header.prefix());
         layers.map(|(index, _)| found.view(bytes, index))
     };
     match *meaning {
@@ -108,8 +109,6 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
     match (layer.header.key, field.key) {
         // Within a packet that ICMP quotes there is only the key without "raw"; not so with ICMPv6.
         ("tcp", "seq_raw") if layer.quoted && view.layers.iter().any(|l| l.header.key == "icmp") => None,
-        // Below 1536 it is a length (IEEE 802.3 clause 3.2.6).
-        ("eth", "type") if stored.is_some_and(|v| v < 0x600) => None,
         ("icmp" | "icmpv6", "length") if stored == Some(0) => None,
         // Eight bits that Wireshark keeps in 32.
         ("ipv6", "tclass") => stored.map(|v| format!("0x{v:08x}")),

@@ -2,7 +2,7 @@
 //!
 //! Extension headers have no tables: a packet with them is this header and its payload.
 
-use crate::wire::table::{Compute, Extent, Field, Header, Length, Next, Space, To, When};
+use crate::wire::table::{Compute, Extent, Family, Field, Header, Length, Next, Space, To, When};
 use crate::wire::view::LayerView;
 
 const VERSION: Field = Field::number("version", "Version", 0, 4).short("Ver").default(6);
@@ -77,9 +77,11 @@ pub static HEADER: Header = Header {
     items: None,
     ends: Some((&SRC, &DST)),
     network: true,
+    family: Family::Network,
     row_bits: 32,
     info,
     warnings: &[version, hop_limit_zero, source_is_group, payload_length],
+    ..Header::PLAIN
 };
 
 fn info(view: &LayerView<'_>) -> String {

@@ -1,6 +1,6 @@
 //! UDP, RFC 768.
 
-use crate::wire::table::{Compute, Coverage, Extent, Field, Header, Length, Space};
+use crate::wire::table::{Compute, Coverage, Extent, Family, Field, Header, Length, Space};
 use crate::wire::view::LayerView;
 
 const LENGTH: Field = Field::number("length", "Length", 32, 16).computed(Compute::TotalLength);
@@ -27,9 +27,11 @@ pub static HEADER: Header = Header {
     items: None,
     ends: None,
     network: false,
+    family: Family::Transport,
     row_bits: 32,
     info,
     warnings: &[destination_zero, length],
+    ..Header::PLAIN
 };
 
 fn info(view: &LayerView<'_>) -> String {

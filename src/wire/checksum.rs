@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::bits::{self, BitRange};
-use super::table::{Compute, Coverage, Field, Header, Space};
+use super::table::{Compute, Coverage, Family, Field, Header, Space};
 use super::view::{Layer, LayerView, Path};
 
 /// The sum of the 16-bit words of `bytes`, an odd last byte padded with zero on the right; not folded.
@@ -143,11 +143,16 @@ fn network_below<'a>(view: &LayerView<'a>) -> Option<LayerView<'a>> {
 }
 
 /// Whether a stored zero may say that the sender computed none: not over 128-bit addresses, whose header has no checksum
-/// of its own (RFC 8200 section 8.1). A computed zero goes out as all ones there too.
+/// of its own (RFC 8200 section 8.1), but under a tunnel. A computed zero goes out as all ones there too.
 #[must_use]
 pub fn may_be_none(view: &LayerView<'_>) -> bool {
     let none = field_of(view).is_some_and(|(.., zero_is_none)| zero_is_none);
-    none && !is_over_v6(view)
+    none && (!is_over_v6(view) || carries_tunnel(view))
+}
+
+/// The layer carries a tunnel, whose datagrams may do without a checksum over IPv6 too (RFC 6935).
+fn carries_tunnel(view: &LayerView<'_>) -> bool {
+    view.layers.get(view.index + 1).is_some_and(|l| l.header.family == Family::Tunnel)
 }
 
 fn is_over_v6(view: &LayerView<'_>) -> bool {

@@ -36,6 +36,12 @@ pub enum Space {
     BehindLength,
     /// Service access points of LLC (IEEE 802.2).
     Sap,
+    /// Address families of BSD (loopback).
+    AddressFamily,
+    /// PPP protocol numbers (IANA).
+    Ppp,
+    /// What follows a label of MPLS: 0 is another label.
+    LabelStack,
     /// IANA port numbers of UDP.
     UdpPort,
 }

@@ -112,6 +112,10 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
         ("icmp" | "icmpv6", "length") if stored == Some(0) => None,
         // Eight bits that Wireshark keeps in 32.
         ("ipv6", "tclass") => stored.map(|v| format!("0x{v:08x}")),
+        // Bytes, for Wireshark.
+        ("sll" | "sll2", "unused" | "src.other") => {
+            Some(value::hex_plain(view.bytes.get(located.bits.bytes()).unwrap_or_default()))
+        }
         // A boolean of three bits.
         ("tcp", "flags.res") => stored.map(|v| u8::from(v != 0).to_string()),
         _ if scale == field.scale => Some(located.text(view.bytes)),

@@ -152,6 +152,8 @@ pub static HEADER: Header = Header {
         (Space::IpProtocol, 4),
         (Space::LinkType, 228),
         (Space::Sap, 0x06),
+        (Space::AddressFamily, 2),
+        (Space::Ppp, 0x0021),
         (Space::IpVersion, 4),
     ],
     next: &[Next {

@@ -42,7 +42,7 @@ pub static HEADER: Header = Header {
         SSAP,
         CONTROL,
         Field::number("control.n_r", "N(R)", 24, 7).when(NUMBERED),
-        Field::flag("control.p", "Poll", 31).short("P").when(NUMBERED),
+        Field::flag("control.pf", "Poll or Final", 31).short("P/F").when(NUMBERED),
     ],
     length: Length::Cases { cases: &[(NUMBERED, 4)], otherwise: 3 },
     found_by: &[(Space::BehindLength, 0)],
@@ -66,7 +66,7 @@ fn info(view: &LayerView<'_>) -> String {
     )
 }
 
-const OUI: Field = Field::hex("oui", "Organizationally Unique Identifier", 0, 24).short("OUI").names(&[
+const OUI: Field = Field::number("oui", "Organizationally Unique Identifier", 0, 24).short("OUI").names(&[
     (0, "EtherType"),
     (0x00_000c, "Cisco"),
     (0x00_00f8, "EtherType, bridged"),
@@ -92,7 +92,6 @@ pub static SNAP: Header = Header {
         TYPE.when(HAS_TYPE),
         Field::hex("cisco_pid", "Protocol Identifier", 24, 16)
             .names(&[(0x010b, "PVST+"), (0x2000, "CDP"), (0x2003, "VTP"), (0x2004, "DTP")])
-            .alias(&[("pid", 1)])
             .default(0x2000)
             .when(CISCO),
         Field::hex("pid", "Protocol Identifier", 24, 16).when(When {
@@ -115,8 +114,11 @@ pub static SNAP: Header = Header {
 
 fn snap_info(view: &LayerView<'_>) -> String {
     let length = view.payload_len();
-    match view.field(TYPE.key) {
-        Some(_) => format!("EtherType {}, {length} bytes", view.value_name(TYPE.key)),
-        None => format!("{} protocol {}, {length} bytes", view.value_name(OUI.key), view.value_name("pid")),
+    let Some(oui) = view.number(OUI.key) else { return "cut short".into() };
+    for key in ["cisco_pid", "pid"] {
+        if view.field(key).is_some() {
+            return format!("OUI {oui:06x} protocol {}, {length} bytes", view.value_name(key));
+        }
     }
+    format!("EtherType {}, {length} bytes", view.value_name(TYPE.key))
 }

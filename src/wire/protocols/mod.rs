@@ -2,16 +2,22 @@
 
 mod arp;
 mod ethernet;
+mod gre;
 mod icmp;
 mod icmpv6;
 mod icmpv6_options;
 mod ipv4;
 mod ipv6;
 mod llc;
+mod mpls;
+mod null;
+mod pppoe;
+mod sll;
 mod tcp;
 mod tcp_options;
 mod udp;
 mod vlan;
+mod vxlan;
 
 use super::table::{Header, Space};
 
@@ -27,10 +33,20 @@ pub static ALL: &[&Header] = &[
     &arp::HEADER,
     &vlan::HEADER,
     &vlan::SERVICE,
+    &mpls::HEADER,
     &vlan::WITH_LENGTH,
     &llc::HEADER,
     &llc::SNAP,
+    &pppoe::PPP,
+    &pppoe::SESSION_STAGE,
+    &pppoe::DISCOVERY,
     &ethernet::WITH_LENGTH,
+    &sll::HEADER,
+    &sll::V2,
+    &null::HEADER,
+    &null::NETWORK_ORDER,
+    &gre::HEADER,
+    &vxlan::HEADER,
 ];
 
 /// The protocol with this key.

@@ -193,6 +193,8 @@ fn the_link_layer_gets_its_addresses_and_the_same_answers() {
     assert!(message.contains("nowhere0") && message.contains("lab0"), "{message}");
     let local = ["send", "--lab", "-i", "lo", "--wait", "0.1", "ip(dst=127.0.0.1)/icmp(type=8)"];
     assert!(text(&rawbench(&local).stderr).contains("does not deliver"));
+    let tag = ["send", "--lab", "-i", "lab0", "--wait", "0.1", "vlan(id=5)/ip(dst=10.77.0.2)/udp"];
+    assert!(text(&rawbench(&tag).stderr).contains("put eth(…) before it"));
 }
 
 #[test]

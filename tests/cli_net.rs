@@ -198,6 +198,21 @@ fn the_link_layer_gets_its_addresses_and_the_same_answers() {
 }
 
 #[test]
+fn a_tunnel_goes_out_by_its_outer_header() {
+    if !lab("a_tunnel_goes_out_by_its_outer_header") {
+        return;
+    }
+    let inner = "ipv6(src=fd77::8, dst=fd77::9)/tcp(flags=S)";
+    for tunnel in ["gre", "ip(src=10.1.0.1, dst=10.1.0.2)", "udp/vxlan/eth"] {
+        let notation = format!("ip(dst=10.77.0.2)/{tunnel}/{inner}");
+        for arguments in [&[notation.as_str()][..], &["-i", "lab0", notation.as_str()]] {
+            let lines = send(arguments);
+            assert_eq!(lines[0]["kind"].as_str(), Some("icmp-unreachable"), "{arguments:?}: {lines:?}");
+        }
+    }
+}
+
+#[test]
 fn many_packets_keep_the_pace_and_each_has_its_answer() {
     if !lab("many_packets_keep_the_pace_and_each_has_its_answer") {
         return;

@@ -149,6 +149,16 @@ fn a_tunnel_over_ipv6_may_do_without_a_checksum() {
     assert_eq!(verdict(&format!("{udp}/vxlan/eth")), checksum::Verdict::Absent);
 }
 
+#[test]
+fn a_row_tells_each_packet_that_is_quoted() {
+    let draft = build(
+        "ip(dst=10.0.0.1)/icmp(type=3, code=2)/ip(src=10.0.0.1, dst=10.0.0.2)/gre/ipv6(src=::1, dst=::2)/udp",
+    );
+    let row = rawbench::wire::summary::row(101, draft.bytes());
+    assert!(row.info.contains("quotes 10.0.0.1 → 10.0.0.2 GRE protocol IPv6"), "{}", row.info);
+    assert!(row.info.ends_with(" ::1 → ::2 UDP 20000 → 80 length 0"), "{}", row.info);
+}
+
 #[cfg(feature = "window")]
 #[test]
 fn layers_that_stand_beside_each_other_differ_in_hue() {

@@ -193,6 +193,23 @@ fn the_link_layer_gets_its_addresses_and_the_same_answers() {
     assert!(message.contains("nowhere0") && message.contains("lab0"), "{message}");
     let local = ["send", "--lab", "-i", "lo", "--wait", "0.1", "ip(dst=127.0.0.1)/icmp(type=8)"];
     assert!(text(&rawbench(&local).stderr).contains("does not deliver"));
+    let tag = ["send", "--lab", "-i", "lab0", "--wait", "0.1", "vlan(id=5)/ip(dst=10.77.0.2)/udp"];
+    assert!(text(&rawbench(&tag).stderr).contains("put eth(…) before it"));
+}
+
+#[test]
+fn a_tunnel_goes_out_by_its_outer_header() {
+    if !lab("a_tunnel_goes_out_by_its_outer_header") {
+        return;
+    }
+    let inner = "ipv6(src=fd77::8, dst=fd77::9)/tcp(flags=S)";
+    for tunnel in ["gre", "ip(src=10.1.0.1, dst=10.1.0.2)", "udp/vxlan/eth"] {
+        let notation = format!("ip(dst=10.77.0.2)/{tunnel}/{inner}");
+        for arguments in [&[notation.as_str()][..], &["-i", "lab0", notation.as_str()]] {
+            let lines = send(arguments);
+            assert_eq!(lines[0]["kind"].as_str(), Some("icmp-unreachable"), "{arguments:?}: {lines:?}");
+        }
+    }
 }
 
 #[test]

@@ -13,6 +13,19 @@ use cli::{Dice, python_with_scapy, rawbench_with, run, stderr, stdout};
 const SCRIPT: &str = "
 import sys
 from scapy.all import *
+from scapy.contrib.mpls import MPLS
+# scapy compresses the protocol field of PPP (RFC 1661 section 6.5), which PPPoE forbids (RFC 2516 section 7).
+class PPP(Packet):
+    fields_desc = [XShortField('proto', 0)]
+bind_layers(PPPoE, PPP)
+bind_layers(PPP, IP, proto=0x21)
+bind_layers(PPP, IPv6, proto=0x57)
+# Numbers that it does not know.
+for upper, number in [(Dot1AD, 0x88a8), (Dot1Q, 0x8100), (MPLS, 0x8847), (PPPoE, 0x8864), (Ether, 0x6558), (Dot3, 0x6558)]:
+    bind_layers(SNAP, upper, code=number)
+    bind_layers(GRE, upper, proto=number)
+    bind_layers(Dot1AD, upper, type=number)
+    bind_layers(Dot1Q, upper, type=number)
 for line in sys.stdin:
     print(bytes(eval(line)).hex(' ').upper())
 ";
@@ -444,6 +457,137 @@ fn packet(dice: &mut Dice) -> Twin {
     }
     payload(dice, &mut twin);
     twin
+}
+
+/// A link header and what stands between it and a network header.
+fn below(dice: &mut Dice, twin: &mut Twin) {
+    let mut fields = Fields::default();
+    let (src, dst) = (mac(dice), mac(dice));
+    fields.text("src", "src", &src);
+    fields.text("dst", "dst", &dst);
+    let with_length = dice.one_in(5);
+    if with_length {
+        twin.layer("dot3", "Dot3", &fields);
+        twin.layer("llc", "LLC", &Fields::default());
+        twin.layer("snap", "SNAP", &Fields::default());
+    } else {
+        twin.layer("eth", "Ether", &fields);
+    }
+    if dice.one_in(4) {
+        tag(dice, twin, "svlan", "Dot1AD");
+    }
+    for _ in 0..dice.below(3) {
+        tag(dice, twin, "vlan", "Dot1Q");
+    }
+    match dice.below(5) {
+        0 => {
+            let mut fields = Fields::default();
+            fields.both("session_id", "sessionid", dice.number(0xffff));
+            twin.layer("pppoes", "PPPoE", &fields);
+            twin.layer("ppp", "PPP", &Fields::default());
+        }
+        1 => {
+            let labels = 1 + dice.below(3);
+            for left in (0..labels).rev() {
+                let mut fields = Fields::default();
+                fields.both("label", "label", dice.number(0xf_ffff));
+                fields.both("exp", "cos", dice.number(7));
+                fields.both("ttl", "ttl", dice.number(255));
+                // Of these two ours computes the first.
+                fields.scapys.push(format!("s={}", u8::from(left == 0)));
+                twin.layer("mpls", "MPLS", &fields);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn tag(dice: &mut Dice, twin: &mut Twin, ours: &str, scapy: &str) {
+    let mut fields = Fields::default();
+    fields.both("id", "vlan", dice.number(0xfff));
+    fields.maybe(dice, "priority", "prio", 7);
+    twin.layer(ours, scapy, &fields);
+}
+
+fn gre(dice: &mut Dice, twin: &mut Twin) {
+    let mut fields = Fields::default();
+    let (c, k, s) = (dice.one_in(2), dice.one_in(2), dice.one_in(2));
+    fields.both("c", "chksum_present", u64::from(c));
+    fields.both("k", "key_present", u64::from(k));
+    fields.both("s", "seqnum_present", u64::from(s));
+    if k {
+        fields.both("key", "key", dice.number(u64::from(u32::MAX)));
+    }
+    if s {
+        fields.both("seq", "seqence_number", dice.number(u64::from(u32::MAX)));
+    }
+    twin.layer("gre", "GRE", &fields);
+}
+
+fn any_ip(dice: &mut Dice, twin: &mut Twin) {
+    if dice.one_in(2) {
+        let mut fields = Fields::default();
+        let (src, dst) = (address_v6(dice), address_v6(dice));
+        fields.text("src", "src", &src);
+        fields.text("dst", "dst", &dst);
+        twin.layer("ipv6", "IPv6", &fields);
+    } else {
+        let mut fields = Fields::default();
+        let (src, dst) = (address(dice), address(dice));
+        fields.text("src", "src", &src);
+        fields.text("dst", "dst", &dst);
+        fields.both("id", "id", dice.number(0xffff));
+        twin.layer("ip", "IP", &fields);
+    }
+}
+
+/// TCP or UDP through up to three tunnels.
+fn tunnelled(dice: &mut Dice) -> Twin {
+    let mut twin = Twin::default();
+    if !dice.one_in(4) {
+        below(dice, &mut twin);
+    }
+    any_ip(dice, &mut twin);
+    for _ in 0..dice.below(4) {
+        match dice.below(4) {
+            0 => any_ip(dice, &mut twin),
+            1 => {
+                let mut fields = Fields::default();
+                fields.both("srcport", "sport", dice.number(0xffff));
+                // Ours computes it.
+                fields.scapys.push("dport=4789".into());
+                twin.layer("udp", "UDP", &fields);
+                let mut fields = Fields::default();
+                fields.both("vni", "vni", dice.number(0xff_ffff));
+                fields.scapys.push("flags=8".into());
+                twin.layer("vxlan", "VXLAN", &fields);
+                below(dice, &mut twin);
+                any_ip(dice, &mut twin);
+            }
+            _ => {
+                gre(dice, &mut twin);
+                if dice.one_in(3) {
+                    below(dice, &mut twin);
+                }
+                any_ip(dice, &mut twin);
+            }
+        }
+    }
+    if dice.one_in(2) {
+        tcp(dice, &mut twin)
+    } else {
+        udp(dice, &mut twin)
+    }
+    payload(dice, &mut twin);
+    twin
+}
+
+#[test]
+fn a_thousand_random_tunnels_equal_scapys() {
+    let Some(python) = python_with_scapy() else { return };
+    let mut dice = Dice::new(0x5ca9_0008);
+    let twins: Vec<Twin> = (0..1_000).map(|_| tunnelled(&mut dice)).collect();
+    all_equal(python, &twins);
 }
 
 #[test]

@@ -18,6 +18,7 @@ const OWN: &[&str] = &[
     "icmpv6.opt.redirected_data",
     "icmpv6.opt.redirected_reserved",
     "icmpv6.options",
+    "ieee8021ad.etype",
     "icmpv6.unused24",
     "icmpv6.unused32",
     "icmp.rest",
@@ -25,8 +26,15 @@ const OWN: &[&str] = &[
     "icmp.unused8",
     "ip.options",
     "ip.opt.data",
+    "llc.control.pf",
+    "null.upper",
+    "sll.reserved",
     "tcp.flags.control",
     "tcp.flags.ecn",
+    "vxlan.flags.r1",
+    "vxlan.flags.r2",
+    "vxlan.flags.r3",
+    "vxlan.flags.r4",
 ];
 
 /// Wireshark shows the version of an IPv6 packet under the key of IPv4 too.
@@ -59,6 +67,32 @@ const TSHARK: &[&str] = &[
     "udp",
     "--enable-protocol",
     "data",
+    "--enable-protocol",
+    "vlan",
+    "--enable-protocol",
+    "ieee8021ad",
+    "--enable-protocol",
+    "llc",
+    "--enable-protocol",
+    "arp",
+    "--enable-protocol",
+    "sll",
+    "--enable-protocol",
+    "null",
+    "--enable-protocol",
+    "mpls",
+    "--enable-protocol",
+    "pppoes",
+    "--enable-protocol",
+    "pppoed",
+    "--enable-protocol",
+    "pppoe",
+    "--enable-protocol",
+    "ppp",
+    "--enable-protocol",
+    "gre",
+    "--enable-protocol",
+    "vxlan",
     "-o",
     "ip.defragment:FALSE",
     "-o",
@@ -223,6 +257,108 @@ fn samples_v6() -> Vec<String> {
         format!("ip(src=192.0.2.1, dst=192.0.2.2)/{ip})/tcp(flags=S)"),
     ]
     .into()
+}
+
+/// What stands below IP, and tunnels, by link type.
+fn samples_below() -> Vec<(u32, Vec<String>)> {
+    let ip = "ip(src=10.1.2.3, dst=10.77.0.2";
+    let syn = format!("{ip})/tcp(srcport=4711, dstport=443, flags=S)");
+    let syn_v6 = "ipv6(src=fd77::3, dst=fd77::4)/tcp(flags=S)";
+    let eth = "eth(src=02:00:00:00:00:01, dst=02:00:00:00:00:02)";
+    let dot3 = "dot3(src=02:00:00:00:00:01, dst=01:80:c2:00:00:00)";
+    let ethernet = vec![
+        format!("{eth}/vlan(priority=5, dei=1, id=100)/{syn}"),
+        format!("{eth}/vlan(id=4095)/vlan(id=0, priority=7)/{syn_v6}"),
+        format!("{eth}(TYPE)/vlan(id=5)/vlan(id=6)/{syn}").replace(")(TYPE)", ", type=0x9100)"),
+        format!("{eth}/vlan(id=5)/arp(src.proto_ipv4=10.0.0.1)"),
+        format!("{eth}/vlan(id=7, etype=0x88b5)/\"what\""),
+        format!("{eth}/svlan(priority=3, id=200)/vlan(id=7)/{syn}"),
+        format!("{eth}/svlan(dei=1)/{syn}"),
+        format!("{eth}/vlan_len(id=7)/llc/snap/{syn}"),
+        format!("{dot3}/llc/snap/{syn}"),
+        format!("{dot3}/llc/snap/{syn}/trailer(00 00 00 00 00 00)"),
+        format!("{dot3}/llc/snap(oui=0xf8)/{syn}"),
+        format!("{dot3}/llc/snap(oui=12, cisco_pid=0x2003)/\"vtp\""),
+        format!("{dot3}/llc/snap(oui=0x123456, pid=7)/\"what\""),
+        format!("{dot3}/llc(dsap=0x42, ssap=0x43)/zero(35)"),
+        format!("{eth}/{ip})/mpls(label=5)/{syn}"),
+        format!("{dot3}/llc(dsap=0x20, ssap=0x21, control=0xaf)/zero(35)"),
+        format!("{dot3}/llc/{syn}"),
+        format!("{dot3}/llc(dsap=0x42)"),
+        format!("{eth}/mpls(label=1000, exp=5, ttl=9)/{syn}"),
+        format!("{eth}/vlan/mpls(label=16)/mpls(label=17)/mpls(label=1048575)/{syn_v6}"),
+        format!("{eth}/mpls(label=0)/ip(src=1.2.3.4, dst=5.6.7.8)/{syn_v6}"),
+        format!("{eth}/pppoes(session_id=0x1234)/ppp/{syn}"),
+        format!("{eth}/vlan(id=7)/pppoes(session_id=1)/ppp/{syn_v6}"),
+        format!("{eth}/pppoes(session_id=1)/ppp(protocol=0x8021)/hex(01 01 00 04)"),
+        format!("{eth}/pppoed"),
+        format!("{eth}/pppoed(code=0x65, session_id=9)"),
+        format!("{eth}/pppoed(code=0xa7)/trailer(00 00 00)"),
+        format!("{eth}/{ip})/udp(srcport=50000)/vxlan(vni=0xabcdef, reserved8=7)/{eth}/{syn}"),
+        format!("{eth}/{ip})/udp(srcport=50000)/vxlan(flags=0x8848, gbp=99)/{eth}/vlan(id=9)/{syn_v6}"),
+        format!("{eth}/ipv6(src=::1, dst=::2)/udp(srcport=50000)/vxlan/{dot3}/llc/snap/{syn}"),
+    ];
+    let raw = vec![
+        format!("{ip})/gre/{syn}"),
+        format!("{ip})/gre(c=1)/{syn_v6}"),
+        format!("{ip})/gre(k=1, key=0xdeadbeef)/{syn}"),
+        format!("{ip})/gre(s=1, seq=7)/{syn}"),
+        format!("{ip})/gre(c=1, k=1, key=5)/{syn}"),
+        format!("{ip})/gre(c=1, s=1, seq=6)/{syn}"),
+        format!("{ip})/gre(k=1, s=1, key=9, seq=6)/{syn}"),
+        format!("{ip})/gre(c=1, k=1, s=1, key=4294967295, seq=4294967295, checksum=7)/{syn}"),
+        format!("{ip})/gre/{eth}/vlan(id=5)/{syn}"),
+        format!("{ip})/gre/mpls/{syn}"),
+        format!("{ip})/gre(proto=0x88b5)/\"what\""),
+        format!("ipv6(src=fd77::1, dst=fd77::2)/gre/{syn_v6}"),
+        format!("{ip})/{ip})/{syn}"),
+        format!("{ip})/{syn_v6}"),
+    ];
+    let cooked = vec![
+        format!("sll(pkttype=4, src=02:00:00:00:00:01)/{syn}"),
+        format!("sll(hatype=772)/{syn_v6}"),
+        format!("sll(halen=0, hatype=65534)/{syn}"),
+        format!("sll(halen=4, src=1.2.3.4, hatype=768)/{syn}"),
+        format!("sll(halen=8, src=0x0102030405060708, hatype=32)/{syn}"),
+        format!("sll/vlan(id=5)/{syn}"),
+        format!("sll(unused=0x1234)/arp(src.proto_ipv4=10.0.0.1)"),
+    ];
+    let cooked_v2 =
+        cooked.iter().map(|n| n.replacen("sll(", "sll2(ifindex=7, ", 1).replacen("sll/", "sll2/", 1));
+    let cooked_v2 = cooked_v2.collect();
+    vec![
+        (1, ethernet),
+        (101, raw),
+        (113, cooked),
+        (276, cooked_v2),
+        (
+            0,
+            vec![
+                format!("null/{syn}"),
+                format!("null/{syn_v6}"),
+                format!("loop/{syn}"),
+                "null(family=7)/zero(9)".into(),
+            ],
+        ),
+        (108, vec![format!("loop/{syn}"), format!("loop(family=30)/{syn_v6}"), format!("loop/{syn_v6}")]),
+    ]
+}
+
+#[test]
+fn what_stands_below_ip_and_tunnels() {
+    if !has_tshark() {
+        return;
+    }
+    let mut all = String::new();
+    for (link_type, samples) in samples_below() {
+        let packets = craft(&samples);
+        all += &compare(link_type, &whole(packets.clone()), Demand::Equal, V6_BUT);
+        all += &compare(link_type, &cut(&packets), Demand::AtLeast, V6_BUT);
+        // Padding to the least length of an Ethernet frame.
+        let padded = packets.iter().map(|p| [p.as_slice(), &[0; 13]].concat()).collect();
+        all += &compare(link_type, &whole(padded), Demand::Equal, V6_BUT);
+    }
+    assert!(all.is_empty(), "{all}");
 }
 
 fn in_ethernet(notations: &[String]) -> Vec<String> {

@@ -115,7 +115,7 @@ fn keys_are_unique_and_defaults_fit() {
 #[test]
 fn checksums_stand_on_words() {
     for table in protocols::ALL {
-        if let Some((_, field, ..)) = checksum::field(table) {
+        if let Some((_, field, ..)) = checksum::field(table, &table.blank()) {
             assert_eq!((field.bits.start % 16, field.bits.width), (0, 16), "{}", table.key);
         }
     }
@@ -169,8 +169,8 @@ proptest! {
 
     #[test]
     fn no_input_panics_and_every_byte_has_a_place(
-        link in prop_oneof![Just(1u32), Just(101), Just(228), any::<u32>()],
-        bytes in proptest::collection::vec(any::<u8>(), 0..200), shape in 0usize..9, kind in 130u8..140,
+        link in prop_oneof![Just(1u32), Just(0), Just(9), Just(101), Just(108), Just(113), Just(228), Just(276), any::<u32>()],
+        bytes in proptest::collection::vec(any::<u8>(), 0..200), shape in 0usize..20, kind in 130u8..140,
     ) {
         let mut bytes = bytes;
         // Random bytes rarely get past the first header: give some of them a plausible beginning.
@@ -182,11 +182,22 @@ proptest! {
             5 => &[0x60, 0, 0, 0, 0, 0, 6, 64],
             6 => &[0x60, 0, 0, 0, 0, 0, 59, 64],
             7 => &[0x60, 0, 0, 0, 0, 20, 58, 64],
+            8 => &[0; 14],
+            9 => &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 0xaa, 0xaa, 3, 0, 0, 0],
+            10 => &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x81, 0, 0, 1, 0, 60],
+            11 => &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x88, 0xa8, 0, 1, 0x81, 0],
+            12 => &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x88, 0x47],
+            13 => &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x88, 0x64, 0x11, 0],
+            14 => &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x88, 0x63, 0x11, 9],
+            15 | 16 => &[0x45, 0, 0, 90, 0, 0, 0, 0, 64, 47],
+            17 => &[
+                0x45, 0, 0, 99, 0, 0, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0x12, 0xb5, 0, 79,
+            ],
             _ => &[],
         };
         let n = start.len().min(bytes.len());
         bytes[..n].copy_from_slice(&start[..n]);
-        let link = match shape { 1 | 2 | 4..=7 => 101, 3 => 1, _ => link };
+        let link = match shape { 1 | 2 | 4..=7 | 15..=17 => 101, 3 | 8..=14 => 1, _ => link };
         if let (4, Some(at)) = (shape, bytes.get_mut(40)) {
             *at = kind;
         }

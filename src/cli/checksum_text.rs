@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::wire::checksum::{self, Work};
 use crate::wire::table::Field;
-use crate::wire::view::Layer;
+use crate::wire::view::{Layer, LayerView};
 
 /// Words on a line.
 const WORDS: usize = 8;
@@ -18,7 +18,7 @@ const SUM_COLUMN: usize = 52;
 pub fn of_packet(bytes: &[u8], layers: &[Layer]) -> String {
     let texts: Vec<String> = (0..layers.len())
         .filter_map(|index| {
-            let (_, field, ..) = checksum::field(layers[index].header)?;
+            let (_, field, ..) = checksum::field_of(&LayerView { bytes, layers, index })?;
             Some(one(&layers[index], field, &checksum::work(bytes, layers, index)?))
         })
         .collect();
@@ -32,7 +32,7 @@ fn one(layer: &Layer, field: &Field, work: &Work) -> String {
         "{} {} ({}.{}), bytes {} and {} of the packet\n",
         header.short,
         field.label,
-        header.key,
+        header.prefix(),
         field.key,
         at.start,
         at.end - 1

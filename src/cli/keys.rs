@@ -154,7 +154,7 @@ pub fn all() -> Vec<Listed> {
 fn header_field(header: &'static Header, field: &'static Field) -> Listed {
     let reference = if field.reference.is_empty() { header.reference } else { field.reference };
     let mut listed =
-        Listed::new(format!("{}.{}", header.key, field.key), field.label, width(field), reference);
+        Listed::new(format!("{}.{}", header.prefix(), field.key), field.label, width(field), reference);
     if field.notation_key() != field.key {
         listed.notation = field.notation_key();
     }
@@ -169,7 +169,7 @@ fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterato
                 || !item.repeat.is_empty() && item.repeat.iter().any(|f| f.key == field.key);
             let label = if own { format!("{}: {}", item.name, field.label) } else { field.label.to_owned() };
             let reference = if own { item.reference } else { header.reference };
-            let key = format!("{}.{}", header.key, field.key);
+            let key = format!("{}.{}", header.prefix(), field.key);
             let mut listed = Listed::new(key, &label, width(field), reference);
             listed.notation = if own { item.key } else { "" };
             listed
@@ -194,8 +194,10 @@ pub fn find(key: &str) -> Result<Meaning, String> {
             "{key} is relative to the packets before, which rawbench does not follow yet; use {instead}"
         ));
     }
-    let found =
-        key.split_once('.').and_then(|(protocol, name)| in_header(protocols::by_key(protocol)?, name));
+    let found = key.split_once('.').and_then(|(protocol, name)| {
+        let mut headers = protocols::ALL.iter().copied().filter(|h| h.prefix() == protocol);
+        headers.find_map(|header| in_header(header, name))
+    });
     found.ok_or_else(|| unknown(key))
 }
 

@@ -187,7 +187,7 @@ impl Draft {
         for index in 0..self.layers.len() {
             for (field_index, field) in self.layers[index].header.fields.iter().enumerate() {
                 let path = Path::header(index, field_index);
-                if self.overrides.contains_key(&path) {
+                if self.overrides.contains_key(&path) || !field.is_in(self.view(index).header_bytes()) {
                     continue;
                 }
                 if let Some(value) = self.computed(index, field) {
@@ -201,7 +201,7 @@ impl Draft {
     }
 
     fn recompute_checksum(&mut self, index: usize) {
-        let Some((field_index, field, ..)) = checksum::field(self.layers[index].header) else { return };
+        let Some((field_index, field, ..)) = checksum::field_of(&self.view(index)) else { return };
         let path = Path::header(index, field_index);
         let kind = self.override_of(path);
         if kind == Some(Override::Pinned) {
@@ -215,6 +215,8 @@ impl Draft {
     /// The computed value of a field that is no checksum, as stored. `None`: it keeps what it has.
     pub(super) fn computed(&self, index: usize, field: &Field) -> Option<u128> {
         let layer = &self.layers[index];
+        // What the system knows is of the outermost network: a tunnel carries packets of another one.
+        let outer = !self.layers[..index].iter().any(|l| l.header.network);
         let mac = |m: Option<[u8; 6]>| m.map_or(0, |m| m.iter().fold(0u128, |v, b| v << 8 | u128::from(*b)));
         let value = match field.compute? {
             Compute::HeaderLength => layer.len as u128 / u128::from(field.scale),
@@ -226,13 +228,13 @@ impl Draft {
                 let next = self.layers.get(index + 1).and_then(|l| l.header.number_in(space));
                 next.map_or(field.default, u128::from)
             }
-            Compute::RouteSource => match (self.surroundings.route_source, field.kind) {
+            Compute::RouteSource => match (self.surroundings.route_source.filter(|_| outer), field.kind) {
                 (Some(IpAddr::V4(a)), Kind::Ipv4) => u128::from(u32::from(a)),
                 (Some(IpAddr::V6(a)), Kind::Ipv6) => u128::from(a),
                 _ => 0,
             },
-            Compute::InterfaceAddress => mac(self.surroundings.interface),
-            Compute::NeighbourAddress => mac(self.surroundings.neighbour),
+            Compute::InterfaceAddress => mac(self.surroundings.interface.filter(|_| outer)),
+            Compute::NeighbourAddress => mac(self.surroundings.neighbour.filter(|_| outer)),
             Compute::Checksum { .. } => return None,
         };
         Some(value.min(bits::max_value(field.bits.width)))

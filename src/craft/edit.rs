@@ -27,11 +27,12 @@ impl Draft {
         let found = self.locate(path).ok_or_else(|| Refused("the packet has no such field now".into()))?;
         let (fixed, had_list) = (self.fixed_len(path.layer), self.list(path.layer).is_some());
         let before = bits::get(&self.bytes, found.bits);
+        let header_before = self.view(path.layer).header_bytes().to_vec();
         if !bits::set(&mut self.bytes, found.bits, stored) {
             let range = value::range_text(found.field, found.field.scale);
             return Err(Refused(format!("{stored} does not fit: {} must be {range}", found.field.label)));
         }
-        if let Err(refused) = self.reshape(path.layer, fixed, had_list) {
+        if let Err(refused) = self.reshape(path.layer, fixed, had_list, &header_before) {
             // It was there before, so it fits.
             let _ = before.is_some_and(|value| bits::set(&mut self.bytes, found.bits, value));
             return Err(refused);
@@ -99,8 +100,8 @@ impl Draft {
     }
 
     /// Gives a layer the fixed part and the options that its fields now ask for. `fixed`: bytes of the fixed part that
-    /// it has; `had_list`: options stand behind it. What it loses by that is kept for the next time.
-    fn reshape(&mut self, layer: usize, fixed: usize, had_list: bool) -> Result<(), Refused> {
+    /// it has; `had_list`: options stand behind it; `before`: the header as it was. What it loses by that is kept for the next time.
+    fn reshape(&mut self, layer: usize, fixed: usize, had_list: bool, before: &[u8]) -> Result<(), Refused> {
         let Some(found) = self.layers.get(layer) else { return Ok(()) };
         let (header, old) = (found.header, found.header_range());
         let bytes = self.bytes[old.clone()].to_vec();
@@ -117,6 +118,7 @@ impl Draft {
         let wanted = header.fixed_len(had);
         let known = spare.fixed.len().min(wanted);
         let mut new = header.completed(spare.fixed[..known].to_vec());
+        carry_over(header, before, &mut new);
         if has_list {
             new.extend(&spare.options);
         }
@@ -320,6 +322,27 @@ impl Draft {
             all.insert(to, one);
         }
         self.set_options(layer, &all)
+    }
+}
+
+/// Has the fields that stand elsewhere in the new form of a header (a word before them came or went) take their values
+/// along. What newly stands in the place that one of them left has its default.
+fn carry_over(header: &Header, before: &[u8], new: &mut [u8]) {
+    let stood = |key: &str| header.leaves().find(|f| f.key == key && f.is_in(before));
+    let form = new.to_vec();
+    let fields: Vec<_> = header.leaves().filter(|f| f.is_in(&form)).collect();
+    let mut left = Vec::new();
+    for field in &fields {
+        let Some(old) = stood(field.key).filter(|old| old.bits != field.bits) else { continue };
+        if let Some(value) = bits::get(before, old.bits) {
+            let _ = bits::set(new, field.bits, value);
+            left.push(old.bits);
+        }
+    }
+    for field in fields.iter().filter(|f| stood(f.key).is_none()) {
+        if left.iter().any(|l| l.start < field.bits.end() && field.bits.start < l.end()) {
+            let _ = bits::set(new, field.bits, field.default);
+        }
     }
 }
 

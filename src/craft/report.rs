@@ -58,7 +58,7 @@ impl Draft {
     }
 
     fn checksum_warning(&self, layer: usize) -> Option<String> {
-        let (field_index, field, _, zero_is_none) = checksum::field(self.layers[layer].header)?;
+        let (field_index, field, _, zero_is_none) = checksum::field_of(&self.view(layer))?;
         let may_be_none = checksum::may_be_none(&self.view(layer));
         let path = Path::header(layer, field_index);
         let stored = self.locate(path)?.stored(&self.bytes)?;
@@ -101,7 +101,7 @@ impl Draft {
                     }
                     _ => format!("{label} is written by the kernel"),
                 };
-                Overwrite { path, key: format!("{}.{}", header.key, f.field.key), text, changes: pinned }
+                Overwrite { path, key: format!("{}.{}", header.prefix(), f.field.key), text, changes: pinned }
             })
             .collect()
     }
@@ -114,8 +114,8 @@ impl Draft {
             return None;
         }
         let above = self.layers.iter().enumerate().skip(network + 1).take_while(|(_, l)| !l.header.network);
-        let (layer, field_index, zero_is_none) = above.into_iter().find_map(|(layer, l)| {
-            let (field_index, _, coverage, zero_is_none) = checksum::field(l.header)?;
+        let (layer, field_index, zero_is_none) = above.into_iter().find_map(|(layer, _)| {
+            let (field_index, _, coverage, zero_is_none) = checksum::field_of(&self.view(layer))?;
             (coverage == Coverage::PseudoHeader).then_some((layer, field_index, zero_is_none))
         })?;
         let stored = self.locate(Path::header(layer, field_index))?.stored(&self.bytes)?;

@@ -19,6 +19,7 @@ use crate::craft::{Draft, Surroundings};
 use crate::net::{Interface, Place, SNAP_LENGTH};
 use crate::pcap::{Direction, Format, InterfaceInfo, InterfaceStatistics, LinkType, PacketRecord, Writer};
 use crate::wire::protocols;
+use crate::wire::table::{Header, Space};
 
 /// Packets a second, at most.
 pub const MOST_PER_SECOND: f64 = 1000.0;
@@ -160,15 +161,20 @@ impl Job {
         self.loopback = interface.loopback;
         self.tap = Listen::Interface(name.to_owned());
         let ethernet = WITH_ETHERNET.contains(&interface.arphrd);
-        let first = self.draft.layers().first().map(|l| (l.header.network, l.header.key));
+        let first = self.draft.layers().first().map(|l| l.header);
+        let begins_a_frame = |h: &Header| h.found_by.contains(&(Space::LinkType, 1));
         match (first, protocols::by_key("eth")) {
-            (Some((true, _)), Some(header)) if ethernet => self
+            (Some(first), Some(header)) if ethernet && first.network => self
                 .draft
                 .insert_layer(0, header)
                 .map_err(|e| Failure::new(format!("cannot add an Ethernet header: {e}")))?,
-            (Some((_, "eth")), _) if !ethernet => self.notes.push(format!(
-                "packets on {name} have no Ethernet header (hardware type {}), this one has: leave eth(…) out",
-                interface.arphrd
+            (Some(first), _) if !ethernet && begins_a_frame(first) => self.notes.push(format!(
+                "packets on {name} have no Ethernet header (hardware type {}), this one has: leave {}(…) out",
+                interface.arphrd, first.key
+            )),
+            (Some(first), _) if ethernet && !begins_a_frame(first) => self.notes.push(format!(
+                "frames on {name} begin with an Ethernet header, this one with {}: put eth(…) before it",
+                first.name
             )),
             _ => {}
         }

@@ -207,7 +207,7 @@ fn bytes_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Ve
     let draft = bench.builder().draft();
     let shown = Shown::draft(draft);
     let sums: Vec<usize> =
-        (0..draft.layers().len()).filter(|i| checksum::field(draft.layers()[*i].header).is_some()).collect();
+        (0..draft.layers().len()).filter(|i| checksum::field_of(&draft.view(*i)).is_some()).collect();
     ui.horizontal(|ui| {
         let tabs = [
             (Tab::Checksum, "Checksum"),

@@ -146,7 +146,7 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
     let look = look(ui);
     let view = shown.view(index);
     let verdict = checksum::verdict(shown.bytes, shown.layers, index, shown.left_to_card);
-    let sum_field = checksum::field(view.layer().header).map(|f| f.0);
+    let sum_field = checksum::field_of(&view).map(|f| f.0);
     for field in view.header_fields() {
         let mut note = None;
         if Some(field.path.field) == sum_field {

@@ -185,7 +185,7 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
 /// What a wrong checksum of a captured packet should be.
 fn bad_checksum(shown: &Shown<'_>, found: &Located) -> Option<String> {
     let index = found.path.layer;
-    checksum::field(shown.layers[index].header)
+    checksum::field_of(&shown.view(index))
         .filter(|f| f.0 == found.path.field && found.path.item.is_none())?;
     match checksum::verdict(shown.bytes, shown.layers, index, shown.left_to_card)? {
         bad if bad.is_bad() => Some(bad.text()),
@@ -318,7 +318,7 @@ fn tooltip(ui: &mut Ui, shown: &Shown<'_>, found: &Located) {
     let BitRange { start, width } = field.bits;
     ui.monospace(format!(
         "{}.{}   {width} {}, from bit {start}",
-        header.key,
+        header.prefix(),
         field.key,
         if width == 1 { "bit" } else { "bits" }
     ));

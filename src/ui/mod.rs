@@ -19,7 +19,7 @@ mod payload;
 mod shown;
 mod stats;
 mod sums;
-mod theme;
+pub mod theme;
 mod window;
 
 use std::time::Duration;

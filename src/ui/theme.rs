@@ -8,7 +8,7 @@ use eframe::egui::{
 };
 
 use crate::wire::protocols;
-use crate::wire::table::Header;
+use crate::wire::table::{Family, Header};
 
 /// Height of a row of a header diagram.
 pub const DIAGRAM_ROW: f32 = 31.0;
@@ -125,11 +125,22 @@ pub static LIGHT: Look = Look {
 };
 
 impl Look {
-    /// The hue of a protocol: the same wherever it is shown.
+    /// The hue of a protocol: the same wherever it is shown. A family has its own hues, which those of its neighbours in
+    /// a packet do not have, and gives them to its protocols in turn.
     #[must_use]
     pub fn hue(&self, header: &Header) -> Color32 {
-        let place = protocols::ALL.iter().position(|h| h.key == header.key).unwrap_or(0);
-        self.hues[place % self.hues.len()]
+        let hues: &[usize] = match header.family {
+            Family::Link => &[0],
+            Family::Shim => &[5, 6, 4],
+            Family::Network => &[1, 7],
+            Family::Extension => &[5],
+            Family::Control => &[2],
+            Family::Transport => &[3, 4],
+            Family::Tunnel => &[6],
+        };
+        let mut family = protocols::ALL.iter().filter(|h| h.family == header.family);
+        let place = family.position(|h| h.key == header.key).unwrap_or(0);
+        self.hues[hues[place % hues.len()]]
     }
 
     /// The hue of the protocol with this short name; none for what no table describes.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::bits::{self, BitRange};
-use super::table::{Compute, Coverage, Field, Header, Space};
+use super::table::{Compute, Coverage, Family, Field, Header, Space};
 use super::view::{Layer, LayerView, Path};
 
 /// The sum of the 16-bit words of `bytes`, an odd last byte padded with zero on the right; not folded.
@@ -120,13 +120,21 @@ impl Verdict {
     }
 }
 
-/// The checksum field of a header.
+/// The checksum field of a header (the bytes from its first on), where it has one.
 #[must_use]
-pub fn field(header: &'static Header) -> Option<(usize, &'static Field, Coverage, bool)> {
-    header.fields.iter().enumerate().find_map(|(i, f)| match f.compute {
-        Some(Compute::Checksum { coverage, zero_is_none }) => Some((i, f, coverage, zero_is_none)),
+pub fn field(table: &'static Header, header: &[u8]) -> Option<(usize, &'static Field, Coverage, bool)> {
+    table.fields.iter().enumerate().find_map(|(i, f)| match f.compute {
+        Some(Compute::Checksum { coverage, zero_is_none }) if f.is_in(header) => {
+            Some((i, f, coverage, zero_is_none))
+        }
         _ => None,
     })
+}
+
+/// The checksum field of the layer that is looked at.
+#[must_use]
+pub fn field_of(view: &LayerView<'_>) -> Option<(usize, &'static Field, Coverage, bool)> {
+    field(view.layer().header, view.header_bytes())
 }
 
 /// The nearest network layer below layer `index`.
@@ -135,11 +143,16 @@ fn network_below<'a>(view: &LayerView<'a>) -> Option<LayerView<'a>> {
 }
 
 /// Whether a stored zero may say that the sender computed none: not over 128-bit addresses, whose header has no checksum
-/// of its own (RFC 8200 section 8.1). A computed zero goes out as all ones there too.
+/// of its own (RFC 8200 section 8.1), but under a tunnel. A computed zero goes out as all ones there too.
 #[must_use]
 pub fn may_be_none(view: &LayerView<'_>) -> bool {
-    let none = field(view.layer().header).is_some_and(|(.., zero_is_none)| zero_is_none);
-    none && !is_over_v6(view)
+    let none = field_of(view).is_some_and(|(.., zero_is_none)| zero_is_none);
+    none && (!is_over_v6(view) || carries_tunnel(view))
+}
+
+/// The layer carries a tunnel, whose datagrams may do without a checksum over IPv6 too (RFC 6935).
+fn carries_tunnel(view: &LayerView<'_>) -> bool {
+    view.layers.get(view.index + 1).is_some_and(|l| l.header.family == Family::Tunnel)
 }
 
 fn is_over_v6(view: &LayerView<'_>) -> bool {
@@ -175,7 +188,7 @@ fn pseudo_header(view: &LayerView<'_>, len: usize) -> Vec<PseudoWord> {
 pub fn work(bytes: &[u8], layers: &[Layer], index: usize) -> Option<Work> {
     let view = LayerView { bytes, layers, index };
     let layer = layers.get(index)?;
-    let (field_index, field, coverage, zero_is_none) = field(layer.header)?;
+    let (field_index, field, coverage, zero_is_none) = field_of(&view)?;
     if field.bits.end() > layer.len * 8 {
         return None;
     }
@@ -231,7 +244,8 @@ impl Covered {
     /// `None` when the table has no checksum or the field is cut off.
     fn of(bytes: &[u8], layers: &[Layer], index: usize) -> Option<Self> {
         let layer = layers.get(index)?;
-        let (_, field, coverage, zero_is_none) = field(layer.header)?;
+        let view = LayerView { bytes, layers, index };
+        let (_, field, coverage, zero_is_none) = field_of(&view)?;
         let covered = match coverage {
             Coverage::Header => layer.header_range(),
             Coverage::Message | Coverage::PseudoHeader => layer.start..layer.end,
@@ -240,7 +254,6 @@ impl Covered {
         let stored = bits::get(data, field.bits)? as u16;
         let mut total = sum(data);
         if coverage == Coverage::PseudoHeader {
-            let view = LayerView { bytes, layers, index };
             total += pseudo_header(&view, covered.len()).iter().map(|p| u64::from(p.word)).sum::<u64>();
         }
         Some(Self { sum: total, stored, zero_is_none })
@@ -276,7 +289,7 @@ pub fn accepted(bytes: &[u8], layers: &[Layer], index: usize) -> Option<bool> {
 pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool) -> Option<Verdict> {
     let view = LayerView { bytes, layers, index };
     let layer = layers.get(index)?;
-    let (_, field, coverage, zero_is_none) = field(layer.header)?;
+    let (_, field, coverage, zero_is_none) = field_of(&view)?;
     let stored = bits::get(view.header_bytes(), field.bits)? as u16;
     if coverage != Coverage::Header {
         if layer.quoted {

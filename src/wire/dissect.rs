@@ -48,7 +48,7 @@ pub fn first_header(link_type: u32, bytes: &[u8]) -> Option<&'static Header> {
     if RAW.contains(&link_type) {
         return by_version(bytes);
     }
-    protocols::by_number(Space::LinkType, u128::from(link_type))
+    protocols::by_number(Space::LinkType, u128::from(link_type), bytes)
 }
 
 /// The link header of frames that go out on an interface.
@@ -58,18 +58,19 @@ pub fn ethernet() -> &'static Header {
     protocols::ALL
         .iter()
         .copied()
-        .find(|h| h.found_by.contains(&(Space::LinkType, ETHERNET)))
+        .find(|h| h.only_when.is_none() && h.found_by.contains(&(Space::LinkType, ETHERNET)))
         .unwrap_or(protocols::ALL[0])
 }
 
 fn by_version(bytes: &[u8]) -> Option<&'static Header> {
-    protocols::by_number(Space::IpVersion, u128::from(bytes.first()? >> 4))
+    protocols::by_number(Space::IpVersion, u128::from(bytes.first()? >> 4), bytes)
 }
 
 fn follow(next: &[Next], header: &[u8], payload: &[u8]) -> Option<(&'static Header, bool)> {
     let rule = next.iter().find(|n| n.when.is_none_or(|w| w.holds(header)))?;
     let found = match rule.to {
-        To::Selected { by, space } => protocols::by_number(space, bits::get(header, by.bits)?),
+        To::Selected { by, space } => protocols::by_number(space, bits::get(header, by.bits)?, payload),
+        To::Always(space, number) => protocols::by_number(space, u128::from(number), payload),
         To::Version => by_version(payload),
     };
     found.map(|h| (h, rule.quoted))

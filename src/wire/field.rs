@@ -32,6 +32,18 @@ pub enum Space {
     IpProtocol,
     /// The version nibble, where nothing else says what follows (raw IP).
     IpVersion,
+    /// What follows a length in the place of an EtherType (IEEE 802.3).
+    BehindLength,
+    /// Service access points of LLC (IEEE 802.2).
+    Sap,
+    /// Address families of BSD (loopback).
+    AddressFamily,
+    /// PPP protocol numbers (IANA).
+    Ppp,
+    /// What follows a label of MPLS: 0 is another label.
+    LabelStack,
+    /// IANA port numbers of UDP.
+    UdpPort,
 }
 
 /// What a checksum covers.
@@ -132,6 +144,8 @@ pub struct Field {
     pub letter: char,
     /// What a raw IP socket does to it.
     pub raw_socket: RawSocket,
+    /// Hexadecimal digits that it is written with; 0: as many as its width has.
+    pub digits: usize,
     /// Zero in every packet so far (RFC words: reserved, unused): an item's short forms pass it over.
     pub reserved: bool,
     /// Where it is defined, when not in the header's own reference.
@@ -155,6 +169,7 @@ impl Field {
             when: None,
             letter: '\0',
             raw_socket: RawSocket::Kept,
+            digits: 0,
             reserved: false,
             reference: "",
         }
@@ -247,6 +262,12 @@ impl Field {
         self.raw_socket = what;
         self
     }
+    /// Sets the hexadecimal digits that it is written with.
+    #[must_use]
+    pub const fn digits(mut self, digits: usize) -> Self {
+        self.digits = digits;
+        self
+    }
     /// Says that the field is reserved.
     #[must_use]
     pub const fn reserved(mut self) -> Self {
@@ -258,6 +279,12 @@ impl Field {
     pub const fn reference(mut self, reference: &'static str) -> Self {
         self.reference = reference;
         self
+    }
+
+    /// Whether it is there in `header` (the bytes from the header's first on).
+    #[must_use]
+    pub fn is_in(&self, header: &[u8]) -> bool {
+        self.when.is_none_or(|w| w.holds(header))
     }
 
     /// The name in notation: the first alias where there is one, else the key.

@@ -52,6 +52,27 @@ pub enum To {
     },
     /// The packet itself says it in its first four bits.
     Version,
+    /// Always the one with this number in that registry.
+    Always(Space, u32),
+}
+
+/// What a protocol is for, roughly: protocols of one family have their hues in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// A frame begins with it.
+    Link,
+    /// It stands between a link header and a network header: tags, labels, sessions.
+    Shim,
+    /// It has the addresses of a network.
+    Network,
+    /// It adds to the network header before it.
+    Extension,
+    /// Nothing but the network itself speaks it.
+    Control,
+    /// It carries the data of programs.
+    Transport,
+    /// It carries packets inside packets.
+    Tunnel,
 }
 
 /// How far a list of items goes.
@@ -184,6 +205,9 @@ pub type Warning = fn(&LayerView<'_>) -> Option<String>;
 pub struct Header {
     /// Wireshark's protocol name, also the name in notation.
     pub key: &'static str,
+    /// What the keys of its fields begin with, where Wireshark has one protocol for several forms of a header; empty: the
+    /// key.
+    pub prefix: &'static str,
     /// Full name.
     pub name: &'static str,
     /// Short name for lists.
@@ -198,6 +222,8 @@ pub struct Header {
     pub extent: Option<Extent>,
     /// The numbers under which other headers name it.
     pub found_by: &'static [(Space, u32)],
+    /// Of several headers with one number it is the one that is meant when this holds; `None`: when it is no other.
+    pub only_when: Option<When>,
     /// What follows.
     pub next: &'static [Next],
     /// The options after the fixed part.
@@ -206,6 +232,8 @@ pub struct Header {
     pub ends: Option<(&'static Field, &'static Field)>,
     /// Its addresses go into the pseudo header of what it carries.
     pub network: bool,
+    /// What it is for.
+    pub family: Family,
     /// Bits in a row of its diagram.
     pub row_bits: usize,
     /// The text of a list row.
@@ -215,6 +243,34 @@ pub struct Header {
 }
 
 impl Header {
+    /// What a table leaves out.
+    pub const PLAIN: Self = Self {
+        key: "",
+        prefix: "",
+        name: "",
+        short: "",
+        reference: "",
+        fields: &[],
+        length: Length::Fixed(0),
+        extent: None,
+        found_by: &[],
+        only_when: None,
+        next: &[],
+        items: None,
+        ends: None,
+        network: false,
+        family: Family::Shim,
+        row_bits: 32,
+        info: |_| String::new(),
+        warnings: &[],
+    };
+
+    /// What the keys of its fields begin with.
+    #[must_use]
+    pub fn prefix(&self) -> &'static str {
+        if self.prefix.is_empty() { self.key } else { self.prefix }
+    }
+
     /// Bytes of the part that is always there.
     #[must_use]
     pub fn min_len(&self) -> usize {

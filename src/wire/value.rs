@@ -51,6 +51,7 @@ pub fn stored_text(field: &Field, stored: u128) -> String {
 /// Digits of a hexadecimal field: Wireshark pads to the integer type that holds it.
 fn hex_digits(field: &Field) -> usize {
     match field.bits.width {
+        _ if field.digits > 0 => field.digits,
         0..=8 => 2,
         9..=16 => 4,
         17..=24 => 6,

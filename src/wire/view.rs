@@ -219,7 +219,9 @@ impl<'a> LayerView<'a> {
             let header = layer.layer().header;
             match header.ends {
                 Some((src, dst)) => {
-                    text = format!(", quotes {} → {}", layer.text(src.key), layer.text(dst.key));
+                    // A packet inside the quoted one stands behind it.
+                    let before = if text.is_empty() { ", quotes" } else { "" };
+                    text += &format!("{before} {} → {}", layer.text(src.key), layer.text(dst.key));
                 }
                 None => text += &format!(" {} {}", header.short, (header.info)(&layer)),
             }

@@ -29,7 +29,8 @@ pub fn write_line(meanings: &[Meaning], packet: &Packet<'_>, out: &mut impl Writ
 fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<String> {
     let bytes = packet.bytes;
     let views = |header: &'static Header| {
-        let layers = found.layers.iter().enumerate().filter(move |(_, l)| l.header.key == header.key);
+        let layers =
+            found.layers.iter().enumerate().filter(move |(_, l)| l.header.prefix() == header.prefix());
         layers.map(|(index, _)| found.view(bytes, index))
     };
     match *meaning {
@@ -108,11 +109,13 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
     match (layer.header.key, field.key) {
         // Within a packet that ICMP quotes there is only the key without "raw"; not so with ICMPv6.
         ("tcp", "seq_raw") if layer.quoted && view.layers.iter().any(|l| l.header.key == "icmp") => None,
-        // Below 1536 it is a length (IEEE 802.3 clause 3.2.6).
-        ("eth", "type") if stored.is_some_and(|v| v < 0x600) => None,
         ("icmp" | "icmpv6", "length") if stored == Some(0) => None,
         // Eight bits that Wireshark keeps in 32.
         ("ipv6", "tclass") => stored.map(|v| format!("0x{v:08x}")),
+        // Bytes, for Wireshark.
+        ("sll" | "sll2", "unused" | "src.other") => {
+            Some(value::hex_plain(view.bytes.get(located.bits.bytes()).unwrap_or_default()))
+        }
         // A boolean of three bits.
         ("tcp", "flags.res") => stored.map(|v| u8::from(v != 0).to_string()),
         _ if scale == field.scale => Some(located.text(view.bytes)),

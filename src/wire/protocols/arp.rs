@@ -1,6 +1,6 @@
 //! ARP for Ethernet and IPv4, RFC 826.
 
-use crate::wire::table::{Field, Header, Length, Space};
+use crate::wire::table::{Family, Field, Header, Length, Space};
 use crate::wire::view::LayerView;
 
 const SENDER: Field = Field::ipv4("src.proto_ipv4", "Sender Protocol Address", 112);
@@ -30,9 +30,11 @@ pub static HEADER: Header = Header {
     items: None,
     ends: None,
     network: false,
+    family: Family::Control,
     row_bits: 32,
     info,
     warnings: &[],
+    ..Header::PLAIN
 };
 
 fn info(view: &LayerView<'_>) -> String {

@@ -1,6 +1,6 @@
 //! ICMP, RFC 792; next-hop MTU RFC 1191, length of the quoted packet RFC 4884.
 
-use crate::wire::table::{Compute, Coverage, Field, Header, Length, Next, Space, To, When};
+use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Space, To, When};
 use crate::wire::view::LayerView;
 
 const TYPE: Field = Field::number("type", "Type", 0, 8)
@@ -101,9 +101,11 @@ pub static HEADER: Header = Header {
     items: None,
     ends: None,
     network: false,
+    family: Family::Control,
     row_bits: 32,
     info,
     warnings: &[],
+    ..Header::PLAIN
 };
 
 fn info(view: &LayerView<'_>) -> String {

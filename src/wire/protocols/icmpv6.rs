@@ -2,7 +2,7 @@
 //! RFC 6275, length of the quoted packet RFC 4884.
 
 use super::icmpv6_options as options;
-use crate::wire::table::{Compute, Coverage, Field, Header, Length, Next, Space, To, When};
+use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Space, To, When};
 use crate::wire::view::LayerView;
 
 /// Types as IANA names them.
@@ -211,9 +211,11 @@ pub static HEADER: Header = Header {
     items: Some(&options::LIST),
     ends: None,
     network: false,
+    family: Family::Control,
     row_bits: 32,
     info,
     warnings: &[hop_limit, option],
+    ..Header::PLAIN
 };
 
 /// When the options of neighbour discovery are there.

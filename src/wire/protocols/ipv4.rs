@@ -1,7 +1,8 @@
 //! IPv4, RFC 791; DS field RFC 2474, ECN RFC 3168.
 
 use crate::wire::table::{
-    Compute, Coverage, Extent, Field, Fills, Header, Item, ItemList, Length, Next, RawSocket, Space, To, When,
+    Compute, Coverage, Extent, Family, Field, Fills, Header, Item, ItemList, Length, Next, RawSocket, Space,
+    To, When,
 };
 use crate::wire::view::LayerView;
 
@@ -150,6 +151,9 @@ pub static HEADER: Header = Header {
         (Space::EtherType, 0x0800),
         (Space::IpProtocol, 4),
         (Space::LinkType, 228),
+        (Space::Sap, 0x06),
+        (Space::AddressFamily, 2),
+        (Space::Ppp, 0x0021),
         (Space::IpVersion, 4),
     ],
     next: &[Next {
@@ -160,9 +164,11 @@ pub static HEADER: Header = Header {
     items: Some(&OPTIONS),
     ends: Some((&SRC, &DST)),
     network: true,
+    family: Family::Network,
     row_bits: 32,
     info,
     warnings: &[version, header_length, ttl_zero, reserved, source_is_group],
+    ..Header::PLAIN
 };
 
 fn info(view: &LayerView<'_>) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Extension headers have no tables: a packet with them is this header and its payload.
 
-use crate::wire::table::{Compute, Extent, Field, Header, Length, Next, Space, To, When};
+use crate::wire::table::{Compute, Extent, Family, Field, Header, Length, Next, Space, To, When};
 use crate::wire::view::LayerView;
 
 const VERSION: Field = Field::number("version", "Version", 0, 4).short("Ver").default(6);
@@ -71,15 +71,21 @@ pub static HEADER: Header = Header {
         (Space::EtherType, 0x86dd),
         (Space::IpProtocol, 41),
         (Space::LinkType, 229),
+        (Space::AddressFamily, 24),
+        (Space::AddressFamily, 28),
+        (Space::AddressFamily, 30),
+        (Space::Ppp, 0x0057),
         (Space::IpVersion, 6),
     ],
     next: &[Next { when: None, to: To::Selected { by: &NXT, space: Space::IpProtocol }, quoted: false }],
     items: None,
     ends: Some((&SRC, &DST)),
     network: true,
+    family: Family::Network,
     row_bits: 32,
     info,
     warnings: &[version, hop_limit_zero, source_is_group, payload_length],
+    ..Header::PLAIN
 };
 
 fn info(view: &LayerView<'_>) -> String {

@@ -1,7 +1,7 @@
 //! TCP, RFC 9293; ECN RFC 3168, AE (once NS) RFC 9768.
 
 use super::tcp_options;
-use crate::wire::table::{Compute, Coverage, Field, Header, Length, Space};
+use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Space};
 use crate::wire::view::LayerView;
 
 const HDR_LEN: Field = Field::number("hdr_len", "Data Offset", 96, 4)
@@ -55,6 +55,7 @@ pub static HEADER: Header = Header {
     items: Some(&tcp_options::LIST),
     ends: None,
     network: false,
+    family: Family::Transport,
     row_bits: 32,
     info,
     warnings: &[
@@ -70,6 +71,7 @@ pub static HEADER: Header = Header {
         ack_without_flag,
         options,
     ],
+    ..Header::PLAIN
 };
 
 /// The row in packetdrill's manner: `40000 → 80 S 1:1(0) win 64240 <mss 1460,sackOK,nop,wscale 7>`.

@@ -1,11 +1,13 @@
 //! UDP, RFC 768.
 
-use crate::wire::table::{Compute, Coverage, Extent, Field, Header, Length, Space};
+use crate::wire::table::{Compute, Coverage, Extent, Family, Field, Header, Length, Next, Space, To};
 use crate::wire::view::LayerView;
 
 const LENGTH: Field = Field::number("length", "Length", 32, 16).computed(Compute::TotalLength);
 const SRCPORT: Field = Field::number("srcport", "Source Port", 0, 16).default(20000);
-const DSTPORT: Field = Field::number("dstport", "Destination Port", 16, 16).default(80);
+const DSTPORT: Field = Field::number("dstport", "Destination Port", 16, 16)
+    .default(80)
+    .computed(Compute::NextHeader(Space::UdpPort));
 
 /// UDP.
 pub static HEADER: Header = Header {
@@ -23,13 +25,15 @@ pub static HEADER: Header = Header {
     length: Length::Fixed(8),
     extent: Some(Extent { by: &LENGTH, beyond: 0, zero_is_open: None }),
     found_by: &[(Space::IpProtocol, 17)],
-    next: &[],
+    next: &[Next { when: None, to: To::Selected { by: &DSTPORT, space: Space::UdpPort }, quoted: false }],
     items: None,
     ends: None,
     network: false,
+    family: Family::Transport,
     row_bits: 32,
     info,
     warnings: &[destination_zero, length],
+    ..Header::PLAIN
 };
 
 fn info(view: &LayerView<'_>) -> String {

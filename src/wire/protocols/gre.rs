@@ -1,0 +1,98 @@
+//! Generic routing encapsulation, RFC 2784, with key and sequence number, RFC 2890.
+
+use super::ethernet::TYPE_NAMES;
+use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Space, To, When};
+use crate::wire::view::LayerView;
+
+/// The four flags that decide which words follow: checksum, routing, key, sequence number.
+const WORDS: Field = Field::group("flags_and_version", "Flags", 0, 4);
+const VERSION: Field = Field::number("flags.version", "Version", 13, 3).short("Ver");
+const PROTO: Field = Field::hex("proto", "Protocol Type", 16, 16)
+    .names(TYPE_NAMES)
+    .computed(Compute::NextHeader(Space::EtherType));
+
+const fn with(is: &'static [u64]) -> When {
+    When { field: &WORDS, is, not: false }
+}
+
+/// Checksum or routing: both share a word (RFC 1701).
+const CHECKSUM: When = with(&[4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+const KEY_FIRST: When = with(&[2, 3]);
+const KEY_SECOND: When = with(&[6, 7, 10, 11, 14, 15]);
+const SEQUENCE_FIRST: When = with(&[1]);
+const SEQUENCE_SECOND: When = with(&[3, 5, 9, 13]);
+const SEQUENCE_THIRD: When = with(&[7, 11, 15]);
+
+const fn key(start: usize) -> Field {
+    Field::hex("key", "Key", start, 32).reference("RFC 2890")
+}
+
+const fn sequence(start: usize) -> Field {
+    Field::number("sequence_number", "Sequence Number", start, 32).alias(&[("seq", 1)]).reference("RFC 2890")
+}
+
+/// GRE.
+pub static HEADER: Header = Header {
+    key: "gre",
+    name: "Generic Routing Encapsulation",
+    short: "GRE",
+    reference: "RFC 2784",
+    fields: &[
+        Field::group("flags_and_version", "Flags and Version", 0, 16).alias(&[("flags", 1)]),
+        Field::flag("flags.checksum", "Checksum Present", 0).short("C").alias(&[("c", 1)]),
+        Field::flag("flags.routing", "Routing Present", 1).short("R").reference("RFC 1701"),
+        Field::flag("flags.key", "Key Present", 2).short("K").alias(&[("k", 1)]).reference("RFC 2890"),
+        Field::flag("flags.sequence_number", "Sequence Number Present", 3)
+            .short("S")
+            .alias(&[("s", 1)])
+            .reference("RFC 2890"),
+        Field::flag("flags.strict_source_route", "Strict Source Route", 4).short("s").reference("RFC 1701"),
+        Field::number("flags.recursion_control", "Recursion Control", 5, 3)
+            .short("Recur")
+            .reference("RFC 1701"),
+        Field::number("flags.reserved", "Reserved", 8, 5).short("Rsv"),
+        VERSION,
+        PROTO,
+        Field::hex("checksum", "Checksum", 32, 16)
+            .computed(Compute::Checksum { coverage: Coverage::Message, zero_is_none: false })
+            .when(CHECKSUM),
+        Field::number("offset", "Offset", 48, 16).when(CHECKSUM).reference("RFC 1701"),
+        key(32).when(KEY_FIRST),
+        key(64).when(KEY_SECOND),
+        sequence(32).when(SEQUENCE_FIRST),
+        sequence(64).when(SEQUENCE_SECOND),
+        sequence(96).when(SEQUENCE_THIRD),
+    ],
+    length: Length::Cases {
+        cases: &[
+            (with(&[1, 2, 4, 8, 12]), 8),
+            (with(&[3, 5, 6, 9, 10, 13, 14]), 12),
+            (with(&[7, 11, 15]), 16),
+        ],
+        otherwise: 4,
+    },
+    found_by: &[(Space::IpProtocol, 47)],
+    // Version 1 (RFC 2637) has other words behind the flags.
+    only_when: Some(When { field: &VERSION, is: &[0], not: false }),
+    next: &[Next {
+        when: Some(NO_ROUTING),
+        to: To::Selected { by: &PROTO, space: Space::EtherType },
+        quoted: false,
+    }],
+    family: Family::Tunnel,
+    info,
+    ..Header::PLAIN
+};
+
+/// Source routes would stand before what is carried (RFC 1701).
+const NO_ROUTING: When = with(&[0, 1, 2, 3, 8, 9, 10, 11]);
+
+fn info(view: &LayerView<'_>) -> String {
+    let mut text = format!("protocol {}", view.value_name(PROTO.key));
+    for name in ["key", "seq"] {
+        if view.field(name).is_some() {
+            text += &format!(" {name} {}", view.text(name));
+        }
+    }
+    format!("{text} length {}", view.payload_len())
+}

@@ -1,0 +1,103 @@
+//! PPP over Ethernet, RFC 2516, and the protocol field of PPP, RFC 1661.
+
+use crate::wire::table::{Compute, Extent, Family, Field, Header, Length, Next, Space, To, When};
+use crate::wire::view::LayerView;
+
+const VERSION: Field = Field::number("version", "Version", 0, 4).short("Ver").default(1);
+const TYPE: Field = Field::number("type", "Type", 4, 4).default(1);
+const CODE: Field = Field::hex("code", "Code", 8, 8).names(&[
+    (0x00, "session data"),
+    (0x07, "PADO"),
+    (0x09, "PADI"),
+    (0x19, "PADR"),
+    (0x65, "PADS"),
+    (0xa7, "PADT"),
+]);
+const SESSION: Field = Field::hex("session_id", "Session ID", 16, 16);
+const LENGTH: Field =
+    Field::number("payload_length", "Length", 32, 16).alias(&[("len", 1)]).computed(Compute::TotalLength);
+
+/// What both have in common.
+const PPPOE: Header = Header {
+    prefix: "pppoe",
+    short: "PPPoE",
+    reference: "RFC 2516",
+    length: Length::Fixed(6),
+    extent: Some(Extent { by: &LENGTH, beyond: 6, zero_is_open: None }),
+    info,
+    warnings: &[length],
+    ..Header::PLAIN
+};
+
+/// The session stage.
+pub static SESSION_STAGE: Header = Header {
+    key: "pppoes",
+    name: "PPP over Ethernet, session",
+    fields: &[VERSION, TYPE, CODE, SESSION, LENGTH],
+    found_by: &[(Space::EtherType, 0x8864)],
+    next: &[Next {
+        when: Some(When { field: &CODE, is: &[0], not: false }),
+        to: To::Always(Space::LinkType, 9),
+        quoted: false,
+    }],
+    family: Family::Shim,
+    ..PPPOE
+};
+
+/// The discovery stage; its tags are the payload.
+pub static DISCOVERY: Header = Header {
+    key: "pppoed",
+    name: "PPP over Ethernet, discovery",
+    fields: &[VERSION, TYPE, CODE.default(9), SESSION, LENGTH],
+    found_by: &[(Space::EtherType, 0x8863)],
+    family: Family::Control,
+    ..PPPOE
+};
+
+fn info(view: &LayerView<'_>) -> String {
+    format!("{} session {} length {}", view.value_name(CODE.key), view.text(SESSION.key), view.payload_len())
+}
+
+fn length(view: &LayerView<'_>) -> Option<String> {
+    let said = view.number(LENGTH.key)? as usize;
+    let real = view.payload().len();
+    (said != real).then(|| format!("length says {said} bytes, there are {real} behind the header"))
+}
+
+const PROTOCOL: Field = Field::hex("protocol", "Protocol", 0, 16)
+    .names(&[
+        (0x0021, "IPv4"),
+        (0x0057, "IPv6"),
+        (0x0281, "MPLS"),
+        (0x8021, "IPCP"),
+        (0x8057, "IPv6CP"),
+        (0xc021, "LCP"),
+        (0xc023, "PAP"),
+        (0xc025, "LQR"),
+        (0xc223, "CHAP"),
+    ])
+    .default(0xc021)
+    .computed(Compute::NextHeader(Space::Ppp));
+
+/// An address byte of HDLC stands where the protocol field would begin.
+const FIRST: Field = Field::hex("protocol", "Protocol", 0, 8);
+
+/// The protocol field of PPP.
+pub static PPP: Header = Header {
+    key: "ppp",
+    name: "Point-to-Point Protocol",
+    short: "PPP",
+    reference: "RFC 1661",
+    fields: &[PROTOCOL],
+    length: Length::Fixed(2),
+    found_by: &[(Space::LinkType, 9), (Space::EtherType, 0x880b)],
+    only_when: Some(When { field: &FIRST, is: &[0xff], not: true }),
+    next: &[Next { when: None, to: To::Selected { by: &PROTOCOL, space: Space::Ppp }, quoted: false }],
+    family: Family::Shim,
+    info: ppp_info,
+    ..Header::PLAIN
+};
+
+fn ppp_info(view: &LayerView<'_>) -> String {
+    format!("protocol {}, {} bytes", view.value_name(PROTOCOL.key), view.payload_len())
+}

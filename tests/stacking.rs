@@ -1,0 +1,197 @@
+//! Packets inside packets: what is computed through link headers and tunnels, and what comes back from bytes.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail this way")]
+
+use rawbench::craft::Draft;
+use rawbench::craft::build::Sources;
+use rawbench::craft::draft::Surroundings;
+use rawbench::craft::print::Detail;
+use rawbench::wire::checksum;
+use rawbench::wire::protocols;
+use rawbench::wire::table::RawSocket;
+
+struct Nothing;
+
+impl Sources for Nothing {
+    fn random(&mut self, count: usize) -> Vec<u8> {
+        vec![0x5a; count]
+    }
+    fn file(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        Err(format!("no file {path} in a test"))
+    }
+}
+
+fn build(text: &str) -> Draft {
+    Draft::from_notation(text, &mut Nothing).unwrap_or_else(|e| panic!("{}", e.render(text)))
+}
+
+#[test]
+fn every_field_is_computed_through_any_stacking() {
+    let text = "eth/vlan(id=5)/ip(src=10.0.0.1, dst=10.0.0.2)/gre(c=1, k=1, key=7)/ipv6(src=fd77::1, dst=fd77::2)\
+                /tcp(flags=S)/\"odd\"";
+    let draft = build(text);
+    assert_eq!(draft.warnings(), vec![]);
+    assert_eq!(draft.reading_differs(), None);
+    for index in 0..draft.layers().len() {
+        if let Some(verdict) = checksum::verdict(draft.bytes(), draft.layers(), index, false) {
+            assert_eq!(verdict, checksum::Verdict::Good, "layer {index}");
+        }
+    }
+    let number = |layer: usize, key: &str| draft.view(layer).number(key).unwrap();
+    assert_eq!((number(0, "type"), number(1, "etype"), number(2, "proto")), (0x8100, 0x0800, 47));
+    assert_eq!((number(3, "proto"), number(4, "nxt")), (0x86dd, 6));
+    assert_eq!((number(2, "len"), number(4, "plen")), (20 + 12 + 40 + 20 + 3, 23));
+}
+
+#[test]
+fn the_kernel_is_handed_the_outer_network_header_and_knows_nothing_of_the_inner() {
+    let mut draft = build("eth/ip(dst=10.0.0.2)/gre/ip(dst=10.0.0.3)/udp/vxlan/eth/ip(dst=10.0.0.4)");
+    draft.surround(Surroundings {
+        route_source: Some("10.0.0.1".parse().unwrap()),
+        interface: Some([2, 0, 0, 0, 0, 1]),
+        neighbour: Some([2, 0, 0, 0, 0, 2]),
+    });
+    assert_eq!(draft.network_layer(), Some(1));
+    assert_eq!(draft.network_ends().unwrap().1.to_string(), "10.0.0.2");
+    let texts =
+        |key: &str| (0..8).map(|i| draft.view(i).text(key)).filter(|t| !t.is_empty()).collect::<Vec<_>>();
+    let none = "00:00:00:00:00:00";
+    assert_eq!(texts("src"), ["02:00:00:00:00:01", "10.0.0.1", "0.0.0.0", none, "0.0.0.0"]);
+    let kept = (2..8).flat_map(|i| draft.view(i).header_fields().map(|f| f.path).collect::<Vec<_>>());
+    for path in kept {
+        assert_eq!(draft.raw_socket(path), RawSocket::Kept);
+    }
+}
+
+#[test]
+fn a_word_that_comes_or_goes_takes_no_value_with_it() {
+    let mut draft = build("ip(dst=10.0.0.2)/gre(k=1, key=0xdeadbeef)/ip(dst=10.0.0.3)");
+    let before = draft.clone();
+    let flag = draft.find("gre", "c").unwrap();
+    draft.set(flag, 1).unwrap();
+    let view = draft.view(1);
+    assert_eq!(
+        (view.number("key"), view.number("offset"), view.layer().len),
+        (Some(0xdead_beef), Some(0), 12)
+    );
+    assert_eq!(draft.reading_differs(), None);
+    draft.set(flag, 0).unwrap();
+    assert_eq!(draft.bytes(), before.bytes());
+    draft.set(flag, 1).unwrap();
+    assert_eq!((draft.view(1).number("key"), draft.view(1).number("offset")), (Some(0xdead_beef), Some(0)));
+}
+
+#[test]
+fn what_the_next_header_computes_follows_it_and_can_be_pinned() {
+    let mut draft = build("ip(dst=10.0.0.2)/udp");
+    assert_eq!(draft.view(1).number("dstport"), Some(80));
+    draft.insert_layer(2, protocols::by_key("vxlan").unwrap()).unwrap();
+    assert_eq!(draft.view(1).number("dstport"), Some(4789));
+    draft.remove_layer(2);
+    draft.set(draft.find("udp", "dstport").unwrap(), 53).unwrap();
+    draft.insert_layer(2, protocols::by_key("vxlan").unwrap()).unwrap();
+    assert_eq!(draft.view(1).number("dstport"), Some(53));
+}
+
+#[test]
+fn frames_below_ip_come_in_whole_and_read_back() {
+    for (link, text) in [
+        (1, "dot3(src=02:00:00:00:00:01)/llc/snap/ip(src=1.1.1.1, dst=1.2.3.4)/udp/\"hi\"/trailer(00 00 00)"),
+        (1, "eth/svlan(id=7)/vlan_len(id=9)/llc(dsap=0x42, ssap=0x42)/zero(4)"),
+        (1, "eth/mpls(label=5)/mpls(label=6)/ipv6(src=::1, dst=::2)/tcp"),
+        (1, "eth/pppoes(session_id=5)/ppp/ip(src=1.1.1.1, dst=1.2.3.4)/tcp"),
+        (1, "eth/pppoed/hex(01 01 00 00)"),
+        (113, "sll(halen=4, src=1.2.3.4)/ip(src=1.1.1.1, dst=1.2.3.4)/tcp"),
+        (276, "sll2(ifindex=3)/ip(src=1.1.1.1, dst=1.2.3.4)/tcp"),
+        (0, "null/ip(src=1.1.1.1, dst=1.2.3.4)/tcp"),
+        (0, "loop/ip(src=1.1.1.1, dst=1.2.3.4)/tcp"),
+        (
+            101,
+            "ip(src=1.1.1.1, dst=1.2.3.4)/gre(s=1, k=1, c=1, key=5, seq=6)/eth/ip(src=1.1.1.1, dst=1.2.3.4)/tcp",
+        ),
+        (101, "ip(src=1.1.1.1, dst=1.2.3.4)/udp/vxlan(vni=5)/dot3/llc/snap/ip(src=1.1.1.1, dst=1.2.3.4)/tcp"),
+    ] {
+        let built = build(text);
+        let keys = |d: &Draft| d.layers().iter().map(|l| l.header.key).collect::<Vec<_>>();
+        let loaded = Draft::from_bytes(link, built.bytes(), false);
+        assert_eq!(keys(&loaded), keys(&built), "{text}");
+        assert_eq!(loaded.bytes(), built.bytes(), "{text}");
+        for detail in [Detail::Short, Detail::Full] {
+            assert_eq!(build(&loaded.notation(detail)).bytes(), built.bytes(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_tag_that_says_a_length_ends_where_it_says() {
+    let draft = build("eth/vlan_len/llc(dsap=0x42, ssap=0x42)/zero(4)/trailer(01 02)");
+    let found = rawbench::wire::dissect::dissect(1, draft.bytes());
+    assert_eq!((found.payload.len(), found.trailer.len()), (4, 2));
+}
+
+#[test]
+fn a_label_stack_without_an_end_is_read_to_a_bounded_depth() {
+    let mut frame = vec![0; 12];
+    frame.extend([0x88, 0x47]);
+    frame.extend([0; 4000]);
+    let found = rawbench::wire::dissect::dissect(1, &frame);
+    assert_eq!(found.layers.len(), rawbench::wire::dissect::MAX_LAYERS);
+}
+
+#[test]
+fn a_tunnel_over_ipv6_may_do_without_a_checksum() {
+    let verdict = |text: &str| {
+        let draft = build(text);
+        checksum::verdict(draft.bytes(), draft.layers(), 1, false).unwrap()
+    };
+    let udp = "ipv6(src=::1, dst=::2)/udp(checksum=0)";
+    assert!(matches!(verdict(udp), checksum::Verdict::Missing { .. }));
+    assert_eq!(verdict(&format!("{udp}/vxlan/eth")), checksum::Verdict::Absent);
+}
+
+#[test]
+fn a_row_tells_each_packet_that_is_quoted() {
+    let draft = build(
+        "ip(dst=10.0.0.1)/icmp(type=3, code=2)/ip(src=10.0.0.1, dst=10.0.0.2)/gre/ipv6(src=::1, dst=::2)/udp",
+    );
+    let row = rawbench::wire::summary::row(101, draft.bytes());
+    assert!(row.info.contains("quotes 10.0.0.1 → 10.0.0.2 GRE protocol IPv6"), "{}", row.info);
+    assert!(row.info.ends_with(" ::1 → ::2 UDP 20000 → 80 length 0"), "{}", row.info);
+}
+
+#[cfg(feature = "window")]
+#[test]
+fn layers_that_stand_beside_each_other_differ_in_hue() {
+    use rawbench::ui::theme::{DARK, LIGHT};
+    for stack in [
+        "eth vlan ip tcp",
+        "eth svlan vlan ipv6 udp",
+        "eth vlan_len llc snap arp",
+        "dot3 llc snap ip icmp ip udp vxlan eth arp",
+        "eth vlan pppoes ppp ipv6 icmpv6 ipv6 tcp",
+        "eth pppoed",
+        "eth vlan mpls ip gre ipv6 ip tcp",
+        "sll ip gre eth vlan ip gre mpls ip",
+        "sll2 ipv6 udp vxlan eth ip",
+        "null ip ipv6",
+        "loop ipv6 gre ip",
+        "eth arp",
+        "pppoes ppp mpls ip",
+    ] {
+        let headers: Vec<_> = stack.split(' ').map(|k| protocols::by_key(k).unwrap()).collect();
+        for pair in headers.windows(2) {
+            for look in [&DARK, &LIGHT] {
+                assert_ne!(
+                    look.hue(pair[0]),
+                    look.hue(pair[1]),
+                    "{} {} in {stack}",
+                    pair[0].key,
+                    pair[1].key
+                );
+            }
+        }
+    }
+    // Orange, as ever.
+    let tcp = protocols::by_key("tcp").unwrap();
+    assert_eq!(DARK.hue(tcp).to_array()[..3], [0xf2, 0xa6, 0x5a]);
+}

@@ -35,6 +35,8 @@ const fn fixed(
         length,
         fields,
         repeat: &[],
+        when: &[],
+        pointer: None,
     }
 }
 
@@ -117,6 +119,8 @@ pub static LIST: ItemList = ItemList {
         length: 0,
         fields: &[TYPE, LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
         repeat: &[],
+        when: &[],
+        pointer: None,
     },
     when: Some(HAS_OPTIONS),
     fills: Fills::Message,

@@ -83,6 +83,8 @@ static OPTIONS: ItemList = ItemList {
             length: 1,
             fields: &[OPTION_KIND],
             repeat: &[],
+            when: &[],
+            pointer: None,
         },
         Item {
             kind: Some(1),
@@ -95,6 +97,8 @@ static OPTIONS: ItemList = ItemList {
             length: 1,
             fields: &[OPTION_KIND],
             repeat: &[],
+            when: &[],
+            pointer: None,
         },
     ],
     unknown: &Item {
@@ -108,6 +112,8 @@ static OPTIONS: ItemList = ItemList {
         length: 0,
         fields: &[OPTION_KIND, OPTION_LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
         repeat: &[],
+        when: &[],
+        pointer: None,
     },
     when: None,
     fills: Fills::Header,

@@ -8,6 +8,7 @@ mod icmpv6_options;
 mod ipv4;
 mod ipv6;
 mod tcp;
+mod tcp_mptcp;
 mod tcp_options;
 mod udp;
 

@@ -84,6 +84,9 @@ pub struct ItemList {
     pub align: usize,
     /// Most bytes that the header's length field can speak of, where one does.
     pub limit: Option<usize>,
+    /// Where the packet goes in the end, when the list sends it there by another address than the header's destination:
+    /// it stands in the pseudo header of what the packet carries.
+    pub route: Option<fn(&LayerView<'_>) -> Option<u128>>,
 }
 
 impl ItemList {

@@ -127,4 +127,5 @@ pub static LIST: ItemList = ItemList {
     unit: 8,
     align: 1,
     limit: None,
+    route: None,
 };

@@ -6,6 +6,7 @@ mod icmp;
 mod icmpv6;
 mod icmpv6_options;
 mod ipv4;
+mod ipv4_options;
 mod ipv6;
 mod tcp;
 mod tcp_mptcp;

@@ -252,4 +252,5 @@ pub static LIST: ItemList = ItemList {
     unit: 1,
     align: 4,
     limit: Some(40),
+    route: None,
 };

@@ -626,6 +626,40 @@ fn all_equal(python: &str, twins: &[Twin]) {
 }
 
 #[test]
+fn source_routes_equal_scapys() {
+    let Some(python) = python_with_scapy() else { return };
+    let mut dice = Dice::new(0x5ca9_0015);
+    let twins: Vec<Twin> = (0..200)
+        .map(|nth| {
+            let mut twin = Twin::default();
+            let mut fields = Fields::default();
+            let (src, dst) = (address(&mut dice), address(&mut dice));
+            fields.text("src", "src", &src);
+            fields.text("dst", "dst", &dst);
+            fields.both("id", "id", dice.number(0xffff));
+            let hops: Vec<String> = (0..=dice.below(8)).map(|_| address(&mut dice)).collect();
+            let (ours, scapy) = dice.pick(&[("lsrr", "LSRR"), ("ssrr", "SSRR"), ("rr", "RR")]);
+            let quoted: Vec<String> = hops.iter().map(|h| format!("'{h}'")).collect();
+            let length = hops.len() * 4 + 3;
+            fields.ours.push(format!("options=[{ours}(4, {})]", hops.join(", ")));
+            fields.scapys.push(format!(
+                "options=[IPOption_{scapy}(length={length}, pointer=4, routers=[{}])]",
+                quoted.join(", ")
+            ));
+            twin.layer("ip", "IP", &fields);
+            if nth % 2 == 0 {
+                tcp(&mut dice, &mut twin)
+            } else {
+                udp(&mut dice, &mut twin)
+            }
+            payload(&mut dice, &mut twin);
+            twin
+        })
+        .collect();
+    all_equal(python, &twins);
+}
+
+#[test]
 fn a_sum_of_zero_goes_out_as_scapy_sends_it() {
     let Some(python) = python_with_scapy() else { return };
     // The payload word makes the sum all ones: 0 for TCP, all ones for UDP, where 0 means "none".

@@ -145,10 +145,10 @@ fn bytes_without_a_structure_are_replaced_as_they_are() {
     assert_eq!(typed("hex(fe 09 aa bb)", 0, "fe 09 aa"), "fe 09 aa 00");
     assert_eq!(typed("nop, eol, hex(de ad)", 2, "be ef"), "01 00 be ef");
     // One with a structure keeps it.
-    let mut draft = build("ip(dst=10.77.0.2)/tcp(options=[opt(254, aa bb)])");
+    let mut draft = build("ip(dst=10.77.0.2)/tcp(options=[opt(70, aa bb)])");
     let data = draft.view(1).item_fields(0, &draft.options(1)[0]).pop().unwrap();
     draft.set_text(data.path, 1, "cc dd ee").unwrap();
-    assert_eq!(draft.bytes()[40..], hex!("fe 05 cc dd ee 00 00 00"));
+    assert_eq!(draft.bytes()[40..], hex!("46 05 cc dd ee 00 00 00"));
 }
 
 fn keys(draft: &Draft) -> Vec<&'static str> {

@@ -2,7 +2,7 @@
 
 use crate::wire::notation;
 use crate::wire::protocols;
-use crate::wire::table::{Field, Header, ItemList};
+use crate::wire::table::{Field, Header, Item, ItemList};
 
 /// What a key speaks of.
 #[derive(Clone, Copy, Debug)]
@@ -163,10 +163,10 @@ fn header_field(header: &'static Header, field: &'static Field) -> Listed {
 
 fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterator<Item = Listed> {
     list.items.iter().chain([list.unknown]).flat_map(move |item| {
-        item.fields.iter().chain(item.repeat).map(move |field| {
+        item_keys(item).map(move |field| {
             // Kind and length are common to all options; the others belong to one.
             let own = field.bits.start >= 16
-                || !item.repeat.is_empty() && item.repeat.iter().any(|f| f.key == field.key);
+                || !item.repeat.is_empty() && !item.fields.iter().any(|f| f.key == field.key);
             let label = if own { format!("{}: {}", item.name, field.label) } else { field.label.to_owned() };
             let reference = if own { item.reference } else { header.reference };
             let key = format!("{}.{}", header.prefix(), field.key);
@@ -175,6 +175,11 @@ fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterato
             listed
         })
     })
+}
+
+/// The fields of an item and of its repetitions.
+fn item_keys(item: &'static Item) -> impl Iterator<Item = &'static Field> {
+    item.fields.iter().chain(item.repeat).chain(item.pointer.map_or(&[][..], |p| p.past))
 }
 
 fn width(field: &Field) -> String {
@@ -219,7 +224,7 @@ fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
     if name == list.key {
         return Some(Meaning::Items(header));
     }
-    let mut fields = list.items.iter().chain([list.unknown]).flat_map(|i| i.fields.iter().chain(i.repeat));
+    let mut fields = list.items.iter().chain([list.unknown]).flat_map(item_keys);
     fields.find(|f| f.key == name).map(|f| Meaning::ItemField { header, key: f.key })
 }
 

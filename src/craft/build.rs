@@ -207,7 +207,7 @@ fn parse_word(fields: &[Field], field: &Field, scale: u32, word: &Spanned) -> Bu
     value::parse(field, scale, &word.text).map_err(at)
 }
 
-/// The bytes of one option from its notation: `mss(1460)`, `nop`, `opt(254, de ad)`, `hex(02)`.
+/// The bytes of one option from its notation: `mss(1460)`, `nop`, `opt(70, de ad)`, `hex(02)`.
 fn option_bytes(list: &'static ItemList, item: &Item) -> Built<Vec<u8>> {
     let name = item.name.text.as_str();
     if name == "hex" {
@@ -217,53 +217,81 @@ fn option_bytes(list: &'static ItemList, item: &Item) -> Built<Vec<u8>> {
     if name == list.unknown.key {
         return unknown_option(list, item);
     }
-    let Some(table) = list.items.iter().find(|i| i.key.eq_ignore_ascii_case(name)) else {
-        let known = list.items.iter().map(|i| i.key).chain([list.unknown.key, "hex"]);
-        let hint = notation::nearest(name, known.clone())
+    let named = || list.items.iter().filter(|i| i.key.eq_ignore_ascii_case(name));
+    let Some(first) = named().next() else {
+        let mut known: Vec<&str> =
+            list.items.iter().map(|i| i.key).chain([list.unknown.key, "hex"]).collect();
+        known.dedup();
+        let hint = notation::nearest(name, known.iter().copied())
             .map(|n| format!("; did you mean {n}?"))
             .unwrap_or_default();
-        let all: Vec<&str> = known.collect();
-        let why = format!("there is no option '{name}'{hint} (known: {})", all.join(", "));
+        let why = format!("there is no option '{name}'{hint} (known: {})", known.join(", "));
         return Err(NotationError::new(item.name.at.clone(), why));
     };
-    let kind = table.kind.unwrap_or(0);
-    if table.single && item.args.is_empty() {
-        return Ok(vec![kind]);
+    if first.single && item.args.is_empty() {
+        return Ok(vec![first.kind.unwrap_or(0)]);
     }
-    let mut bytes = vec![kind, 0];
-    if table.repeat.is_empty() {
-        bytes.extend(option_values(table, item)?);
-    } else {
-        for word in &item.args {
-            bytes.extend(repetition(table, word)?);
+    let mut refused = None;
+    for table in named().filter(|t| takes(t, item.args.len())) {
+        match option_values(table, item).and_then(|b| finish_length(list, b, &item.name.at)) {
+            Ok(bytes) if table.describes(&bytes) => return Ok(bytes),
+            Ok(_) => {}
+            Err(why) => refused = Some(why),
         }
     }
-    finish_length(list, bytes, &item.name.at)
+    Err(refused.unwrap_or_else(|| {
+        let mut forms: Vec<String> = named().map(signature).collect();
+        forms.dedup();
+        let why = match (forms.as_slice(), first.single) {
+            ([form], false) => format!("{name} takes {} value(s): {form}", told(first).len()),
+            (_, true) => format!("{name} takes no value"),
+            _ => format!("{name} takes one of these forms: {}", forms.join(" or ")),
+        };
+        NotationError::new(item.name.at.clone(), why)
+    }))
 }
 
-/// The bytes behind kind and length of an option from the values of its fields. What is left over belongs to a last field
+/// The fields that an option is given in notation, in order.
+fn told(table: &table::Item) -> Vec<&Field> {
+    table.fields.iter().enumerate().filter(|(i, _)| table.is_told(*i)).map(|(_, f)| f).collect()
+}
+
+/// Whether an option of this table can have so many values.
+fn takes(table: &table::Item, count: usize) -> bool {
+    let told = told(table);
+    let fixed = told.iter().filter(|f| f.bits.width > 0).count();
+    count == fixed || count > fixed && (fixed < told.len() || !table.repeat.is_empty())
+}
+
+fn signature(table: &table::Item) -> String {
+    let mut labels: Vec<String> = told(table).iter().map(|f| f.label.to_owned()).collect();
+    if !table.repeat.is_empty() {
+        labels.push(table.repeat.iter().map(|f| f.label).collect::<Vec<_>>().join("-") + ", …");
+    }
+    if labels.is_empty() { table.key.to_owned() } else { format!("{}({})", table.key, labels.join(", ")) }
+}
+
+/// The bytes of an option from the values of its fields. What is left over are repetitions, or belongs to a last field
 /// that goes to the end of the option.
 fn option_values(table: &table::Item, item: &Item) -> Built<Vec<u8>> {
-    let told = table.fields.iter().enumerate().filter(|(i, _)| table.is_told(*i));
-    let fields: Vec<&Field> = told.map(|(_, f)| f).collect();
-    let (open, fixed): (Vec<&Field>, Vec<&Field>) = fields.iter().partition(|f| f.bits.width == 0);
-    let fits = item.args.len() == fixed.len() || !open.is_empty() && item.args.len() >= fixed.len();
-    if !fits {
-        let (name, labels): (_, Vec<&str>) = (table.key, fields.iter().map(|f| f.label).collect());
-        let right =
-            if labels.is_empty() { name.to_owned() } else { format!("{name}({})", labels.join(", ")) };
-        let why = format!("{name} takes {} value(s): {right}", fields.len());
-        return Err(NotationError::new(item.name.at.clone(), why));
+    let fixed: Vec<&Field> = told(table).into_iter().filter(|f| f.bits.width > 0).collect();
+    let mut bytes = vec![0; table.fixed_bytes().max(2)];
+    bytes[0] = table.kind.unwrap_or(0);
+    for field in table.value_fields().filter(|f| f.reserved && !f.group) {
+        let _ = bits::set(&mut bytes, field.bits, field.default);
     }
-    let mut bytes = vec![0; table.fixed_bytes()];
     for (field, word) in fixed.iter().zip(&item.args) {
         let stored = parse_word(table.fields, field, field.scale, word)?;
         let _ = bits::set(&mut bytes, field.bits, stored);
     }
     for word in item.args.iter().skip(fixed.len()) {
-        bytes.extend(value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at.clone(), e.0))?);
+        if table.repeat.is_empty() {
+            bytes.extend(value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at.clone(), e.0))?);
+        } else {
+            bytes.extend(repetition(table, word)?);
+        }
     }
-    Ok(bytes.split_off(bytes.len().min(2)))
+    Ok(bytes)
 }
 
 fn finish_length(list: &ItemList, bytes: Vec<u8>, at: &Range<usize>) -> Built<Vec<u8>> {
@@ -293,7 +321,7 @@ fn repetition(table: &table::Item, word: &Spanned) -> Built<Vec<u8>> {
 
 fn unknown_option(list: &ItemList, item: &Item) -> Built<Vec<u8>> {
     let Some((kind, data)) = item.args.split_first() else {
-        let why = "write the kind and its data: opt(254, de ad be ef)";
+        let why = "write the kind and its data: opt(70, de ad be ef)";
         return Err(NotationError::new(item.name.at.clone(), why));
     };
     let number = value::number(&kind.text).and_then(|n| u8::try_from(n).ok());

@@ -98,14 +98,15 @@ fn option_notation(span: &ItemSpan, raw_key: &str, bytes: &[u8]) -> String {
     }
     let item = span.item;
     let base = span.range.start * 8;
-    let fields = span.fields();
+    let fields = span.fields(bytes);
     // What the short form passes over has to be what it reads back to.
     let hidden = |(nth, index, field, at): &(Option<usize>, usize, &Field, BitRange)| {
         nth.is_none()
             && at.start >= base + 16
             && field.reserved
+            && !field.group
             && !item.is_told(*index)
-            && bits::get(bytes, *at) != Some(0)
+            && bits::get(bytes, *at) != Some(field.default)
     };
     if item.kind.is_none() || fields.iter().any(hidden) {
         let data = value::hex_pairs(raw.get(2..).unwrap_or_default()).to_lowercase();

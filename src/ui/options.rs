@@ -78,7 +78,11 @@ pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
 
 fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static ItemList) {
     let at = editor.builder.draft().options(layer).len();
-    for item in list.items {
+    for (nth, item) in list.items.iter().enumerate() {
+        // An option with several forms is offered in its first one.
+        if list.items.iter().take(nth).any(|i| i.name == item.name) {
+            continue;
+        }
         let kind = item.kind.unwrap_or(0);
         if ui.button(format!("{} ({kind})", item.name)).clicked() {
             let bytes = new_option(list, item, kind);

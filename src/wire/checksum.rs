@@ -171,7 +171,15 @@ fn pseudo_header(view: &LayerView<'_>, len: usize) -> Vec<PseudoWord> {
         words.extend((0..width / 16).rev().map(|i| PseudoWord { label, word: (value >> (16 * i)) as u16 }));
     };
     push("source address", bits::get(header, src.bits).unwrap_or(0), src.bits.width);
-    push("destination address", bits::get(header, dst.bits).unwrap_or(0), dst.bits.width);
+    let routed = (network.index..view.index).filter_map(|index| {
+        let layer = LayerView { index, ..*view };
+        let list = layer.layer().header.list(layer.header_bytes())?;
+        list.route.and_then(|route| route(&layer))
+    });
+    match routed.last().filter(|address| *address <= bits::max_value(dst.bits.width)) {
+        Some(last) => push("final destination of the route", last, dst.bits.width),
+        None => push("destination address", bits::get(header, dst.bits).unwrap_or(0), dst.bits.width),
+    }
     let protocol = u128::from(view.layer().header.number_in(Space::IpProtocol).unwrap_or(0));
     if src.bits.width == 32 {
         push("zero, protocol", protocol, 16);

@@ -104,6 +104,12 @@ pub struct When {
 }
 
 impl When {
+    /// The field has one of these values.
+    #[must_use]
+    pub const fn is(field: &'static Field, is: &'static [u64]) -> Self {
+        Self { field, is, not: false }
+    }
+
     /// Whether the predicate holds in `header` (the bytes from the header's first on). A header that is too
     /// short to say answers no.
     #[must_use]
@@ -146,7 +152,8 @@ pub struct Field {
     pub raw_socket: RawSocket,
     /// Hexadecimal digits that it is written with; 0: as many as its width has.
     pub digits: usize,
-    /// Zero in every packet so far (RFC words: reserved, unused): an item's short forms pass it over.
+    /// Its default in every packet so far (RFC words: reserved, unused; or the subtype that makes an item what it is): an
+    /// item's short forms pass it over.
     pub reserved: bool,
     /// Where it is defined, when not in the header's own reference.
     pub reference: &'static str,

@@ -21,6 +21,8 @@ pub static PADDING: Item = Item {
     length: 0,
     fields: &[Field::bytes("options.padding", "Padding", 0, 0)],
     repeat: &[],
+    when: &[],
+    pointer: None,
 };
 
 /// What cannot be read as an option.
@@ -35,6 +37,8 @@ pub static MALFORMED: Item = Item {
     length: 0,
     fields: &[Field::bytes("options.malformed", "Malformed Option", 0, 0)],
     repeat: &[],
+    when: &[],
+    pointer: None,
 };
 
 /// Bytes from which on a list row tells only how many there are.
@@ -54,7 +58,7 @@ pub struct ItemSpan {
 impl ItemSpan {
     /// The fields: repetition, index in the table, table entry, bits in the packet. Only those wholly inside.
     #[must_use]
-    pub fn fields(&self) -> Vec<(Option<usize>, usize, &'static Field, BitRange)> {
+    pub fn fields(&self, packet: &[u8]) -> Vec<(Option<usize>, usize, &'static Field, BitRange)> {
         let (start, end) = (self.range.start * 8, self.range.end * 8);
         let mut found = Vec::new();
         for (index, field) in self.item.fields.iter().enumerate() {
@@ -65,11 +69,17 @@ impl ItemSpan {
             }
         }
         let step = self.item.repeat_bytes();
+        let past = |at: usize| {
+            let pointer = self.item.pointer?;
+            let said = bits::get(packet.get(self.range.clone())?, pointer.by.bits)?;
+            (((at - self.range.start + 1) as u128) >= said).then_some(pointer)
+        };
         if step > 0 {
             let mut at = self.range.start + self.item.fixed_bytes();
             let mut nth = 0;
             while at + step <= self.range.end {
                 for (index, field) in self.item.repeat.iter().enumerate() {
+                    let field = past(at).and_then(|p| p.past.get(index)).unwrap_or(field);
                     let bits = BitRange { start: at * 8 + field.bits.start, width: field.bits.width };
                     found.push((Some(nth), index, field, bits));
                 }
@@ -89,7 +99,7 @@ impl ItemSpan {
         if self.item.kind.is_none() && !self.item.single {
             text = format!("{text}-{}", packet.get(self.range.start).copied().unwrap_or(0));
         }
-        for (nth, index, field, bits) in self.fields() {
+        for (nth, index, field, bits) in self.fields(packet) {
             if self.item.single || nth.is_none() && !self.item.is_told(index) {
                 continue;
             }
@@ -117,18 +127,6 @@ impl ItemSpan {
     }
 }
 
-/// Whether `len` is a length that this item's table can describe to the last byte.
-fn fits(item: &Item, len: usize) -> bool {
-    if item.length != 0 {
-        return len == item.length;
-    }
-    let step = item.repeat_bytes();
-    if step > 0 {
-        return len >= item.fixed_bytes() && (len - item.fixed_bytes()).is_multiple_of(step);
-    }
-    true
-}
-
 /// What the length byte of an item of so many bytes says.
 fn says(list: &ItemList, len: usize) -> String {
     if list.unit == 1 || len == 0 { len.to_string() } else { format!("{} ({len} bytes)", len / list.unit) }
@@ -142,7 +140,8 @@ pub fn walk(list: &'static ItemList, bytes: &[u8], offset: usize) -> Vec<ItemSpa
     while at < bytes.len() {
         let rest = offset + at..offset + bytes.len();
         let kind = bytes[at];
-        let item = list.items.iter().find(|i| i.kind == Some(kind)).unwrap_or(list.unknown);
+        let known = || list.items.iter().filter(|i| i.kind == Some(kind));
+        let item = known().next().unwrap_or(list.unknown);
         if item.single {
             spans.push(ItemSpan { item, range: rest.start..rest.start + 1, problem: None });
             at += 1;
@@ -158,14 +157,18 @@ pub fn walk(list: &'static ItemList, bytes: &[u8], offset: usize) -> Vec<ItemSpa
         match len {
             Some(len) if len >= 2 && len <= left => {
                 let range = rest.start..rest.start + len;
-                if fits(item, len) {
+                let described = known().find(|i| i.describes(&bytes[at..at + len]));
+                if let Some(item) = described.or(known().next().is_none().then_some(list.unknown)) {
                     spans.push(ItemSpan { item, range, problem: None });
                 } else {
-                    let problem = format!(
-                        "{}: the length byte says {}, which this option cannot have",
-                        item.name,
-                        says(list, len)
-                    );
+                    let kinds = list.unknown.fields.first();
+                    let name = kinds.and_then(|f| value::name_of(f, u128::from(kind))).unwrap_or(item.name);
+                    let says = says(list, len);
+                    let problem = if item.when.is_empty() {
+                        format!("{name}: the length byte says {says}, which this option cannot have")
+                    } else {
+                        format!("{name}: no form of this option has this content and a length byte of {says}")
+                    };
                     spans.push(ItemSpan { item: list.unknown, range, problem: Some(problem) });
                 }
                 at += len;

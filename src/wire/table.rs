@@ -105,6 +105,9 @@ pub struct ItemList {
     pub align: usize,
     /// Most bytes that the header's length field can speak of, where one does.
     pub limit: Option<usize>,
+    /// Where the packet goes in the end, when the list sends it there by another address than the header's destination:
+    /// it stands in the pseudo header of what the packet carries.
+    pub route: Option<fn(&LayerView<'_>) -> Option<u128>>,
 }
 
 impl ItemList {
@@ -153,9 +156,90 @@ pub struct Item {
     pub fields: &'static [Field],
     /// Fields that repeat after `fields` until the item ends; their bits count from each repetition's start.
     pub repeat: &'static [Field],
+    /// Only an item of this kind where all of these hold (of the bytes of the item): several tables may share a kind, and
+    /// the first that describes the item is its table.
+    pub when: &'static [When],
+    /// A field that says how far the repetitions are filled in.
+    pub pointer: Option<Pointer>,
+}
+
+/// A pointer into the repetitions of an item (RFC 791: the route data, the time stamps).
+#[derive(Clone, Copy, Debug)]
+pub struct Pointer {
+    /// The field: the first byte that is not filled in, counted from 1 at the kind.
+    pub by: &'static Field,
+    /// The names of the fields of a repetition from there on; the same bits as those that repeat.
+    pub past: &'static [Field],
 }
 
 impl Item {
+    /// A known item of kind, length and these fields, of any length that they allow.
+    pub const fn known(
+        kind: u8,
+        key: &'static str,
+        name: &'static str,
+        reference: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
+        Self {
+            kind: Some(kind),
+            key,
+            name,
+            terse: key,
+            reference,
+            single: false,
+            ends: false,
+            length: 0,
+            fields,
+            repeat: &[],
+            when: &[],
+            pointer: None,
+        }
+    }
+    /// Sets the only length that it can have, in bytes.
+    #[must_use]
+    pub const fn exactly(mut self, length: usize) -> Self {
+        self.length = length;
+        self
+    }
+    /// Says which items of the kind these are.
+    #[must_use]
+    pub const fn when(mut self, when: &'static [When]) -> Self {
+        self.when = when;
+        self
+    }
+    /// Sets the fields that repeat.
+    #[must_use]
+    pub const fn repeating(mut self, repeat: &'static [Field]) -> Self {
+        self.repeat = repeat;
+        self
+    }
+    /// Sets the pointer into the repetitions.
+    #[must_use]
+    pub const fn pointer(mut self, by: &'static Field, past: &'static [Field]) -> Self {
+        self.pointer = Some(Pointer { by, past });
+        self
+    }
+
+    /// Whether an item of its kind that begins with these bytes is one of these.
+    #[must_use]
+    pub fn holds(&self, item: &[u8]) -> bool {
+        self.when.iter().all(|w| w.holds(item))
+    }
+
+    /// Whether this table describes these bytes of an item of its kind to the last one.
+    #[must_use]
+    pub fn describes(&self, item: &[u8]) -> bool {
+        let len = item.len();
+        let step = self.repeat_bytes();
+        let fits = match self.length {
+            0 if step > 0 => len >= self.fixed_bytes() && (len - self.fixed_bytes()).is_multiple_of(step),
+            0 => len >= self.fixed_bytes(),
+            length => len == length,
+        };
+        fits && self.holds(item)
+    }
+
     /// Width of one repetition in bytes.
     #[must_use]
     pub fn repeat_bytes(&self) -> usize {
@@ -173,13 +257,17 @@ impl Item {
         self.fields.iter().filter(|f| f.bits.start >= 16)
     }
 
-    /// The values that are told one by one in short forms, by their place in `fields`: neither what is reserved nor the
-    /// leaves of a group.
+    /// The values that are told one by one in short forms, by their place in `fields`: neither what is reserved or
+    /// follows from the kind of item, nor the leaves of a group.
     #[must_use]
     pub fn is_told(&self, field: usize) -> bool {
         let Some(field) = self.fields.get(field) else { return false };
         let inside = |g: &Field| {
-            g.group && !field.group && g.bits.start <= field.bits.start && field.bits.end() <= g.bits.end()
+            g.group
+                && !g.reserved
+                && !field.group
+                && g.bits.start <= field.bits.start
+                && field.bits.end() <= g.bits.end()
         };
         !self.single && field.bits.start >= 16 && !field.reserved && !self.fields.iter().any(inside)
     }

@@ -232,7 +232,7 @@ impl<'a> LayerView<'a> {
     /// The fields of one option.
     #[must_use]
     pub fn item_fields(&self, index: usize, item: &ItemSpan) -> Vec<Located> {
-        item.fields()
+        item.fields(self.bytes)
             .into_iter()
             .map(|(nth, field_index, field, bits)| Located {
                 path: Path { layer: self.index, item: Some(index), nth, field: field_index },

@@ -82,7 +82,7 @@ fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
             continue;
         }
         let span = cut_option(view, &span).unwrap_or(span);
-        let fields = span.fields().into_iter().filter(|(_, _, f, _)| f.key == key);
+        let fields = span.fields(view.bytes).into_iter().filter(|(_, _, f, _)| f.key == key);
         all.extend(fields.map(|(_, _, field, bits)| value::text(field, view.bytes, bits)));
     }
     all
@@ -96,7 +96,13 @@ fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
         return None;
     }
     let kind = view.bytes.get(span.range.start).copied();
-    let item = list.items.iter().find(|i| i.kind == kind).unwrap_or(list.unknown);
+    let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
+    let known = || list.items.iter().filter(|i| i.kind == kind && i.holds(rest));
+    // Of several tables the one whose length the option says.
+    let said = rest.get(1).map(|said| usize::from(*said) * list.unit);
+    let item =
+        known().find(|i| Some(i.length) == said).or(known().find(|i| i.length == 0)).or(known().next());
+    let item = item.unwrap_or(list.unknown);
     Some(ItemSpan { item, range: span.range.clone(), problem: None })
 }
 

@@ -35,6 +35,8 @@ const fn fixed(
         length,
         fields,
         repeat: &[],
+        when: &[],
+        pointer: None,
     }
 }
 
@@ -117,10 +119,13 @@ pub static LIST: ItemList = ItemList {
         length: 0,
         fields: &[TYPE, LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
         repeat: &[],
+        when: &[],
+        pointer: None,
     },
     when: Some(HAS_OPTIONS),
     fills: Fills::Message,
     unit: 8,
     align: 1,
     limit: None,
+    route: None,
 };

@@ -1,8 +1,8 @@
 //! IPv4, RFC 791; DS field RFC 2474, ECN RFC 3168.
 
+use super::ipv4_options::OPTIONS;
 use crate::wire::table::{
-    Compute, Coverage, Extent, Family, Field, Fills, Header, Item, ItemList, Length, Next, RawSocket, Space,
-    To, When,
+    Compute, Coverage, Extent, Family, Field, Header, Length, Next, RawSocket, Space, To, When,
 };
 use crate::wire::view::LayerView;
 
@@ -66,57 +66,6 @@ const SRC: Field = Field::ipv4("src", "Source Address", 96)
     .raw_socket(RawSocket::FilledWhenZero);
 const DST: Field = Field::ipv4("dst", "Destination Address", 128);
 
-const OPTION_KIND: Field = Field::number("opt.type", "Option Type", 0, 8);
-const OPTION_LEN: Field = Field::number("opt.len", "Option Length", 8, 8);
-
-static OPTIONS: ItemList = ItemList {
-    key: "options",
-    label: "Options",
-    items: &[
-        Item {
-            kind: Some(0),
-            key: "eol",
-            name: "End of Options List",
-            terse: "eol",
-            reference: "RFC 791 section 3.1",
-            single: true,
-            ends: true,
-            length: 1,
-            fields: &[OPTION_KIND],
-            repeat: &[],
-        },
-        Item {
-            kind: Some(1),
-            key: "nop",
-            name: "No-Operation",
-            terse: "nop",
-            reference: "RFC 791 section 3.1",
-            single: true,
-            ends: false,
-            length: 1,
-            fields: &[OPTION_KIND],
-            repeat: &[],
-        },
-    ],
-    unknown: &Item {
-        kind: None,
-        key: "opt",
-        name: "Option",
-        terse: "opt",
-        reference: "RFC 791 section 3.1",
-        single: false,
-        ends: false,
-        length: 0,
-        fields: &[OPTION_KIND, OPTION_LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
-        repeat: &[],
-    },
-    when: None,
-    fills: Fills::Header,
-    unit: 1,
-    align: 4,
-    limit: Some(40),
-};
-
 /// Only the first fragment begins with the next header.
 const FIRST_FRAGMENT: When = When { field: &FRAG_OFFSET, is: &[0], not: false };
 
@@ -167,7 +116,7 @@ pub static HEADER: Header = Header {
     family: Family::Network,
     row_bits: 32,
     info,
-    warnings: &[version, header_length, ttl_zero, reserved, source_is_group],
+    warnings: &[version, header_length, ttl_zero, reserved, source_is_group, options],
     ..Header::PLAIN
 };
 
@@ -216,4 +165,12 @@ fn reserved(view: &LayerView<'_>) -> Option<String> {
 fn source_is_group(view: &LayerView<'_>) -> Option<String> {
     let first = view.number("src")? >> 24;
     (224..=239).contains(&first).then(|| "the source is a multicast address: receivers drop it".into())
+}
+
+fn options(view: &LayerView<'_>) -> Option<String> {
+    let len = view.items_range().len();
+    if let Some(limit) = OPTIONS.limit.filter(|limit| len > *limit) {
+        return Some(format!("options take {len} bytes: the header length can only speak of {limit}"));
+    }
+    view.items().into_iter().find_map(|i| i.problem)
 }

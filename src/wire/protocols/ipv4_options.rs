@@ -1,0 +1,162 @@
+//! IPv4 options: RFC 791 section 3.1 (end, no-operation, security, source routes, record route, stream identifier, time
+//! stamp), RFC 1108 (security as it was used), RFC 2113 (router alert).
+
+use crate::wire::table::{Field, Fills, Item, ItemList, When};
+use crate::wire::view::LayerView;
+
+const TYPE: Field = Field::number("opt.type", "Option Type", 0, 8).names(&[
+    (0, "End of Options List"),
+    (1, "No-Operation"),
+    (7, "Record Route"),
+    (68, "Internet Timestamp"),
+    (130, "Security"),
+    (131, "Loose Source Route"),
+    (136, "Stream Identifier"),
+    (137, "Strict Source Route"),
+    (148, "Router Alert"),
+]);
+const LEN: Field = Field::number("opt.len", "Option Length", 8, 8);
+/// Counted from 1 at the type.
+const POINTER: Field = Field::number("opt.ptr", "Pointer", 16, 8).default(4);
+
+const RECORDED: &[Field] = &[Field::ipv4("rec_rt", "Recorded Route", 0).short("Recorded")];
+const EMPTY: &[Field] = &[Field::ipv4("empty_rt", "Empty Route", 0).short("Empty")];
+const TO_GO: &[Field] = &[Field::ipv4("src_rt", "Source Route", 0).short("Route")];
+
+const fn known(kind: u8, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
+    Item::known(kind, key, name, "RFC 791 section 3.1", fields)
+}
+const fn single(kind: u8, key: &'static str, name: &'static str, ends: bool) -> Item {
+    let mut item = known(kind, key, name, &[TYPE]).exactly(1);
+    item.single = true;
+    item.ends = ends;
+    item
+}
+
+const FLAG: Field = Field::hex("opt.flag", "Flag", 28, 4).names(&[
+    (0, "time stamps only"),
+    (1, "each time stamp with its address"),
+    (3, "the addresses are given"),
+]);
+/// A time stamp option with this flag.
+macro_rules! timestamp {
+    ($flag:literal, $name:literal) => {
+        known(
+            68,
+            "ts",
+            $name,
+            &[
+                TYPE,
+                LEN,
+                POINTER.default(5),
+                Field::number("opt.overflow", "Overflow", 24, 4),
+                FLAG.default($flag),
+            ],
+        )
+        .when(&[When::is(&FLAG, &[$flag])])
+    };
+}
+const STAMP: &[Field] = &[Field::number("opt.time_stamp", "Timestamp", 0, 32)];
+const ADDRESS_AND_STAMP: &[Field] =
+    &[Field::ipv4("opt.time_stamp_addr", "Address", 0), Field::number("opt.time_stamp", "Timestamp", 32, 32)];
+
+const AUTHORITIES: &[Field] = &[
+    TYPE,
+    LEN,
+    LEVEL,
+    Field::group("opt.sec_prot_auth_flags", "Protection Authority Flags", 24, 8).short("Authority"),
+    Field::flag("opt.sec_prot_auth_genser", "GENSER", 24).letter('G'),
+    Field::flag("opt.sec_prot_auth_siop_esi", "SIOP-ESI", 25).letter('E'),
+    Field::flag("opt.sec_prot_auth_sci", "SCI", 26).letter('S'),
+    Field::flag("opt.sec_prot_auth_nsa", "NSA", 27).letter('N'),
+    Field::flag("opt.sec_prot_auth_doe", "DOE", 28).letter('D'),
+    Field::hex("opt.sec_prot_auth_unassigned", "Unassigned", 29, 2),
+    Field::flag("opt.sec_prot_auth_fti", "Field Termination Indicator", 31).letter('T'),
+];
+const LEVEL: Field = Field::hex("opt.sec_cl", "Classification Level", 16, 8)
+    .short("Level")
+    .names(&[(0x3d, "Top Secret"), (0x5a, "Secret"), (0x96, "Confidential"), (0xab, "Unclassified")])
+    .default(0xab);
+
+/// The option list of an IPv4 header.
+pub static OPTIONS: ItemList = ItemList {
+    key: "options",
+    label: "Options",
+    items: &[
+        single(0, "eol", "End of Options List", true),
+        single(1, "nop", "No-Operation", false),
+        known(7, "rr", "Record Route", &[TYPE, LEN, POINTER]).repeating(RECORDED).pointer(&POINTER, EMPTY),
+        known(131, "lsrr", "Loose Source Route", &[TYPE, LEN, POINTER])
+            .repeating(RECORDED)
+            .pointer(&POINTER, TO_GO),
+        known(137, "ssrr", "Strict Source Route", &[TYPE, LEN, POINTER])
+            .repeating(RECORDED)
+            .pointer(&POINTER, TO_GO),
+        timestamp!(0, "Internet Timestamp").repeating(STAMP),
+        timestamp!(1, "Internet Timestamp with Addresses").repeating(ADDRESS_AND_STAMP),
+        timestamp!(3, "Internet Timestamp of Given Addresses").repeating(ADDRESS_AND_STAMP),
+        Item::known(
+            148,
+            "ra",
+            "Router Alert",
+            "RFC 2113 section 2.1",
+            &[TYPE, LEN, Field::number("opt.ra", "Router Alert", 16, 16).short("Value")],
+        )
+        .exactly(4),
+        known(
+            136,
+            "sid",
+            "Stream Identifier",
+            &[TYPE, LEN, Field::number("opt.sid", "Stream Identifier", 16, 16).short("ID")],
+        )
+        .exactly(4),
+        known(
+            130,
+            "sec",
+            "Security",
+            &[
+                TYPE,
+                LEN,
+                Field::hex("opt.sec_rfc791_sec", "Security", 16, 16),
+                Field::number("opt.sec_rfc791_comp", "Compartments", 32, 16),
+                Field::hex("opt.sec_handling", "Handling Restrictions", 48, 16).short("Handling"),
+                Field::hex("opt.sec_control", "Transmission Control Code", 64, 24).short("TCC"),
+            ],
+        )
+        .exactly(11),
+        Item::known(130, "sec", "Basic Security", "RFC 1108 section 2", AUTHORITIES).exactly(4),
+        Item::known(130, "sec", "Basic Security", "RFC 1108 section 2", &[TYPE, LEN, LEVEL]).exactly(3),
+    ],
+    unknown: &Item {
+        kind: None,
+        key: "opt",
+        name: "Option",
+        terse: "opt",
+        reference: "RFC 791 section 3.1",
+        single: false,
+        ends: false,
+        length: 0,
+        fields: &[TYPE, LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
+        repeat: &[],
+        when: &[],
+        pointer: None,
+    },
+    when: None,
+    fills: Fills::Header,
+    unit: 1,
+    align: 4,
+    limit: Some(40),
+    route: Some(final_destination),
+};
+
+/// The last address of a source route that is not used up (RFC 1122 section 4.1.1 and RFC 9293 section 3.9.2.1: it
+/// stands in the pseudo header). Once the pointer is past the list, the header's destination is the final one.
+///
+/// Linux sends the same: it puts the first hop into the header and computes over the final destination. As a receiver it
+/// never looks into the option for a checksum: a packet whose route goes on is dropped or forwarded (`accept_source_route`),
+/// and where the next hops are its own addresses it writes them into the header first (`ip_options_rcv_srr`).
+fn final_destination(view: &LayerView<'_>) -> Option<u128> {
+    let routes = view.items().into_iter().filter(|i| matches!(i.item.key, "lsrr" | "ssrr"));
+    let hops = routes.flat_map(|span| view.item_fields(0, &span));
+    hops.filter(|f| f.field.key == TO_GO[0].key).last()?.stored(view.bytes)
+}

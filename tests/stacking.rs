@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail this way")]
 
+use proptest::prelude::*;
 use rawbench::craft::Draft;
 use rawbench::craft::build::Sources;
 use rawbench::craft::draft::Surroundings;
@@ -147,6 +148,37 @@ fn a_tunnel_over_ipv6_may_do_without_a_checksum() {
     let udp = "ipv6(src=::1, dst=::2)/udp(checksum=0)";
     assert!(matches!(verdict(udp), checksum::Verdict::Missing { .. }));
     assert_eq!(verdict(&format!("{udp}/vxlan/eth")), checksum::Verdict::Absent);
+}
+
+proptest! {
+    #[test]
+    fn damaged_frames_read_back_to_their_bytes(which: usize, hits in proptest::collection::vec((any::<usize>(), any::<u8>()), 0..4)) {
+        let frames = [
+            (1, "dot3/llc/snap/ip(dst=1.2.3.4)/udp/\"hi\"/trailer(00 00 00)"),
+            (1, "eth/svlan/vlan/vlan_len/llc(dsap=0x42, ssap=0x42)/zero(9)"),
+            (1, "eth/mpls/mpls/ipv6(dst=::2)/tcp"),
+            (1, "eth/pppoes/ppp/ip(dst=1.2.3.4)/tcp"),
+            (1, "eth/pppoed/hex(01 01 00 00)"),
+            (113, "sll/ip(dst=1.2.3.4)/tcp"),
+            (276, "sll2/ip(dst=1.2.3.4)/tcp"),
+            (0, "null/ip(dst=1.2.3.4)/tcp"),
+            (108, "loop/ip(dst=1.2.3.4)/tcp"),
+            (101, "ip(dst=1.2.3.4)/gre(s=1, k=1, c=1)/eth/ip(dst=1.2.3.4)/tcp"),
+            (101, "ip(dst=1.2.3.4)/udp/vxlan/dot3/llc/snap/ip(dst=1.2.3.4)/tcp"),
+        ];
+        let (link, text) = frames[which % frames.len()];
+        let mut bytes = build(text).bytes().to_vec();
+        for (at, value) in hits {
+            let at = at % bytes.len();
+            bytes[at] = value;
+        }
+        let loaded = Draft::from_bytes(link, &bytes, false);
+        prop_assert_eq!(loaded.bytes(), &bytes);
+        for detail in [Detail::Short, Detail::Full] {
+            let again = build(&loaded.notation(detail));
+            prop_assert_eq!(again.bytes(), &bytes);
+        }
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn one(layer: &Layer, field: &Field, work: &Work) -> String {
         "{} {} ({}.{}), bytes {} and {} of the packet\n",
         header.short,
         field.label,
-        header.key,
+        header.protocol(),
         field.key,
         at.start,
         at.end - 1

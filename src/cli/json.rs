@@ -156,7 +156,7 @@ fn field_line(view: &LayerView<'_>, located: &Located, origin: &Origin<'_>) -> F
         .then(|| checksum::verdict(view.bytes, view.layers, view.index, left_to_card).map(|v| v.text()))
         .flatten();
     FieldLine {
-        key: format!("{}.{}", view.layer().header.key, field.key),
+        key: format!("{}.{}", view.layer().header.protocol(), field.key),
         label: field.label,
         value: plain_value(field, stored, || located.text(view.bytes)),
         text: located.text(view.bytes),

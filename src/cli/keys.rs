@@ -125,9 +125,9 @@ pub fn all() -> Vec<Listed> {
                 header.reference,
             ));
         }
-        if let Some(items) = header.items {
+        for items in header.lists() {
             list.push(Listed::new(
-                format!("{}.{}", header.key, items.key),
+                format!("{}.{}", header.protocol(), items.key),
                 items.label,
                 "*".into(),
                 header.reference,
@@ -154,7 +154,7 @@ pub fn all() -> Vec<Listed> {
 fn header_field(header: &'static Header, field: &'static Field) -> Listed {
     let reference = if field.reference.is_empty() { header.reference } else { field.reference };
     let mut listed =
-        Listed::new(format!("{}.{}", header.key, field.key), field.label, width(field), reference);
+        Listed::new(format!("{}.{}", header.protocol(), field.key), field.label, width(field), reference);
     if field.notation_key() != field.key {
         listed.notation = field.notation_key();
     }
@@ -165,11 +165,12 @@ fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterato
     list.items.iter().chain([list.unknown]).flat_map(move |item| {
         item_keys(item).map(move |field| {
             // Kind and length are common to all options; the others belong to one.
-            let own = field.bits.start >= 16
+            let own = item.bare
+                || field.bits.start >= 16
                 || !item.repeat.is_empty() && !item.fields.iter().any(|f| f.key == field.key);
             let label = if own { format!("{}: {}", item.name, field.label) } else { field.label.to_owned() };
             let reference = if own { item.reference } else { header.reference };
-            let key = format!("{}.{}", header.key, field.key);
+            let key = format!("{}.{}", header.protocol(), field.key);
             let mut listed = Listed::new(key, &label, width(field), reference);
             listed.notation = if own { item.key } else { "" };
             listed
@@ -199,8 +200,9 @@ pub fn find(key: &str) -> Result<Meaning, String> {
             "{key} is relative to the packets before, which rawbench does not follow yet; use {instead}"
         ));
     }
-    let found =
-        key.split_once('.').and_then(|(protocol, name)| in_header(protocols::by_key(protocol)?, name));
+    let found = key.split_once('.').and_then(|(protocol, name)| {
+        protocols::ALL.iter().filter(|h| h.protocol() == protocol).find_map(|h| in_header(h, name))
+    });
     found.ok_or_else(|| unknown(key))
 }
 
@@ -218,11 +220,10 @@ fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
         ("tcp", "len") => return Some(Meaning::PayloadLength(header)),
         _ => {}
     }
-    let list = header.items?;
-    if name == list.key {
+    if header.lists().any(|list| name == list.key) {
         return Some(Meaning::Items(header));
     }
-    let mut fields = list.items.iter().chain([list.unknown]).flat_map(item_keys);
+    let mut fields = header.lists().flat_map(|l| l.items.iter().chain([l.unknown])).flat_map(item_keys);
     fields.find(|f| f.key == name).map(|f| Meaning::ItemField { header, key: f.key })
 }
 

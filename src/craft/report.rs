@@ -101,7 +101,12 @@ impl Draft {
                     }
                     _ => format!("{label} is written by the kernel"),
                 };
-                Overwrite { path, key: format!("{}.{}", header.key, f.field.key), text, changes: pinned }
+                Overwrite {
+                    path,
+                    key: format!("{}.{}", header.protocol(), f.field.key),
+                    text,
+                    changes: pinned,
+                }
             })
             .collect()
     }

@@ -318,7 +318,7 @@ fn tooltip(ui: &mut Ui, shown: &Shown<'_>, found: &Located) {
     let BitRange { start, width } = field.bits;
     ui.monospace(format!(
         "{}.{}   {width} {}, from bit {start}",
-        header.key,
+        header.protocol(),
         field.key,
         if width == 1 { "bit" } else { "bits" }
     ));

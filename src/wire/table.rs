@@ -19,6 +19,17 @@ pub enum Length {
         /// The fixed part, in bytes.
         min: usize,
     },
+    /// A field says it in `unit` bytes, of which it does not count the first `beyond` bytes (IPv6 extension headers).
+    Counted {
+        /// The field.
+        by: &'static Field,
+        /// What it counts, in bytes.
+        unit: usize,
+        /// Bytes that it does not count.
+        beyond: usize,
+        /// The part before the list, in bytes; it is always there.
+        min: usize,
+    },
     /// An earlier field decides how long the fixed part is: the first case that holds, else `otherwise`, which no case
     /// is shorter than.
     Cases {
@@ -76,38 +87,55 @@ pub struct ItemList {
     pub unknown: &'static Item,
     /// When there is a list at all; `None`: always.
     pub when: Option<When>,
+    /// The list where this one is not there.
+    pub otherwise: Option<&'static ItemList>,
     /// How far it goes.
     pub fills: Fills,
     /// What the length byte of an item counts, in bytes; an item is as long as a multiple of it.
     pub unit: usize,
-    /// A list that is made here is filled up with zero bytes to a multiple of this many.
+    /// Bytes of an item that its length byte does not count.
+    pub beyond: usize,
+    /// A list that is made here is filled up with zero bytes, so that the header is a multiple of this many.
     pub align: usize,
+    /// Bytes of the header before the list, beyond a multiple of `align`.
+    pub lead: usize,
     /// Most bytes that the header's length field can speak of, where one does.
     pub limit: Option<usize>,
     /// Where the packet goes in the end, when the list sends it there by another address than the header's destination:
     /// it stands in the pseudo header of what the packet carries.
-    pub route: Option<fn(&LayerView<'_>) -> Option<u128>>,
+    pub route: Option<AddressOf>,
+    /// The source address that stands in the pseudo header in the place of the header's.
+    pub origin: Option<AddressOf>,
 }
 
 impl ItemList {
     /// The longest item that a length byte can speak of, in bytes.
     #[must_use]
     pub fn longest(&self) -> usize {
-        0xff * self.unit
+        if self.is_bare() { 0xffff } else { 0xff * self.unit + self.beyond }
     }
 
     /// Bytes that fill up so many bytes of items to the alignment of the list.
     #[must_use]
     pub fn padding(&self, len: usize) -> usize {
-        len.next_multiple_of(self.align) - len
+        (self.lead + len).next_multiple_of(self.align) - len - self.lead
+    }
+
+    /// Whether its items have neither kind nor length: they are all of one table, one after the other.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.items.first().is_some_and(|i| i.bare)
     }
 
     /// An item of kind, length byte and value with its length set, filled up with zero bytes to the unit; `None` when
     /// it is longer than the length byte can say.
     #[must_use]
     pub fn sized(&self, mut item: Vec<u8>) -> Option<Vec<u8>> {
+        if self.is_bare() {
+            return Some(item);
+        }
         item.resize(item.len().max(2).next_multiple_of(self.unit), 0);
-        item[1] = u8::try_from(item.len() / self.unit).ok()?;
+        item[1] = u8::try_from((item.len() - self.beyond) / self.unit).ok()?;
         Some(item)
     }
 }
@@ -127,6 +155,8 @@ pub struct Item {
     pub reference: &'static str,
     /// A kind alone, without a length byte.
     pub single: bool,
+    /// No kind and no length byte: fields alone (addresses). Without a length it is all that is left.
+    pub bare: bool,
     /// Nothing after it is an option.
     pub ends: bool,
     /// The length that it must have, or 0 when it varies.
@@ -167,6 +197,7 @@ impl Item {
             terse: key,
             reference,
             single: false,
+            bare: false,
             ends: false,
             length: 0,
             fields,
@@ -231,9 +262,28 @@ impl Item {
         self.fields.iter().map(|f| f.bits.end()).max().unwrap_or(0) / 8
     }
 
+    /// An item that is nothing but these fields.
+    pub const fn bare(
+        key: &'static str,
+        name: &'static str,
+        reference: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
+        let mut item = Self::known(0, key, name, reference, fields);
+        item.bare = true;
+        item
+    }
+
+    /// Bits of kind and length.
+    #[must_use]
+    pub fn head_bits(&self) -> usize {
+        if self.bare { 0 } else { 16 }
+    }
+
     /// The fields that carry a value: all but kind and length.
     pub fn value_fields(&self) -> impl Iterator<Item = &'static Field> {
-        self.fields.iter().filter(|f| f.bits.start >= 16)
+        let head = self.head_bits();
+        self.fields.iter().filter(move |f| f.bits.start >= head)
     }
 
     /// The values that are told one by one in short forms, by their place in `fields`: neither what is reserved or
@@ -248,7 +298,10 @@ impl Item {
                 && g.bits.start <= field.bits.start
                 && field.bits.end() <= g.bits.end()
         };
-        !self.single && field.bits.start >= 16 && !field.reserved && !self.fields.iter().any(inside)
+        !self.single
+            && field.bits.start >= self.head_bits()
+            && !field.reserved
+            && !self.fields.iter().any(inside)
     }
 }
 
@@ -263,6 +316,9 @@ pub struct Extent {
     /// only when this holds; `None`: always.
     pub zero_is_open: Option<When>,
 }
+
+/// An address that a layer says in another place than its header's ends, as stored.
+pub type AddressOf = fn(&LayerView<'_>) -> Option<u128>;
 
 /// A warning's test: text when it applies.
 pub type Warning = fn(&LayerView<'_>) -> Option<String>;
@@ -308,7 +364,7 @@ impl Header {
     pub fn min_len(&self) -> usize {
         match self.length {
             Length::Fixed(n) => n,
-            Length::Said { min, .. } => min,
+            Length::Said { min, .. } | Length::Counted { min, .. } => min,
             Length::Cases { otherwise, .. } => otherwise,
         }
     }
@@ -327,7 +383,39 @@ impl Header {
     /// The list of items of this header, when it has one.
     #[must_use]
     pub fn list(&self, header: &[u8]) -> Option<&'static ItemList> {
-        self.items.filter(|list| list.when.is_none_or(|w| w.holds(header)))
+        self.lists().find(|list| list.when.is_none_or(|w| w.holds(header)))
+    }
+
+    /// Every list of items that it may have.
+    pub fn lists(&self) -> impl Iterator<Item = &'static ItemList> + use<> {
+        std::iter::successors(self.items, |list| list.otherwise)
+    }
+
+    /// The protocol in the keys of its fields: a key with a dot is a part of it (`ipv6.hopopts`).
+    #[must_use]
+    pub fn protocol(&self) -> &'static str {
+        self.key.split('.').next().unwrap_or(self.key)
+    }
+
+    /// The length of a header as its length field says it, in bytes; `None` when no field does.
+    #[must_use]
+    pub fn said_len(&self, header: &[u8]) -> Option<(&'static Field, usize)> {
+        let (by, unit, beyond) = match self.length {
+            Length::Said { by, .. } => (by, by.scale as usize, 0),
+            Length::Counted { by, unit, beyond, .. } => (by, unit, beyond),
+            _ => return None,
+        };
+        Some((by, bits::get(header, by.bits).unwrap_or(0) as usize * unit + beyond))
+    }
+
+    /// What its length field stores for a header of `len` bytes.
+    #[must_use]
+    pub fn length_of(&self, len: usize) -> usize {
+        match self.length {
+            Length::Said { by, .. } => len / by.scale as usize,
+            Length::Counted { unit, beyond, .. } => len.saturating_sub(beyond).div_ceil(unit),
+            _ => len,
+        }
     }
 
     /// The field called `name` (key or alias), with the scale that this name stands for.
@@ -347,10 +435,13 @@ impl Header {
         self.fields.iter().filter(|f| !f.group)
     }
 
-    /// The bytes of a new header: every default, no options.
+    /// The bytes of a new header: every default, no options but their padding.
     #[must_use]
     pub fn blank(&self) -> Vec<u8> {
-        self.completed(Vec::new())
+        let mut bytes = self.completed(Vec::new());
+        let padding = self.list(&bytes).map_or(0, |list| list.padding(0));
+        bytes.resize(bytes.len() + padding, 0);
+        bytes
     }
 
     /// A beginning of a header, with the defaults of all fields behind it; cut where its fixed part ends.

@@ -100,7 +100,7 @@ pub const ADDRESSES: &str = "addresses";
 const fn addresses(name: &'static str, reference: &'static str, fields: &'static [Field]) -> Item {
     Item::bare("addr", name, reference, fields).exactly(16)
 }
-const SOURCE: Item = addresses("Address", "RFC 5095", &[Field::ipv6("routing.src.addr", "Address", 0)]);
+const SOURCE: Item = addresses("Route Address", "RFC 5095", &[Field::ipv6("routing.src.addr", "Address", 0)]);
 const HOME: Item =
     addresses("Home Address", "RFC 6275", &[Field::ipv6("routing.mipv6.home_address", "Home Address", 0)]);
 const SEGMENT: Item = addresses("Segment", "RFC 8754", &[Field::ipv6("routing.srh.addr", "Segment", 0)]);

@@ -263,7 +263,7 @@ fn packets_over_ipv6() {
         "Router advertisement hop limit 64 flags M lifetime 1800 <slla 02:00:00:00:00:01,mtu 1500>",
         "Neighbor solicitation who has fd77::2? <malformed>",
         "Destination unreachable: port unreachable, quotes fd77::1 → fd77::2 UDP 20000 → 80 length 0",
-        "IPv6        48 next header Fragment, 8 bytes",
+        "fragment 0 to 0 of UDP id 0x00000007",
     ] {
         assert!(rows.contains(part), "{part}\n{rows}");
     }

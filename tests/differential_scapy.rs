@@ -660,6 +660,42 @@ fn source_routes_equal_scapys() {
 }
 
 #[test]
+fn extension_headers_equal_scapys() {
+    let Some(python) = python_with_scapy() else { return };
+    let pairs = [
+        ("ipv6.hopopts(options=[ra(0), padn])", "IPv6ExtHdrHopByHop(options=[RouterAlert(value=0)])"),
+        ("ipv6.hopopts(options=[jumbo(70000)])", "IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=70000)])"),
+        (
+            "ipv6.dstopts(options=[padn(00 00), home(fd77::9)])",
+            "IPv6ExtHdrDestOpt(options=[HAO(hoa='fd77::9')])",
+        ),
+        (
+            "ipv6.routing(type=0, segleft=2, addresses=[addr(fd77::5), addr(fd77::6)])",
+            "IPv6ExtHdrRouting(segleft=2, addresses=['fd77::5', 'fd77::6'])",
+        ),
+        (
+            "ipv6.routing(type=4, segleft=1, last_entry=1, addresses=[addr(fd77::5), addr(fd77::6)])",
+            "IPv6ExtHdrSegmentRouting(segleft=1, lastentry=1, addresses=['fd77::5', 'fd77::6'])",
+        ),
+        (
+            "ipv6.routing(type=0, segleft=0, addresses=[addr(fd77::5)])",
+            "IPv6ExtHdrRouting(segleft=0, addresses=['fd77::5'])",
+        ),
+        ("ipv6.fraghdr(offset=3, more=1, id=99)", "IPv6ExtHdrFragment(offset=3, m=1, id=99)"),
+    ];
+    let twin = |(ours, scapy): &(&str, &str), upper: (&str, &str)| Twin {
+        ours: vec!["ipv6(src=fd77::1, dst=fd77::2)".into(), (*ours).into(), upper.0.into()],
+        scapys: vec!["IPv6(src='fd77::1', dst='fd77::2')".into(), (*scapy).into(), upper.1.into()],
+    };
+    let uppers = [
+        ("tcp(srcport=1, dstport=2, flags=S)", "TCP(sport=1, dport=2, flags='S', window=64240)"),
+        ("udp(srcport=1, dstport=2)", "UDP(sport=1, dport=2)"),
+    ];
+    let twins: Vec<Twin> = pairs.iter().flat_map(|p| uppers.map(|u| twin(p, u))).collect();
+    all_equal(python, &twins);
+}
+
+#[test]
 fn a_sum_of_zero_goes_out_as_scapy_sends_it() {
     let Some(python) = python_with_scapy() else { return };
     // The payload word makes the sum all ones: 0 for TCP, all ones for UDP, where 0 means "none".

@@ -24,7 +24,12 @@ const OWN: &[&str] = &[
     "icmp.rest",
     "icmp.unused16",
     "icmp.unused8",
+    "ah.icvs",
     "ip.options",
+    "ipv6.addresses",
+    "ipv6.options",
+    "ipv6.routing.data",
+    "ipv6.routing.word",
     "ip.opt.data",
     "llc.control.pf",
     "null.upper",
@@ -64,6 +69,16 @@ const TSHARK: &[&str] = &[
     "--enable-protocol",
     "ipv6",
     "--enable-protocol",
+    "ipv6.hopopts",
+    "--enable-protocol",
+    "ipv6.dstopts",
+    "--enable-protocol",
+    "ipv6.routing",
+    "--enable-protocol",
+    "ipv6.fraghdr",
+    "--enable-protocol",
+    "ah",
+    "--enable-protocol",
     "icmpv6",
     "--enable-protocol",
     "tcp",
@@ -99,6 +114,8 @@ const TSHARK: &[&str] = &[
     "vxlan",
     "-o",
     "ip.defragment:FALSE",
+    "-o",
+    "ipv6.defragment:FALSE",
     "-o",
     "ip.tso_support:FALSE",
     "-o",
@@ -504,6 +521,41 @@ fn every_ip_option() {
 }
 
 #[test]
+fn extension_headers_of_ipv6() {
+    if !has_tshark() {
+        return;
+    }
+    let ip = "ipv6(src=2001:db8::1:2, dst=fd77::2)";
+    let upper = "udp(srcport=1, dstport=2)/\"x\"";
+    let hop = "ipv6.hopopts(options=[padn(00), ra(0), padn(00 00 00)])";
+    let samples = [
+        format!("{ip}/{hop}/icmpv6(type=128)"),
+        format!("{ip}/{hop}/ipv6.dstopts(options=[padn(01 02 03 04)])/{upper}"),
+        format!("{ip}/ipv6.dstopts(options=[padn(00 00), home(fd77::9), pad1, pad1])/{upper}"),
+        format!("{ip}/ipv6.routing(type=3, segleft=0)/{upper}"),
+        format!("{ip}/ipv6.fraghdr(offset=0, more=1, id=7)/{upper}"),
+        format!("{ip}/ipv6.fraghdr(nxt=17, offset=185, id=0xffffffff)/zero(24)"),
+        format!("{ip}/ipv6.fraghdr(id=7)/{upper}"),
+        format!("{ip}/ah(spi=9, seq=8, icvs=[icv(01 02 03 04 05 06 07 08 09 0a 0b 0c)])/{upper}"),
+        format!("ip(src=10.1.2.3, dst=10.77.0.2)/ah(icvs=[icv(01 02 03 04 05 06 07 08)])/{upper}"),
+    ];
+    let wrong = compare(101, &whole(craft(&samples)), Demand::Equal, V6_BUT);
+    assert!(wrong.is_empty(), "{wrong}");
+    // While segments are left, tshark calls the final destination the one of the packet, and lists the addresses of the
+    // route among those of the packet.
+    let routed = [
+        format!("{ip}/ipv6.routing(type=0, segleft=1, addresses=[addr(fd77::5), addr(fd77::6)])/{upper}"),
+        format!("{ip}/ipv6.routing(type=2, segleft=1, addresses=[addr(fd77::6)])/{upper}"),
+        format!(
+            "{ip}/ipv6.routing(type=4, segleft=1, last_entry=1, addresses=[addr(fd77::5), addr(fd77::6)])/{upper}"
+        ),
+    ];
+    let but = ["ip.version", "ipv6.dst", "ipv6.addr"];
+    let wrong = compare(101, &whole(craft(&routed)), Demand::Equal, &but);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
 fn packets_cut_at_every_byte() {
     if !has_tshark() {
         return;
@@ -660,7 +712,10 @@ fn damaged_packets() {
     // payload whatever its length says; the extended echo of RFC 8335 has no table here.
     let but = ["ip.version", "ipv6.version", "udp.payload", "icmp.ident"];
     // Of an option whose length cannot be, it shows the fields all the same.
-    let options: Vec<String> = shared_keys().into_iter().filter(|k| k.starts_with("ip.opt.")).collect();
+    let options: Vec<String> = shared_keys()
+        .into_iter()
+        .filter(|k| k.starts_with("ip.opt.") || k.starts_with("ipv6.opt."))
+        .collect();
     let but: Vec<&str> = options.iter().map(String::as_str).chain(but).collect();
     let wrong = compare(228, &whole(damaged.collect()), Demand::AtLeast, &but);
     assert!(wrong.is_empty(), "{wrong}");
@@ -685,7 +740,10 @@ fn damaged_packets_over_ipv6() {
         packet
     });
     // Of an option whose length cannot be, tshark shows the fields all the same. What follows is as with IPv4.
-    let options: Vec<String> = shared_keys().into_iter().filter(|k| k.starts_with("icmpv6.opt")).collect();
+    let options: Vec<String> = shared_keys()
+        .into_iter()
+        .filter(|k| k.starts_with("icmpv6.opt") || k.starts_with("ipv6.opt."))
+        .collect();
     let but = options.iter().map(String::as_str).chain(["ip.version", "ipv6.version", "udp.payload"]);
     let wrong = compare(229, &whole(damaged.collect()), Demand::AtLeast, &but.collect::<Vec<_>>());
     assert!(wrong.is_empty(), "{wrong}");

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use rawbench::craft::build::Sources;
 use rawbench::craft::print::Detail;
 use rawbench::craft::{Draft, Override, presets};
+use rawbench::wire::checksum::{self, Verdict};
 use rawbench::wire::value::hex_pairs;
 
 struct Nothing;
@@ -480,7 +481,6 @@ fn a_raw_socket_leaves_an_ipv6_header_as_it_is() {
 
 #[test]
 fn no_checksum_is_a_wrong_one_over_ipv6() {
-    use rawbench::wire::checksum::{self, Verdict};
     let verdict = |text: &str, left| {
         let draft = build(text);
         checksum::verdict(draft.bytes(), draft.layers(), 1, left).unwrap()
@@ -501,13 +501,56 @@ fn no_checksum_is_a_wrong_one_over_ipv6() {
 }
 
 #[test]
-fn extension_headers_are_payload_and_nothing_is_claimed_of_them() {
-    let draft = build("ipv6(src=fd77::1, dst=fd77::2, nxt=0)/hex(06 00 01 04 00 00 00 00 00 50 9c 40)");
-    let found = rawbench::wire::dissect::dissect(101, draft.bytes());
-    assert_eq!((found.layers.len(), found.payload.len()), (1, 12));
-    let row = rawbench::wire::summary::row(101, draft.bytes());
-    assert_eq!((row.protocol, row.info.as_str()), ("IPv6", "next header Hop-by-Hop Options, 12 bytes"));
-    assert_eq!(Draft::from_bytes(101, draft.bytes(), false).bytes(), draft.bytes());
+fn extension_headers_are_layers_and_nothing_is_claimed_of_later_fragments() {
+    let later = build("ipv6(src=fd77::1, dst=fd77::2)/ipv6.fraghdr(nxt=6, offset=9, id=5)/hex(06 00 01 04)");
+    let row = rawbench::wire::summary::row(101, later.bytes());
+    assert_eq!(
+        (row.protocol, row.info.as_str()),
+        ("IPv6 frag", "fragment 72 to 76 of TCP id 0x00000005, the last")
+    );
+    let first = build("ipv6(src=fd77::1, dst=fd77::2)/ipv6.fraghdr(more=1)/udp/hex(00 01 02 03 04 05 06 07)");
+    let verdict = checksum::verdict(first.bytes(), first.layers(), 2, false);
+    assert_eq!(verdict, Some(Verdict::NotCovered("fragment")));
+    // A header of options that is filled up, lengths computed, and edited.
+    let mut draft = build("ipv6(src=fd77::1, dst=fd77::2)/ipv6.hopopts/tcp");
+    assert_eq!(draft.bytes()[40..48], hex!("06 00 00 00 00 00 00 00"));
+    draft.set_options(1, &[hex!("05 02 00 00").to_vec(), hex!("c9 03 01 02 03").to_vec()]).unwrap();
+    assert_eq!(draft.bytes()[40..56], hex!("06 01 05 02 00 00 c9 03 01 02 03 00 00 00 00 00"));
+    assert!(draft.warnings().iter().any(|w| w.layer == 1 && w.text.contains("Home Address")));
+    draft.set_options(1, &[]).unwrap();
+    assert_eq!(draft.bytes()[40..48], hex!("06 00 00 00 00 00 00 00"));
+}
+
+#[test]
+fn the_pseudo_header_takes_the_ends_that_the_options_say() {
+    for (text, label) in [
+        ("ip(src=1.2.3.4, dst=5.6.7.8, options=[lsrr(4, 9.9.9.9)])/udp", "final destination of the route"),
+        (
+            "ipv6(dst=::2)/ipv6.routing(type=0, segleft=1, addresses=[addr(::3)])/tcp",
+            "final destination of the route",
+        ),
+        ("ipv6(dst=::2)/ipv6.dstopts(options=[home(::3)])/tcp", "home address"),
+    ] {
+        let draft = build(text);
+        let last = draft.layers().len() - 1;
+        let work = checksum::work(draft.bytes(), draft.layers(), last).unwrap();
+        assert!(work.pseudo.iter().any(|w| w.label == label), "{text}");
+        assert!(work.is_accepted(), "{text}");
+    }
+    let draft = build("ip(src=1.2.3.4, dst=5.6.7.8, options=[lsrr(8, 9.9.9.9)])/udp");
+    let work = checksum::work(draft.bytes(), draft.layers(), 1).unwrap();
+    assert!(work.pseudo.iter().all(|w| w.label != "final destination of the route"));
+}
+
+/// A packet with these extension headers.
+fn extended(next: &str, headers: &str) -> Just<Vec<u8>> {
+    let bytes = |text: &str| rawbench::wire::value::parse_hex(text).unwrap();
+    let mut packet = hex!("02000000000102000000000286dd" "600000000050").to_vec();
+    packet.extend(bytes(next));
+    packet.extend(hex!("40" "fd770000000000000000000000000001" "fd770000000000000000000000000002"));
+    // Digits without a space between are pairs too.
+    packet.extend(bytes(headers));
+    Just(packet)
 }
 
 fn plausible() -> impl Strategy<Value = Vec<u8>> {
@@ -520,6 +563,13 @@ fn plausible() -> impl Strategy<Value = Vec<u8>> {
         Just(hex!("02000000000102000000000286dd" "6000000000503aff" "fe800000000000000000000000000001" "ff020000000000000000000000000001" "86000000400807080000000000000000" "05010000000005dc").to_vec()),
         Just(hex!("02000000000102000000000286dd" "6000000000283aff" "fe800000000000000000000000000001" "ff020000000000000000000000000001" "87000000").to_vec()),
         Just(hex!("02000000000102000000000286dd" "6000000000403a40" "fd770000000000000000000000000002" "fd770000000000000000000000000001" "01040000" "00000000" "600000000009113f" "fd770000000000000000000000000001").to_vec()),
+        extended("00", "06 00 05 02 00 00 01 00"),
+        extended("3c", "2b 02 01 02 00 00 c9 10 fd770000000000000000000000000009 11 02 00 01"),
+        extended("2b", "3c 02 04 01 00 00 00 07 fd770000000000000000000000000009 06 00 01 03 00 00 00 00"),
+        extended("2b", "2c 02 00 01 00 00 00 00 fd770000000000000000000000000009 3a 00 00 01 00 00 00 00"),
+        extended("2b", "33 02 03 01 00 00 00 00 fd770000000000000000000000000009 06 04 00 00"),
+        extended("33", "11 04 00 00 00 00 00 01 00 00 00 02 01 02 03 04 05 06 07 08 09 0a 0b 0c"),
+        extended("2c", "3b 01 00 08 00 00 00 02"),
         Just(Vec::new()),
     ];
     (head, proptest::collection::vec(any::<u8>(), 0..90)).prop_map(|(mut h, t)| {

@@ -257,8 +257,9 @@ fn options_are_added_edited_moved_and_removed() {
 #[test]
 fn every_option_of_every_table_can_be_added() {
     for header in protocols::ALL {
-        let Some(list) = header.items else { continue };
-        for item in list.items {
+        let Some(list) = header.list(&header.blank()).or(header.items) else { continue };
+        // A padding byte is no row of its own: it is what fills the list up.
+        for item in list.items.iter().filter(|i| !i.single || i.ends || i.kind != Some(0)) {
             let mut window = Window::open();
             if !window.has(&format!("Add {} option", header.short)) {
                 add_layer(&mut window, header.short);

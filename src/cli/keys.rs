@@ -125,9 +125,9 @@ pub fn all() -> Vec<Listed> {
                 header.reference,
             ));
         }
-        if let Some(items) = header.items {
+        for items in header.lists() {
             list.push(Listed::new(
-                format!("{}.{}", header.key, items.key),
+                format!("{}.{}", header.prefix(), items.key),
                 items.label,
                 "*".into(),
                 header.reference,
@@ -165,7 +165,8 @@ fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterato
     list.items.iter().chain([list.unknown]).flat_map(move |item| {
         item_keys(item).map(move |field| {
             // Kind and length are common to all options; the others belong to one.
-            let own = field.bits.start >= 16
+            let own = item.bare
+                || field.bits.start >= 16
                 || !item.repeat.is_empty() && !item.fields.iter().any(|f| f.key == field.key);
             let label = if own { format!("{}: {}", item.name, field.label) } else { field.label.to_owned() };
             let reference = if own { item.reference } else { header.reference };
@@ -220,11 +221,10 @@ fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
         ("tcp", "len") => return Some(Meaning::PayloadLength(header)),
         _ => {}
     }
-    let list = header.items?;
-    if name == list.key {
+    if header.lists().any(|list| name == list.key) {
         return Some(Meaning::Items(header));
     }
-    let mut fields = list.items.iter().chain([list.unknown]).flat_map(item_keys);
+    let mut fields = header.lists().flat_map(|l| l.items.iter().chain([l.unknown])).flat_map(item_keys);
     fields.find(|f| f.key == name).map(|f| Meaning::ItemField { header, key: f.key })
 }
 

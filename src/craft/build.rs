@@ -106,8 +106,9 @@ impl Draft {
         let layer = &self.layers[index];
         let (header, start) = (layer.header, layer.start);
         let len = header.fixed_len(&self.bytes[start..]);
-        self.bytes.resize(start + len, 0);
-        self.layers[index].len = len;
+        let padding = header.list(&self.bytes[start..]).map_or(0, |list| list.padding(0));
+        self.bytes.resize(start + len + padding, 0);
+        self.layers[index].len = len + padding;
         let bytes = self.bytes[start..].to_vec();
         for field in header.leaves().filter(|f| f.when.is_some_and(|w| w.holds(&bytes))) {
             self.put(index, field, field.default);
@@ -121,7 +122,7 @@ impl Draft {
             let why = format!("{} has no {} with this {by}", header.short, list.label.to_lowercase());
             return Err(NotationError::new(arg.key.at.clone(), why));
         }
-        let word = match (&arg.value, header.items) {
+        let word = match (&arg.value, self.list(index).or(header.items)) {
             (Value::List(items, _), Some(list)) if arg.key.text == list.key => {
                 return self.build_options(index, list, items);
             }
@@ -165,8 +166,10 @@ impl Draft {
         let options = items.iter().map(|item| option_bytes(list, item)).collect::<Built<Vec<_>>>()?;
         let mut data = options.concat();
         data.resize(data.len() + list.padding(data.len()), 0);
+        let start = self.view(index).items_range().start;
+        self.bytes.truncate(start);
         self.bytes.extend(&data);
-        self.layers[index].len += data.len();
+        self.layers[index].len = start - self.layers[index].start + data.len();
         self.note_end(index, is_ended(list, &options));
         Ok(())
     }
@@ -214,7 +217,7 @@ fn option_bytes(list: &'static ItemList, item: &Item) -> Built<Vec<u8>> {
         let word = joined(item);
         return value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at, e.0));
     }
-    if name == list.unknown.key {
+    if name == list.unknown.key && !list.is_bare() {
         return unknown_option(list, item);
     }
     let named = || list.items.iter().filter(|i| i.key.eq_ignore_ascii_case(name));
@@ -275,8 +278,10 @@ fn signature(table: &table::Item) -> String {
 /// that goes to the end of the option.
 fn option_values(table: &table::Item, item: &Item) -> Built<Vec<u8>> {
     let fixed: Vec<&Field> = told(table).into_iter().filter(|f| f.bits.width > 0).collect();
-    let mut bytes = vec![0; table.fixed_bytes().max(2)];
-    bytes[0] = table.kind.unwrap_or(0);
+    let mut bytes = vec![0; table.fixed_bytes().max(table.head_bits() / 8)];
+    if let (false, Some(kind), Some(first)) = (table.bare, table.kind, bytes.first_mut()) {
+        *first = kind;
+    }
     for field in table.value_fields().filter(|f| f.reserved && !f.group) {
         let _ = bits::set(&mut bytes, field.bits, field.default);
     }

@@ -219,7 +219,7 @@ impl Draft {
         let outer = !self.layers[..index].iter().any(|l| l.header.network);
         let mac = |m: Option<[u8; 6]>| m.map_or(0, |m| m.iter().fold(0u128, |v, b| v << 8 | u128::from(*b)));
         let value = match field.compute? {
-            Compute::HeaderLength => layer.len as u128 / u128::from(field.scale),
+            Compute::HeaderLength => layer.header.length_of(layer.len) as u128,
             Compute::TotalLength => {
                 let beyond = layer.header.extent.map_or(0, |e| e.beyond);
                 (layer.end - layer.start).saturating_sub(beyond) as u128 / u128::from(field.scale)

@@ -77,7 +77,7 @@ impl Draft {
             return self.set_options(path.layer, &all);
         }
         let before = span.item.fields.get(path.field).map_or(2, |f| f.bits.start / 8);
-        if one.len() < before.max(2) {
+        if one.len() < before.max(span.item.head_bits() / 8) {
             return Err(Refused("this option has no data".into()));
         }
         one.truncate(before);
@@ -119,8 +119,9 @@ impl Draft {
         let known = spare.fixed.len().min(wanted);
         let mut new = header.completed(spare.fixed[..known].to_vec());
         carry_over(header, before, &mut new);
-        if has_list {
+        if let Some(list) = header.list(had) {
             new.extend(&spare.options);
+            new.resize(new.len() + list.padding(spare.options.len()), 0);
         }
         self.resize_header(layer, old, &new)?;
         self.spare.insert(layer, spare);
@@ -247,8 +248,9 @@ impl Draft {
         let zero = |s: &ItemSpan| self.bytes[s.range.clone()].iter().all(|b| *b == 0);
         let tail = spans.len() - spans.iter().rev().take_while(|s| zero(s)).count();
         let Some(list) = self.list(layer) else { return spans };
+        let start = self.view(layer).items_range().start;
         let is_added = |spans: &[ItemSpan], from: usize| {
-            spans.get(from).is_some_and(|s| end - s.range.start == list.padding(s.range.start - found.start))
+            spans.get(from).is_some_and(|s| end - s.range.start == list.padding(s.range.start - start))
         };
         if is_added(&spans, tail) && !self.ended.contains(&layer) {
             spans.truncate(tail);
@@ -361,7 +363,9 @@ pub fn new_option(list: &ItemList, item: &Item, kind: u8) -> Vec<u8> {
     }
     let len = if item.length > 0 { item.length } else { item.fixed_bytes().max(2) + item.repeat_bytes() };
     let mut bytes = vec![0; len];
-    bytes[0] = kind;
+    if !item.bare {
+        bytes[0] = kind;
+    }
     for field in item.value_fields().filter(|f| f.bits.width > 0 && !f.group) {
         let fitted = bits::set(&mut bytes, field.bits, field.default);
         debug_assert!(fitted, "{}: the default does not fit", field.key);

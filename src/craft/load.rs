@@ -22,7 +22,8 @@ impl Draft {
                 break;
             }
             // Options that do not end where an option list can end: the rest is payload.
-            let odd = layer.header.list(header).map_or(0, |list| (layer.len - fixed) % list.align);
+            let odd =
+                layer.header.list(header).map_or(0, |list| (layer.len - fixed + list.lead) % list.align);
             let whole = odd == 0;
             layer.len -= odd;
             layer.quoted = false;

@@ -102,7 +102,7 @@ fn option_notation(span: &ItemSpan, raw_key: &str, bytes: &[u8]) -> String {
     // What the short form passes over has to be what it reads back to.
     let hidden = |(nth, index, field, at): &(Option<usize>, usize, &Field, BitRange)| {
         nth.is_none()
-            && at.start >= base + 16
+            && at.start >= base + item.head_bits()
             && field.reserved
             && !field.group
             && !item.is_told(*index)

@@ -90,6 +90,9 @@ fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static I
             ui.close();
         }
     }
+    if list.is_bare() {
+        return;
+    }
     ui.separator();
     if ui.button("Any kind, raw bytes").clicked() {
         let bytes = list.sized(vec![254, 0]).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::bits::{self, BitRange};
-use super::table::{Compute, Coverage, Family, Field, Header, Space};
+use super::table::{AddressOf, Compute, Coverage, Family, Field, Header, ItemList, Space};
 use super::view::{Layer, LayerView, Path};
 
 /// The sum of the 16-bit words of `bytes`, an odd last byte padded with zero on the right; not folded.
@@ -170,13 +170,20 @@ fn pseudo_header(view: &LayerView<'_>, len: usize) -> Vec<PseudoWord> {
     let mut push = |label, value: u128, width: usize| {
         words.extend((0..width / 16).rev().map(|i| PseudoWord { label, word: (value >> (16 * i)) as u16 }));
     };
-    push("source address", bits::get(header, src.bits).unwrap_or(0), src.bits.width);
-    let routed = (network.index..view.index).filter_map(|index| {
-        let layer = LayerView { index, ..*view };
-        let list = layer.layer().header.list(layer.header_bytes())?;
-        list.route.and_then(|route| route(&layer))
-    });
-    match routed.last().filter(|address| *address <= bits::max_value(dst.bits.width)) {
+    // What a list of options says instead of the header, the last one that does.
+    let instead = |of: fn(&ItemList) -> Option<AddressOf>, width: usize| {
+        let layers = (network.index..view.index).rev().map(|index| LayerView { index, ..*view });
+        let mut said = layers.filter_map(|layer| {
+            let list = layer.layer().header.list(layer.header_bytes())?;
+            of(list)?(&layer).filter(|address| *address <= bits::max_value(width))
+        });
+        said.next()
+    };
+    match instead(|list| list.origin, src.bits.width) {
+        Some(home) => push("home address", home, src.bits.width),
+        None => push("source address", bits::get(header, src.bits).unwrap_or(0), src.bits.width),
+    }
+    match instead(|list| list.route, dst.bits.width) {
         Some(last) => push("final destination of the route", last, dst.bits.width),
         None => push("destination address", bits::get(header, dst.bits).unwrap_or(0), dst.bits.width),
     }
@@ -304,7 +311,9 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
             return Some(Verdict::NotCovered("quoted packet"));
         }
         let network = network_below(&view);
-        if network.is_some_and(|n| n.is_set("frag_offset") || n.is_set("flags.mf")) {
+        let first = network.map_or(index, |n| n.index);
+        let between = (first..index).map(|index| LayerView { index, ..view });
+        if { between }.any(|n| n.is_set("frag_offset") || n.is_set("flags.mf")) {
             return Some(Verdict::NotCovered("fragment"));
         }
         if layer.declared > layer.end - layer.start {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::bits;
 use super::protocols;
-use super::table::{Fills, Header, Length, Next, Space, To};
+use super::table::{Fills, Header, Next, Space, To};
 use super::view::{Layer, LayerView};
 
 /// Layers beyond this are shown as payload.
@@ -127,8 +127,7 @@ impl Walk<'_> {
         }
         let mut len = min;
         let mut problem = None;
-        if let Length::Said { by, .. } = header.length {
-            let said = bits::get(bytes, by.bits).unwrap_or(0) as usize * by.scale as usize;
+        if let Some((by, said)) = header.said_len(bytes) {
             if said < min {
                 problem =
                     Some(format!("{}: {} says {said} bytes, the header needs {min}", header.name, by.label));

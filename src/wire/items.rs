@@ -17,6 +17,7 @@ pub static PADDING: Item = Item {
     terse: "",
     reference: "",
     single: true,
+    bare: false,
     ends: false,
     length: 0,
     fields: &[Field::bytes("options.padding", "Padding", 0, 0)],
@@ -33,6 +34,7 @@ pub static MALFORMED: Item = Item {
     terse: "malformed",
     reference: "",
     single: true,
+    bare: false,
     ends: false,
     length: 0,
     fields: &[Field::bytes("options.malformed", "Malformed Option", 0, 0)],
@@ -129,12 +131,19 @@ impl ItemSpan {
 
 /// What the length byte of an item of so many bytes says.
 fn says(list: &ItemList, len: usize) -> String {
-    if list.unit == 1 || len == 0 { len.to_string() } else { format!("{} ({len} bytes)", len / list.unit) }
+    if list.unit == 1 || len == 0 {
+        len.saturating_sub(list.beyond).to_string()
+    } else {
+        format!("{} ({len} bytes)", (len - list.beyond) / list.unit)
+    }
 }
 
 /// Splits the bytes of an option list; `offset` is where they stand in the packet.
 #[must_use]
 pub fn walk(list: &'static ItemList, bytes: &[u8], offset: usize) -> Vec<ItemSpan> {
+    if let Some(item) = list.items.first().filter(|i| i.bare) {
+        return walk_bare(item, bytes, offset);
+    }
     let mut spans = Vec::new();
     let mut at = 0;
     while at < bytes.len() {
@@ -153,7 +162,7 @@ pub fn walk(list: &'static ItemList, bytes: &[u8], offset: usize) -> Vec<ItemSpa
         }
         let left = bytes.len() - at;
         let said = bytes.get(at + 1).copied();
-        let len = said.map(|said| usize::from(said) * list.unit);
+        let len = said.map(|said| usize::from(said) * list.unit + list.beyond);
         match len {
             Some(len) if len >= 2 && len <= left => {
                 let range = rest.start..rest.start + len;
@@ -191,6 +200,25 @@ pub fn walk(list: &'static ItemList, bytes: &[u8], offset: usize) -> Vec<ItemSpa
                 break;
             }
         }
+    }
+    spans
+}
+
+/// Items without kind and length, one after the other.
+fn walk_bare(item: &'static Item, bytes: &[u8], offset: usize) -> Vec<ItemSpan> {
+    let mut spans = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let left = bytes.len() - at;
+        let len = if item.length == 0 { left } else { item.length };
+        if len > left {
+            let problem = format!("{}: it has {len} bytes, {left} are left", item.name);
+            let range = offset + at..offset + bytes.len();
+            spans.push(ItemSpan { item: &MALFORMED, range, problem: Some(problem) });
+            break;
+        }
+        spans.push(ItemSpan { item, range: offset + at..offset + at + len, problem: None });
+        at += len;
     }
     spans
 }

@@ -5,6 +5,7 @@
 
 use super::bits;
 pub use super::field::{Compute, Coverage, Field, Kind, RawSocket, Space, When};
+pub use super::option::{Fills, Item, ItemList};
 use super::view::LayerView;
 
 /// How long a header is.
@@ -17,6 +18,17 @@ pub enum Length {
         /// The field.
         by: &'static Field,
         /// The fixed part, in bytes.
+        min: usize,
+    },
+    /// A field says it in `unit` bytes, of which it does not count the first `beyond` bytes (IPv6 extension headers).
+    Counted {
+        /// The field.
+        by: &'static Field,
+        /// What it counts, in bytes.
+        unit: usize,
+        /// Bytes that it does not count.
+        beyond: usize,
+        /// The part before the list, in bytes; it is always there.
         min: usize,
     },
     /// An earlier field decides how long the fixed part is: the first case that holds, else `otherwise`, which no case
@@ -75,204 +87,6 @@ pub enum Family {
     Tunnel,
 }
 
-/// How far a list of items goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fills {
-    /// To the end of the header, which says its length.
-    Header,
-    /// To the end of the message: nothing follows it.
-    Message,
-}
-
-/// A list of items (options) after the fixed part of a header.
-#[derive(Clone, Copy, Debug)]
-pub struct ItemList {
-    /// Key of the whole list, as Wireshark has it.
-    pub key: &'static str,
-    /// Label of the whole list.
-    pub label: &'static str,
-    /// The known items.
-    pub items: &'static [Item],
-    /// The table of an item of an unknown kind.
-    pub unknown: &'static Item,
-    /// When there is a list at all; `None`: always.
-    pub when: Option<When>,
-    /// How far it goes.
-    pub fills: Fills,
-    /// What the length byte of an item counts, in bytes; an item is as long as a multiple of it.
-    pub unit: usize,
-    /// A list that is made here is filled up with zero bytes to a multiple of this many.
-    pub align: usize,
-    /// Most bytes that the header's length field can speak of, where one does.
-    pub limit: Option<usize>,
-    /// Where the packet goes in the end, when the list sends it there by another address than the header's destination:
-    /// it stands in the pseudo header of what the packet carries.
-    pub route: Option<fn(&LayerView<'_>) -> Option<u128>>,
-}
-
-impl ItemList {
-    /// The longest item that a length byte can speak of, in bytes.
-    #[must_use]
-    pub fn longest(&self) -> usize {
-        0xff * self.unit
-    }
-
-    /// Bytes that fill up so many bytes of items to the alignment of the list.
-    #[must_use]
-    pub fn padding(&self, len: usize) -> usize {
-        len.next_multiple_of(self.align) - len
-    }
-
-    /// An item of kind, length byte and value with its length set, filled up with zero bytes to the unit; `None` when
-    /// it is longer than the length byte can say.
-    #[must_use]
-    pub fn sized(&self, mut item: Vec<u8>) -> Option<Vec<u8>> {
-        item.resize(item.len().max(2).next_multiple_of(self.unit), 0);
-        item[1] = u8::try_from(item.len() / self.unit).ok()?;
-        Some(item)
-    }
-}
-
-/// One option: kind (8 bits), length (8 bits, counting both, in the unit of the list), value; or a kind alone.
-#[derive(Clone, Copy, Debug)]
-pub struct Item {
-    /// The kind's number; `None` for the table of unknown kinds.
-    pub kind: Option<u8>,
-    /// Its name in notation.
-    pub key: &'static str,
-    /// The RFC's words.
-    pub name: &'static str,
-    /// The name that tcpdump prints in a list row; empty: `key`.
-    pub terse: &'static str,
-    /// Where it is defined.
-    pub reference: &'static str,
-    /// A kind alone, without a length byte.
-    pub single: bool,
-    /// Nothing after it is an option.
-    pub ends: bool,
-    /// The length that it must have, or 0 when it varies.
-    pub length: usize,
-    /// All fields, kind and length included.
-    pub fields: &'static [Field],
-    /// Fields that repeat after `fields` until the item ends; their bits count from each repetition's start.
-    pub repeat: &'static [Field],
-    /// Only an item of this kind where all of these hold (of the bytes of the item): several tables may share a kind, and
-    /// the first that describes the item is its table.
-    pub when: &'static [When],
-    /// A field that says how far the repetitions are filled in.
-    pub pointer: Option<Pointer>,
-}
-
-/// A pointer into the repetitions of an item (RFC 791: the route data, the time stamps).
-#[derive(Clone, Copy, Debug)]
-pub struct Pointer {
-    /// The field: the first byte that is not filled in, counted from 1 at the kind.
-    pub by: &'static Field,
-    /// The names of the fields of a repetition from there on; the same bits as those that repeat.
-    pub past: &'static [Field],
-}
-
-impl Item {
-    /// A known item of kind, length and these fields, of any length that they allow.
-    pub const fn known(
-        kind: u8,
-        key: &'static str,
-        name: &'static str,
-        reference: &'static str,
-        fields: &'static [Field],
-    ) -> Self {
-        Self {
-            kind: Some(kind),
-            key,
-            name,
-            terse: key,
-            reference,
-            single: false,
-            ends: false,
-            length: 0,
-            fields,
-            repeat: &[],
-            when: &[],
-            pointer: None,
-        }
-    }
-    /// Sets the only length that it can have, in bytes.
-    #[must_use]
-    pub const fn exactly(mut self, length: usize) -> Self {
-        self.length = length;
-        self
-    }
-    /// Says which items of the kind these are.
-    #[must_use]
-    pub const fn when(mut self, when: &'static [When]) -> Self {
-        self.when = when;
-        self
-    }
-    /// Sets the fields that repeat.
-    #[must_use]
-    pub const fn repeating(mut self, repeat: &'static [Field]) -> Self {
-        self.repeat = repeat;
-        self
-    }
-    /// Sets the pointer into the repetitions.
-    #[must_use]
-    pub const fn pointer(mut self, by: &'static Field, past: &'static [Field]) -> Self {
-        self.pointer = Some(Pointer { by, past });
-        self
-    }
-
-    /// Whether an item of its kind that begins with these bytes is one of these.
-    #[must_use]
-    pub fn holds(&self, item: &[u8]) -> bool {
-        self.when.iter().all(|w| w.holds(item))
-    }
-
-    /// Whether this table describes these bytes of an item of its kind to the last one.
-    #[must_use]
-    pub fn describes(&self, item: &[u8]) -> bool {
-        let len = item.len();
-        let step = self.repeat_bytes();
-        let fits = match self.length {
-            0 if step > 0 => len >= self.fixed_bytes() && (len - self.fixed_bytes()).is_multiple_of(step),
-            0 => len >= self.fixed_bytes(),
-            length => len == length,
-        };
-        fits && self.holds(item)
-    }
-
-    /// Width of one repetition in bytes.
-    #[must_use]
-    pub fn repeat_bytes(&self) -> usize {
-        self.repeat.iter().map(|f| f.bits.end()).max().unwrap_or(0) / 8
-    }
-
-    /// Bytes of the part that does not repeat.
-    #[must_use]
-    pub fn fixed_bytes(&self) -> usize {
-        self.fields.iter().map(|f| f.bits.end()).max().unwrap_or(0) / 8
-    }
-
-    /// The fields that carry a value: all but kind and length.
-    pub fn value_fields(&self) -> impl Iterator<Item = &'static Field> {
-        self.fields.iter().filter(|f| f.bits.start >= 16)
-    }
-
-    /// The values that are told one by one in short forms, by their place in `fields`: neither what is reserved or
-    /// follows from the kind of item, nor the leaves of a group.
-    #[must_use]
-    pub fn is_told(&self, field: usize) -> bool {
-        let Some(field) = self.fields.get(field) else { return false };
-        let inside = |g: &Field| {
-            g.group
-                && !g.reserved
-                && !field.group
-                && g.bits.start <= field.bits.start
-                && field.bits.end() <= g.bits.end()
-        };
-        !self.single && field.bits.start >= 16 && !field.reserved && !self.fields.iter().any(inside)
-    }
-}
-
 /// Where a layer's length of header and payload is said.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
@@ -284,6 +98,9 @@ pub struct Extent {
     /// only when this holds; `None`: always.
     pub zero_is_open: Option<When>,
 }
+
+/// An address that a layer says in another place than its header's ends, as stored.
+pub type AddressOf = fn(&LayerView<'_>) -> Option<u128>;
 
 /// A warning's test: text when it applies.
 pub type Warning = fn(&LayerView<'_>) -> Option<String>;
@@ -353,10 +170,16 @@ impl Header {
         warnings: &[],
     };
 
-    /// What the keys of its fields begin with.
+    /// The name that all forms of one header have in common.
+    #[must_use]
+    pub fn form(&self) -> &'static str {
+        if self.prefix.is_empty() { self.key } else { self.prefix }
+    }
+
+    /// What the keys of its fields begin with: the protocol. A key with a dot is a part of it (`ipv6.hopopts`).
     #[must_use]
     pub fn prefix(&self) -> &'static str {
-        if self.prefix.is_empty() { self.key } else { self.prefix }
+        self.form().split('.').next().unwrap_or(self.key)
     }
 
     /// Bytes of the part that is always there.
@@ -364,7 +187,7 @@ impl Header {
     pub fn min_len(&self) -> usize {
         match self.length {
             Length::Fixed(n) => n,
-            Length::Said { min, .. } => min,
+            Length::Said { min, .. } | Length::Counted { min, .. } => min,
             Length::Cases { otherwise, .. } => otherwise,
         }
     }
@@ -383,7 +206,33 @@ impl Header {
     /// The list of items of this header, when it has one.
     #[must_use]
     pub fn list(&self, header: &[u8]) -> Option<&'static ItemList> {
-        self.items.filter(|list| list.when.is_none_or(|w| w.holds(header)))
+        self.lists().find(|list| list.when.is_none_or(|w| w.holds(header)))
+    }
+
+    /// Every list of items that it may have.
+    pub fn lists(&self) -> impl Iterator<Item = &'static ItemList> + use<> {
+        std::iter::successors(self.items, |list| list.otherwise)
+    }
+
+    /// The length of a header as its length field says it, in bytes; `None` when no field does.
+    #[must_use]
+    pub fn said_len(&self, header: &[u8]) -> Option<(&'static Field, usize)> {
+        let (by, unit, beyond) = match self.length {
+            Length::Said { by, .. } => (by, by.scale as usize, 0),
+            Length::Counted { by, unit, beyond, .. } => (by, unit, beyond),
+            _ => return None,
+        };
+        Some((by, bits::get(header, by.bits).unwrap_or(0) as usize * unit + beyond))
+    }
+
+    /// What its length field stores for a header of `len` bytes.
+    #[must_use]
+    pub fn length_of(&self, len: usize) -> usize {
+        match self.length {
+            Length::Said { by, .. } => len / by.scale as usize,
+            Length::Counted { unit, beyond, .. } => len.saturating_sub(beyond).div_ceil(unit),
+            _ => len,
+        }
     }
 
     /// The field called `name` (key or alias), with the scale that this name stands for.
@@ -403,10 +252,13 @@ impl Header {
         self.fields.iter().filter(|f| !f.group)
     }
 
-    /// The bytes of a new header: every default, no options.
+    /// The bytes of a new header: every default, no options but their padding.
     #[must_use]
     pub fn blank(&self) -> Vec<u8> {
-        self.completed(Vec::new())
+        let mut bytes = self.completed(Vec::new());
+        let padding = self.list(&bytes).map_or(0, |list| list.padding(0));
+        bytes.resize(bytes.len() + padding, 0);
+        bytes
     }
 
     /// A beginning of a header, with the defaults of all fields behind it; cut where its fixed part ends.

@@ -29,8 +29,13 @@ pub fn write_line(meanings: &[Meaning], packet: &Packet<'_>, out: &mut impl Writ
 fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<String> {
     let bytes = packet.bytes;
     let views = |header: &'static Header| {
-        let layers =
-            found.layers.iter().enumerate().filter(move |(_, l)| l.header.prefix() == header.prefix());
+        let layers = found.layers.iter().enumerate().filter(move |(_, l)| l.header.form() == header.form());
+        layers.map(|(index, _)| found.view(bytes, index))
+    };
+    // Headers of one protocol share the keys of their options.
+    let alike = |header: &'static Header| {
+        let layers = found.layers.iter().enumerate();
+        let layers = layers.filter(move |(_, l)| l.header.prefix() == header.prefix());
         layers.map(|(index, _)| found.view(bytes, index))
     };
     match *meaning {
@@ -42,8 +47,8 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<Str
             .flat_map(|v| keys.into_iter().filter_map(move |k| v.field(k)))
             .map(|f| f.text(bytes))
             .collect(),
-        Meaning::ItemField { header, key } => views(header).flat_map(|v| item_values(&v, key)).collect(),
-        Meaning::Items(header) => views(header)
+        Meaning::ItemField { header, key } => alike(header).flat_map(|v| item_values(&v, key)).collect(),
+        Meaning::Items(header) => alike(header)
             .map(|v| v.items_range())
             .filter(|range| !range.is_empty())
             .map(|range| value::hex_plain(bytes.get(range).unwrap_or_default()))
@@ -99,7 +104,7 @@ fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
     let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
     let known = || list.items.iter().filter(|i| i.kind == kind && i.holds(rest));
     // Of several tables the one whose length the option says.
-    let said = rest.get(1).map(|said| usize::from(*said) * list.unit);
+    let said = rest.get(1).map(|said| usize::from(*said) * list.unit + list.beyond);
     let item =
         known().find(|i| Some(i.length) == said).or(known().find(|i| i.length == 0)).or(known().next());
     let item = item.unwrap_or(list.unknown);
@@ -122,6 +127,11 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
         ("sll" | "sll2", "unused" | "src.other") => {
             Some(value::hex_plain(view.bytes.get(located.bits.bytes()).unwrap_or_default()))
         }
+        // Numbers that Wireshark takes for bytes.
+        ("ipv6.routing", "routing.src.reserved" | "routing.mipv6.reserved") => {
+            stored.map(|v| format!("{v:08x}"))
+        }
+        ("ipv6.routing", "routing.srh.tag") | ("ah", "reserved") => stored.map(|v| format!("{v:04x}")),
         // A boolean of three bits.
         ("tcp", "flags.res") => stored.map(|v| u8::from(v != 0).to_string()),
         _ if scale == field.scale => Some(located.text(view.bytes)),

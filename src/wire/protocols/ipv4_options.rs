@@ -134,6 +134,7 @@ pub static OPTIONS: ItemList = ItemList {
         terse: "opt",
         reference: "RFC 791 section 3.1",
         single: false,
+        bare: false,
         ends: false,
         length: 0,
         fields: &[TYPE, LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
@@ -142,11 +143,15 @@ pub static OPTIONS: ItemList = ItemList {
         pointer: None,
     },
     when: None,
+    otherwise: None,
     fills: Fills::Header,
     unit: 1,
+    beyond: 0,
     align: 4,
+    lead: 0,
     limit: Some(40),
     route: Some(final_destination),
+    origin: None,
 };
 
 /// The last address of a source route that is not used up (RFC 1122 section 4.1.1 and RFC 9293 section 3.9.2.1: it
@@ -158,5 +163,5 @@ pub static OPTIONS: ItemList = ItemList {
 fn final_destination(view: &LayerView<'_>) -> Option<u128> {
     let routes = view.items().into_iter().filter(|i| matches!(i.item.key, "lsrr" | "ssrr"));
     let hops = routes.flat_map(|span| view.item_fields(0, &span));
-    hops.filter(|f| f.field.key == TO_GO[0].key).last()?.stored(view.bytes)
+    hops.rev().find(|f| f.field.key == TO_GO[0].key)?.stored(view.bytes)
 }

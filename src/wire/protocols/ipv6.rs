@@ -1,6 +1,6 @@
 //! IPv6, RFC 8200; traffic class RFC 2474 and RFC 3168, flow label RFC 6437.
 //!
-//! Extension headers have no tables: a packet with them is this header and its payload.
+//! Extension headers are layers of their own.
 
 use crate::wire::table::{Compute, Extent, Family, Field, Header, Length, Next, Space, To, When};
 use crate::wire::view::LayerView;

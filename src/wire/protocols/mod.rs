@@ -9,6 +9,8 @@ mod icmpv6_options;
 mod ipv4;
 mod ipv4_options;
 mod ipv6;
+mod ipv6_extensions;
+mod ipv6_options;
 mod llc;
 mod mpls;
 mod null;
@@ -29,6 +31,11 @@ pub static ALL: &[&Header] = &[
     &ipv4::HEADER,
     &icmp::HEADER,
     &ipv6::HEADER,
+    &ipv6_extensions::HOP_BY_HOP,
+    &ipv6_extensions::DESTINATION,
+    &ipv6_extensions::ROUTE,
+    &ipv6_extensions::FRAGMENT,
+    &ipv6_extensions::AUTHENTICATION,
     &icmpv6::HEADER,
     &tcp::HEADER,
     &udp::HEADER,

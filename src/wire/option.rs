@@ -1,0 +1,244 @@
+//! The part of the table language that speaks of lists of items: options, and what is like them.
+
+use super::field::{Field, When};
+use super::table::AddressOf;
+
+/// How far a list of items goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fills {
+    /// To the end of the header, which says its length.
+    Header,
+    /// To the end of the message: nothing follows it.
+    Message,
+}
+
+/// A list of items (options) after the fixed part of a header.
+#[derive(Clone, Copy, Debug)]
+pub struct ItemList {
+    /// Key of the whole list, as Wireshark has it.
+    pub key: &'static str,
+    /// Label of the whole list.
+    pub label: &'static str,
+    /// The known items.
+    pub items: &'static [Item],
+    /// The table of an item of an unknown kind.
+    pub unknown: &'static Item,
+    /// When there is a list at all; `None`: always.
+    pub when: Option<When>,
+    /// The list where this one is not there.
+    pub otherwise: Option<&'static ItemList>,
+    /// How far it goes.
+    pub fills: Fills,
+    /// What the length byte of an item counts, in bytes; an item is as long as a multiple of it.
+    pub unit: usize,
+    /// Bytes of an item that its length byte does not count.
+    pub beyond: usize,
+    /// A list that is made here is filled up with zero bytes, so that the header is a multiple of this many.
+    pub align: usize,
+    /// Bytes of the header before the list, beyond a multiple of `align`.
+    pub lead: usize,
+    /// Most bytes that the header's length field can speak of, where one does.
+    pub limit: Option<usize>,
+    /// Where the packet goes in the end, when the list sends it there by another address than the header's destination:
+    /// it stands in the pseudo header of what the packet carries.
+    pub route: Option<AddressOf>,
+    /// The source address that stands in the pseudo header in the place of the header's.
+    pub origin: Option<AddressOf>,
+}
+
+impl ItemList {
+    /// The longest item that a length byte can speak of, in bytes.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        if self.is_bare() { 0xffff } else { 0xff * self.unit + self.beyond }
+    }
+
+    /// Bytes that fill up so many bytes of items to the alignment of the list.
+    #[must_use]
+    pub fn padding(&self, len: usize) -> usize {
+        (self.lead + len).next_multiple_of(self.align) - len - self.lead
+    }
+
+    /// Whether its items have neither kind nor length: they are all of one table, one after the other.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.items.first().is_some_and(|i| i.bare)
+    }
+
+    /// An item of kind, length byte and value with its length set, filled up with zero bytes to the unit; `None` when
+    /// it is longer than the length byte can say.
+    #[must_use]
+    pub fn sized(&self, mut item: Vec<u8>) -> Option<Vec<u8>> {
+        if self.is_bare() {
+            return Some(item);
+        }
+        item.resize(item.len().max(2).next_multiple_of(self.unit), 0);
+        item[1] = u8::try_from((item.len() - self.beyond) / self.unit).ok()?;
+        Some(item)
+    }
+}
+
+/// One option: kind (8 bits), length (8 bits, counting both, in the unit of the list), value; or a kind alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Item {
+    /// The kind's number; `None` for the table of unknown kinds.
+    pub kind: Option<u8>,
+    /// Its name in notation.
+    pub key: &'static str,
+    /// The RFC's words.
+    pub name: &'static str,
+    /// The name that tcpdump prints in a list row; empty: `key`.
+    pub terse: &'static str,
+    /// Where it is defined.
+    pub reference: &'static str,
+    /// A kind alone, without a length byte.
+    pub single: bool,
+    /// No kind and no length byte: fields alone (addresses). Without a length it is all that is left.
+    pub bare: bool,
+    /// Nothing after it is an option.
+    pub ends: bool,
+    /// The length that it must have, or 0 when it varies.
+    pub length: usize,
+    /// All fields, kind and length included.
+    pub fields: &'static [Field],
+    /// Fields that repeat after `fields` until the item ends; their bits count from each repetition's start.
+    pub repeat: &'static [Field],
+    /// Only an item of this kind where all of these hold (of the bytes of the item): several tables may share a kind, and
+    /// the first that describes the item is its table.
+    pub when: &'static [When],
+    /// A field that says how far the repetitions are filled in.
+    pub pointer: Option<Pointer>,
+}
+
+/// A pointer into the repetitions of an item (RFC 791: the route data, the time stamps).
+#[derive(Clone, Copy, Debug)]
+pub struct Pointer {
+    /// The field: the first byte that is not filled in, counted from 1 at the kind.
+    pub by: &'static Field,
+    /// The names of the fields of a repetition from there on; the same bits as those that repeat.
+    pub past: &'static [Field],
+}
+
+impl Item {
+    /// A known item of kind, length and these fields, of any length that they allow.
+    pub const fn known(
+        kind: u8,
+        key: &'static str,
+        name: &'static str,
+        reference: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
+        Self {
+            kind: Some(kind),
+            key,
+            name,
+            terse: key,
+            reference,
+            single: false,
+            bare: false,
+            ends: false,
+            length: 0,
+            fields,
+            repeat: &[],
+            when: &[],
+            pointer: None,
+        }
+    }
+    /// Sets the only length that it can have, in bytes.
+    #[must_use]
+    pub const fn exactly(mut self, length: usize) -> Self {
+        self.length = length;
+        self
+    }
+    /// Says which items of the kind these are.
+    #[must_use]
+    pub const fn when(mut self, when: &'static [When]) -> Self {
+        self.when = when;
+        self
+    }
+    /// Sets the fields that repeat.
+    #[must_use]
+    pub const fn repeating(mut self, repeat: &'static [Field]) -> Self {
+        self.repeat = repeat;
+        self
+    }
+    /// Sets the pointer into the repetitions.
+    #[must_use]
+    pub const fn pointer(mut self, by: &'static Field, past: &'static [Field]) -> Self {
+        self.pointer = Some(Pointer { by, past });
+        self
+    }
+
+    /// Whether an item of its kind that begins with these bytes is one of these.
+    #[must_use]
+    pub fn holds(&self, item: &[u8]) -> bool {
+        self.when.iter().all(|w| w.holds(item))
+    }
+
+    /// Whether this table describes these bytes of an item of its kind to the last one.
+    #[must_use]
+    pub fn describes(&self, item: &[u8]) -> bool {
+        let len = item.len();
+        let step = self.repeat_bytes();
+        let fits = match self.length {
+            0 if step > 0 => len >= self.fixed_bytes() && (len - self.fixed_bytes()).is_multiple_of(step),
+            0 => len >= self.fixed_bytes(),
+            length => len == length,
+        };
+        fits && self.holds(item)
+    }
+
+    /// Width of one repetition in bytes.
+    #[must_use]
+    pub fn repeat_bytes(&self) -> usize {
+        self.repeat.iter().map(|f| f.bits.end()).max().unwrap_or(0) / 8
+    }
+
+    /// Bytes of the part that does not repeat.
+    #[must_use]
+    pub fn fixed_bytes(&self) -> usize {
+        self.fields.iter().map(|f| f.bits.end()).max().unwrap_or(0) / 8
+    }
+
+    /// An item that is nothing but these fields.
+    pub const fn bare(
+        key: &'static str,
+        name: &'static str,
+        reference: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
+        let mut item = Self::known(0, key, name, reference, fields);
+        item.bare = true;
+        item
+    }
+
+    /// Bits of kind and length.
+    #[must_use]
+    pub fn head_bits(&self) -> usize {
+        if self.bare { 0 } else { 16 }
+    }
+
+    /// The fields that carry a value: all but kind and length.
+    pub fn value_fields(&self) -> impl Iterator<Item = &'static Field> {
+        let head = self.head_bits();
+        self.fields.iter().filter(move |f| f.bits.start >= head)
+    }
+
+    /// The values that are told one by one in short forms, by their place in `fields`: neither what is reserved or
+    /// follows from the kind of item, nor the leaves of a group.
+    #[must_use]
+    pub fn is_told(&self, field: usize) -> bool {
+        let Some(field) = self.fields.get(field) else { return false };
+        let inside = |g: &Field| {
+            g.group
+                && !g.reserved
+                && !field.group
+                && g.bits.start <= field.bits.start
+                && field.bits.end() <= g.bits.end()
+        };
+        !self.single
+            && field.bits.start >= self.head_bits()
+            && !field.reserved
+            && !self.fields.iter().any(inside)
+    }
+}

@@ -3,205 +3,14 @@
 
 #[path = "common/cli.rs"]
 mod cli;
+#[path = "common/oracle.rs"]
+mod oracle;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeSet;
 use std::process::Command;
 
-use cli::{Dice, bytes, has_tshark, rawbench, rawbench_with, run, stderr, stdout, write_pcap};
-
-/// Keys that Wireshark does not have: parts of a header that it shows as text or not at all.
-const OWN: &[&str] = &[
-    "icmpv6.opt.data",
-    "icmpv6.opt.mtu_reserved",
-    "icmpv6.opt.prefix.reserved2",
-    "icmpv6.opt.redirected_data",
-    "icmpv6.opt.redirected_reserved",
-    "icmpv6.options",
-    "ieee8021ad.etype",
-    "icmpv6.unused24",
-    "icmpv6.unused32",
-    "icmp.rest",
-    "icmp.unused16",
-    "icmp.unused8",
-    "ah.icvs",
-    "ip.options",
-    "ipv6.addresses",
-    "ipv6.options",
-    "ipv6.routing.data",
-    "ipv6.routing.word",
-    "ip.opt.data",
-    "llc.control.pf",
-    "null.upper",
-    "sll.reserved",
-    "ip.opt.sec_control",
-    "ip.opt.sec_handling",
-    "tcp.options.mptcp.rst_flags",
-    "tcp.options.mptcp.unused",
-    "tcp.flags.control",
-    "tcp.flags.ecn",
-    "vxlan.flags.r1",
-    "vxlan.flags.r2",
-    "vxlan.flags.r3",
-    "vxlan.flags.r4",
-];
-
-/// Wireshark shows the version of an IPv6 packet under the key of IPv4 too.
-const V6_BUT: &[&str] = &["ip.version"];
-
-/// No other dissector, and no memory of earlier packets: `read -e` speaks of a packet's own headers.
-const TSHARK: &[&str] = &[
-    "-n",
-    "--disable-protocol",
-    "ALL",
-    "--enable-protocol",
-    "frame",
-    "--enable-protocol",
-    "eth",
-    "--enable-protocol",
-    "ethertype",
-    "--enable-protocol",
-    "raw",
-    "--enable-protocol",
-    "ip",
-    "--enable-protocol",
-    "icmp",
-    "--enable-protocol",
-    "ipv6",
-    "--enable-protocol",
-    "ipv6.hopopts",
-    "--enable-protocol",
-    "ipv6.dstopts",
-    "--enable-protocol",
-    "ipv6.routing",
-    "--enable-protocol",
-    "ipv6.fraghdr",
-    "--enable-protocol",
-    "ah",
-    "--enable-protocol",
-    "icmpv6",
-    "--enable-protocol",
-    "tcp",
-    "--enable-protocol",
-    "udp",
-    "--enable-protocol",
-    "data",
-    "--enable-protocol",
-    "vlan",
-    "--enable-protocol",
-    "ieee8021ad",
-    "--enable-protocol",
-    "llc",
-    "--enable-protocol",
-    "arp",
-    "--enable-protocol",
-    "sll",
-    "--enable-protocol",
-    "null",
-    "--enable-protocol",
-    "mpls",
-    "--enable-protocol",
-    "pppoes",
-    "--enable-protocol",
-    "pppoed",
-    "--enable-protocol",
-    "pppoe",
-    "--enable-protocol",
-    "ppp",
-    "--enable-protocol",
-    "gre",
-    "--enable-protocol",
-    "vxlan",
-    "-o",
-    "ip.defragment:FALSE",
-    "-o",
-    "ipv6.defragment:FALSE",
-    "-o",
-    "ip.tso_support:FALSE",
-    "-o",
-    "tcp.desegment_tcp_streams:FALSE",
-    "-o",
-    "tcp.relative_sequence_numbers:FALSE",
-    "-T",
-    "fields",
-];
-
-fn keys() -> Vec<String> {
-    let listed = stdout(&rawbench(&["fields"]));
-    let all: BTreeSet<_> =
-        listed.lines().filter_map(|l| l.split_whitespace().next()).map(str::to_owned).collect();
-    all.into_iter().collect()
-}
-
-fn shared_keys() -> Vec<String> {
-    keys().into_iter().filter(|k| !OWN.contains(&k.as_str())).collect()
-}
-
-fn craft(notations: &[String]) -> Vec<Vec<u8>> {
-    let crafted = rawbench_with(&["craft", "-", "--hex"], (notations.join("\n") + "\n").as_bytes());
-    assert!(crafted.status.success(), "{}", stderr(&crafted));
-    stdout(&crafted).lines().map(bytes).collect()
-}
-
-/// How near the two must be.
-#[derive(Clone, Copy, PartialEq)]
-enum Demand {
-    /// The same text.
-    Equal,
-    /// All that tshark prints, and perhaps more: tshark reads some headers as a whole and shows nothing of a cut or
-    /// impossible one, where rawbench shows each field that is wholly there.
-    AtLeast,
-}
-
-impl Demand {
-    fn met(self, ours: &str, theirs: &str) -> bool {
-        // tshark's word for an option list that is wholly cut off.
-        let theirs = if theirs == "<MISSING>" { "" } else { theirs };
-        let mut all = ours.split(',');
-        ours == theirs
-            || self == Self::AtLeast && (theirs.is_empty() || theirs.split(',').all(|t| all.any(|o| o == t)))
-    }
-}
-
-/// The lines of both programs for these packets and keys, packet by packet and key by key.
-fn compare(link_type: u32, packets: &[(Vec<u8>, usize)], demand: Demand, but: &[&str]) -> String {
-    let keys: Vec<String> = shared_keys().into_iter().filter(|k| !but.contains(&k.as_str())).collect();
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("packets.pcap");
-    write_pcap(&path, link_type, packets);
-    let path = path.to_str().unwrap();
-    let named: Vec<&str> = keys.iter().flat_map(|k| ["-e", k.as_str()]).collect();
-    let ours = rawbench(&[&["read", path], named.as_slice()].concat());
-    assert!(ours.status.success(), "{}", stderr(&ours));
-    let theirs = run(Command::new("tshark").arg("-r").arg(path).args(TSHARK).args(&named), b"");
-    assert!(theirs.status.success(), "{}", stderr(&theirs));
-    let (ours, theirs) = (stdout(&ours), stdout(&theirs));
-    assert_eq!(ours.lines().count(), packets.len());
-    assert_eq!(theirs.lines().count(), packets.len());
-    let mut wrong: BTreeMap<&str, (usize, String)> = BTreeMap::new();
-    for ((a, b), (bytes, original)) in ours.lines().zip(theirs.lines()).zip(packets) {
-        for ((key, a), b) in keys.iter().zip(a.split('\t')).zip(b.split('\t')) {
-            if !demand.met(a, b) {
-                let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-                let text = format!("  ours   '{a}'\n  theirs '{b}'\n  of {original} bytes: {hex}\n");
-                wrong.entry(key).or_insert((0, text)).0 += 1;
-            }
-        }
-    }
-    wrong.iter().fold(String::new(), |mut all, (key, (count, first))| {
-        let _ = write!(all, "{key} differs {count} times, first:\n{first}");
-        all
-    })
-}
-
-fn whole(packets: Vec<Vec<u8>>) -> Vec<(Vec<u8>, usize)> {
-    packets.into_iter().map(|p| (p.clone(), p.len())).collect()
-}
-
-/// Each packet cut at each byte, as a small snap length does.
-fn cut(packets: &[Vec<u8>]) -> Vec<(Vec<u8>, usize)> {
-    packets.iter().flat_map(|p| (1..=p.len()).map(|n| (p[..n].to_vec(), p.len()))).collect()
-}
+use cli::{Dice, has_tshark, run, stdout};
+use oracle::{Demand, V6_BUT, compare, craft, cut, own_keys, shared_keys, whole};
 
 /// Notations with everything that the tables have.
 fn samples() -> Vec<String> {
@@ -446,7 +255,7 @@ fn every_key_has_wiresharks_name() {
     assert!(known.len() > 100_000, "tshark lists only {} fields", known.len());
     let unknown: Vec<String> = shared_keys().into_iter().filter(|k| !known.contains(k.as_str())).collect();
     assert!(unknown.is_empty(), "Wireshark has no {unknown:?}");
-    let stale: Vec<_> = OWN.iter().filter(|k| known.contains(*k)).collect();
+    let stale: Vec<_> = own_keys().into_iter().filter(|k| known.contains(k)).collect();
     assert!(stale.is_empty(), "Wireshark has {stale:?}: compare them too");
 }
 

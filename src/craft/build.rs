@@ -1,10 +1,10 @@
 //! Drafts from notation.
 
 use std::collections::HashSet;
-use std::ops::Range;
 
 use super::draft::{Draft, Override};
 use super::edit::{MAX_FRAME, is_ended};
+use super::option_text::option_bytes;
 use crate::wire::bits;
 use crate::wire::notation::{self, Arg, Item, NotationError, Part, Payload, Spanned, Value};
 use crate::wire::protocols;
@@ -23,7 +23,7 @@ pub trait Sources {
     fn file(&mut self, path: &str) -> Result<Vec<u8>, String>;
 }
 
-type Built<T> = Result<T, NotationError>;
+pub(super) type Built<T> = Result<T, NotationError>;
 
 impl Draft {
     /// Builds the packet that a notation describes. Naming a computed field pins it.
@@ -198,7 +198,7 @@ fn fetch(source: Payload, sources: &mut dyn Sources) -> Built<Vec<u8>> {
     }
 }
 
-fn parse_word(fields: &[Field], field: &Field, scale: u32, word: &Spanned) -> Built<u128> {
+pub(super) fn parse_word(fields: &[Field], field: &Field, scale: u32, word: &Spanned) -> Built<u128> {
     let at = |e: Refused| NotationError::new(word.at.clone(), e.0);
     if field.kind == table::Kind::Bytes {
         return Err(at(Refused(format!("{} cannot be given here", field.label))));
@@ -208,142 +208,6 @@ fn parse_word(fields: &[Field], field: &Field, scale: u32, word: &Spanned) -> Bu
         return value::parse_letters(fields, field, &word.text).map_err(at);
     }
     value::parse(field, scale, &word.text).map_err(at)
-}
-
-/// The bytes of one option from its notation: `mss(1460)`, `nop`, `opt(70, de ad)`, `hex(02)`.
-fn option_bytes(list: &'static ItemList, item: &Item) -> Built<Vec<u8>> {
-    let name = item.name.text.as_str();
-    if name == "hex" {
-        let word = joined(item);
-        return value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at, e.0));
-    }
-    if name == list.unknown.key && !list.is_bare() {
-        return unknown_option(list, item);
-    }
-    let named = || list.items.iter().filter(|i| i.key.eq_ignore_ascii_case(name));
-    let Some(first) = named().next() else {
-        let mut known: Vec<&str> =
-            list.items.iter().map(|i| i.key).chain([list.unknown.key, "hex"]).collect();
-        known.dedup();
-        let hint = notation::nearest(name, known.iter().copied())
-            .map(|n| format!("; did you mean {n}?"))
-            .unwrap_or_default();
-        let why = format!("there is no option '{name}'{hint} (known: {})", known.join(", "));
-        return Err(NotationError::new(item.name.at.clone(), why));
-    };
-    if first.single && item.args.is_empty() {
-        return Ok(vec![first.kind.unwrap_or(0)]);
-    }
-    let mut refused = None;
-    for table in named().filter(|t| takes(t, item.args.len())) {
-        match option_values(table, item).and_then(|b| finish_length(list, b, &item.name.at)) {
-            Ok(bytes) if table.describes(&bytes) => return Ok(bytes),
-            Ok(_) => {}
-            Err(why) => refused = Some(why),
-        }
-    }
-    Err(refused.unwrap_or_else(|| {
-        let mut forms: Vec<String> = named().map(signature).collect();
-        forms.dedup();
-        let why = match (forms.as_slice(), first.single) {
-            ([form], false) => format!("{name} takes {} value(s): {form}", told(first).len()),
-            (_, true) => format!("{name} takes no value"),
-            _ => format!("{name} takes one of these forms: {}", forms.join(" or ")),
-        };
-        NotationError::new(item.name.at.clone(), why)
-    }))
-}
-
-/// The fields that an option is given in notation, in order.
-fn told(table: &table::Item) -> Vec<&Field> {
-    table.fields.iter().enumerate().filter(|(i, _)| table.is_told(*i)).map(|(_, f)| f).collect()
-}
-
-/// Whether an option of this table can have so many values.
-fn takes(table: &table::Item, count: usize) -> bool {
-    let told = told(table);
-    let fixed = told.iter().filter(|f| f.bits.width > 0).count();
-    count == fixed || count > fixed && (fixed < told.len() || !table.repeat.is_empty())
-}
-
-fn signature(table: &table::Item) -> String {
-    let mut labels: Vec<String> = told(table).iter().map(|f| f.label.to_owned()).collect();
-    if !table.repeat.is_empty() {
-        labels.push(table.repeat.iter().map(|f| f.label).collect::<Vec<_>>().join("-") + ", …");
-    }
-    if labels.is_empty() { table.key.to_owned() } else { format!("{}({})", table.key, labels.join(", ")) }
-}
-
-/// The bytes of an option from the values of its fields. What is left over are repetitions, or belongs to a last field
-/// that goes to the end of the option.
-fn option_values(table: &table::Item, item: &Item) -> Built<Vec<u8>> {
-    let fixed: Vec<&Field> = told(table).into_iter().filter(|f| f.bits.width > 0).collect();
-    let mut bytes = vec![0; table.fixed_bytes().max(table.head_bits() / 8)];
-    if let (false, Some(kind), Some(first)) = (table.bare, table.kind, bytes.first_mut()) {
-        *first = kind;
-    }
-    for field in table.value_fields().filter(|f| f.reserved && !f.group) {
-        let _ = bits::set(&mut bytes, field.bits, field.default);
-    }
-    for (field, word) in fixed.iter().zip(&item.args) {
-        let stored = parse_word(table.fields, field, field.scale, word)?;
-        let _ = bits::set(&mut bytes, field.bits, stored);
-    }
-    for word in item.args.iter().skip(fixed.len()) {
-        if table.repeat.is_empty() {
-            bytes.extend(value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at.clone(), e.0))?);
-        } else {
-            bytes.extend(repetition(table, word)?);
-        }
-    }
-    Ok(bytes)
-}
-
-fn finish_length(list: &ItemList, bytes: Vec<u8>, at: &Range<usize>) -> Built<Vec<u8>> {
-    list.sized(bytes).ok_or_else(|| {
-        let why = format!("an option has at most {} bytes, kind and length included", list.longest());
-        NotationError::new(at.clone(), why)
-    })
-}
-
-/// One repetition: its values joined with `-`, such as the edges of a SACK block.
-fn repetition(table: &table::Item, word: &Spanned) -> Built<Vec<u8>> {
-    let parts: Vec<&str> = word.text.split('-').collect();
-    if parts.len() != table.repeat.len() {
-        let labels: Vec<&str> = table.repeat.iter().map(|f| f.label).collect();
-        let why =
-            format!("'{}' must be {} values joined with '-': {}", word.text, labels.len(), labels.join("-"));
-        return Err(NotationError::new(word.at.clone(), why));
-    }
-    let mut bytes = vec![0; table.repeat_bytes()];
-    for (field, part) in table.repeat.iter().zip(parts) {
-        let one = Spanned { text: part.trim().to_owned(), at: word.at.clone() };
-        let stored = parse_word(table.repeat, field, field.scale, &one)?;
-        let _ = bits::set(&mut bytes, field.bits, stored);
-    }
-    Ok(bytes)
-}
-
-fn unknown_option(list: &ItemList, item: &Item) -> Built<Vec<u8>> {
-    let Some((kind, data)) = item.args.split_first() else {
-        let why = "write the kind and its data: opt(70, de ad be ef)";
-        return Err(NotationError::new(item.name.at.clone(), why));
-    };
-    let number = value::number(&kind.text).and_then(|n| u8::try_from(n).ok());
-    let number = number.ok_or_else(|| {
-        NotationError::new(kind.at.clone(), format!("'{}' is no option kind: it must be 0 to 255", kind.text))
-    })?;
-    let mut bytes = vec![number, 0];
-    for word in data {
-        bytes.extend(value::parse_hex(&word.text).map_err(|e| NotationError::new(word.at.clone(), e.0))?);
-    }
-    finish_length(list, bytes, &item.name.at)
-}
-
-fn joined(item: &Item) -> Spanned {
-    let text = item.args.iter().map(|a| a.text.as_str()).collect::<Vec<_>>().join(" ");
-    let end = item.args.last().map_or(item.name.at.end, |a| a.at.end);
-    Spanned { text, at: item.args.first().map_or(item.name.at.start, |a| a.at.start)..end }
 }
 
 fn unknown_protocol(name: &Spanned) -> NotationError {

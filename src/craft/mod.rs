@@ -5,6 +5,7 @@ pub mod draft;
 pub mod edit;
 pub mod history;
 pub mod load;
+mod option_text;
 pub mod presets;
 pub mod print;
 pub mod report;

@@ -1,9 +1,8 @@
 //! Notation from drafts. What is printed reads back to the same bytes.
 
 use super::draft::Draft;
-use super::edit::is_raw;
-use crate::wire::bits::{self, BitRange};
-use crate::wire::items::ItemSpan;
+use super::option_text::option_notation;
+use crate::wire::bits;
 use crate::wire::notation;
 use crate::wire::table::{Field, Kind};
 use crate::wire::value;
@@ -83,51 +82,10 @@ impl Draft {
 }
 
 /// A value as it is written in notation: in the unit of the field's first alias.
-fn field_text(field: &Field, stored: u128) -> String {
+pub(super) fn field_text(field: &Field, stored: u128) -> String {
     let scale = field.aliases.first().map_or(field.scale, |a| a.1);
     match field.kind {
         Kind::Number | Kind::Flag => (stored * u128::from(scale)).to_string(),
         _ => value::stored_text(field, stored),
     }
-}
-
-fn option_notation(span: &ItemSpan, raw_key: &str, bytes: &[u8]) -> String {
-    let raw = bytes.get(span.range.clone()).unwrap_or_default();
-    if is_raw(span) {
-        return format!("hex({})", value::hex_pairs(raw).to_lowercase());
-    }
-    let item = span.item;
-    let base = span.range.start * 8;
-    let fields = span.fields(bytes);
-    // What the short form passes over has to be what it reads back to.
-    let hidden = |(nth, index, field, at): &(Option<usize>, usize, &Field, BitRange)| {
-        nth.is_none()
-            && at.start >= base + item.head_bits()
-            && field.reserved
-            && !field.group
-            && !item.is_told(*index)
-            && bits::get(bytes, *at) != Some(field.default)
-    };
-    if item.kind.is_none() || fields.iter().any(hidden) {
-        let data = value::hex_pairs(raw.get(2..).unwrap_or_default()).to_lowercase();
-        let separator = if data.is_empty() { "" } else { ", " };
-        return format!("{raw_key}({}{separator}{data})", raw.first().copied().unwrap_or(0));
-    }
-    let mut args: Vec<String> = Vec::new();
-    for (nth, index, field, at) in fields {
-        if nth.is_none() && !item.is_told(index) {
-            continue;
-        }
-        let text = match (field.kind, bits::get(bytes, at)) {
-            (Kind::Bytes, _) => value::hex_pairs(bytes.get(at.bytes()).unwrap_or_default()).to_lowercase(),
-            (_, Some(stored)) if field.group => span.letters(field, stored),
-            (_, Some(stored)) => field_text(field, stored),
-            _ => continue,
-        };
-        match args.last_mut().filter(|_| nth.is_some() && index > 0) {
-            Some(last) => *last += &format!("-{text}"),
-            None => args.push(text),
-        }
-    }
-    if args.is_empty() { item.key.to_owned() } else { format!("{}({})", item.key, args.join(", ")) }
 }

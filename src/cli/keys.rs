@@ -132,7 +132,9 @@ pub fn all() -> Vec<Listed> {
                 "*".into(),
                 header.reference,
             ));
-            list.extend(item_fields(header, items));
+            for inner in items.with_inner() {
+                list.extend(item_fields(header, inner));
+            }
         }
         if header.key == "tcp" || header.key == "udp" {
             list.push(Listed::new(
@@ -162,11 +164,15 @@ fn header_field(header: &'static Header, field: &'static Field) -> Listed {
 }
 
 fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterator<Item = Listed> {
-    list.items.iter().chain([list.unknown]).flat_map(move |item| {
+    let filler = list.filler.map(|field| {
+        let key = format!("{}.{}", header.prefix(), field.key);
+        Listed::new(key, field.label, width(field), header.reference)
+    });
+    let fields = list.items.iter().chain([list.unknown]).flat_map(move |item| {
         item_keys(item).map(move |field| {
             // Kind and length are common to all options; the others belong to one.
             let own = item.bare
-                || field.bits.start >= 16
+                || field.bits.start >= item.head_bits()
                 || !item.repeat.is_empty() && !item.fields.iter().any(|f| f.key == field.key);
             let label = if own { format!("{}: {}", item.name, field.label) } else { field.label.to_owned() };
             let reference = if own { item.reference } else { header.reference };
@@ -175,7 +181,8 @@ fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterato
             listed.notation = if own { item.key } else { "" };
             listed
         })
-    })
+    });
+    fields.chain(filler)
 }
 
 /// The fields of an item and of its repetitions.
@@ -224,7 +231,9 @@ fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
     if header.lists().any(|list| name == list.key) {
         return Some(Meaning::Items(header));
     }
-    let mut fields = header.lists().flat_map(|l| l.items.iter().chain([l.unknown])).flat_map(item_keys);
+    let lists = header.lists().flat_map(|list| list.with_inner());
+    let mut fields =
+        lists.flat_map(|l| l.items.iter().chain([l.unknown]).flat_map(item_keys).chain(l.filler));
     fields.find(|f| f.key == name).map(|f| Meaning::ItemField { header, key: f.key })
 }
 

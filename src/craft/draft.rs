@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use crate::wire::bits::{self, BitRange};
 use crate::wire::checksum;
+use crate::wire::items;
 use crate::wire::table::{Compute, Field, Header, Kind, Length, RawSocket};
 use crate::wire::view::{Layer, LayerView, Located, Path};
 
@@ -227,6 +228,12 @@ impl Draft {
             Compute::NextHeader(space) => {
                 let next = self.layers.get(index + 1).and_then(|l| l.header.number_in(space));
                 next.map_or(field.default, u128::from)
+            }
+            Compute::ItemCount => {
+                let list = layer.header.list(self.view(index).header_bytes())?;
+                let range = self.view(index).items_range();
+                let spans = items::walk(list, self.bytes.get(range).unwrap_or_default(), 0);
+                spans.iter().filter(|s| s.depth == 0).count() as u128
             }
             Compute::RouteSource => match (self.surroundings.route_source.filter(|_| outer), field.kind) {
                 (Some(IpAddr::V4(a)), Kind::Ipv4) => u128::from(u32::from(a)),

@@ -95,20 +95,19 @@ fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
 
 /// The option that a short capture cut, as its kind: the fields that are wholly there still speak.
 fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
-    let list = view.layer().header.list(view.header_bytes())?;
     let is_cut = view.layer().declared > view.layer().end - view.layer().start;
     if !is_cut || !std::ptr::eq(span.item, &items::MALFORMED) {
         return None;
     }
-    let kind = view.bytes.get(span.range.start).copied();
     let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
-    let known = || list.items.iter().filter(|i| i.kind == kind && i.holds(rest));
+    let kind = span.list.kind_of(rest);
+    let known = || span.list.items.iter().filter(|i| i.kind == kind && i.holds(rest));
     // Of several tables the one whose length the option says.
-    let said = rest.get(1).map(|said| usize::from(*said) * list.unit + list.beyond);
+    let said = span.list.said_len(rest);
     let item =
         known().find(|i| Some(i.length) == said).or(known().find(|i| i.length == 0)).or(known().next());
-    let item = item.unwrap_or(list.unknown);
-    Some(ItemSpan { item, range: span.range.clone(), problem: None })
+    let item = item.unwrap_or(span.list.unknown);
+    Some(ItemSpan { item, problem: None, ..span.clone() })
 }
 
 /// The value as tshark prints it: in the unit that the name stands for (`tcp.hdr_len` in bytes, `tcp.data_offset` in

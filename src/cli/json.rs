@@ -173,7 +173,7 @@ fn field_line(view: &LayerView<'_>, located: &Located, origin: &Origin<'_>) -> F
         .then(|| checksum::verdict(view.bytes, view.layers, view.index, left_to_card).map(|v| v.text()))
         .flatten();
     FieldLine {
-        key: format!("{}.{}", view.layer().header.prefix(), field.key),
+        key: format!("{}.{}", prefix(view, located.path), field.key),
         label: field.label,
         value: plain_value(field, stored, || located.text(view.bytes)),
         text: located.text(view.bytes),
@@ -182,6 +182,13 @@ fn field_line(view: &LayerView<'_>, located: &Located, origin: &Origin<'_>) -> F
         state: state(field, located.path, origin),
         verdict,
     }
+}
+
+/// What the key of a field begins with.
+fn prefix(view: &LayerView<'_>, path: Path) -> &'static str {
+    let header = view.layer().header;
+    let list = path.item.and_then(|_| header.list(view.header_bytes()));
+    list.map_or(header.prefix(), |list| list.prefix_in(header))
 }
 
 fn plain_value(field: &Field, stored: Option<u128>, text: impl Fn() -> String) -> Value {

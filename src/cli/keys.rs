@@ -127,7 +127,7 @@ pub fn all() -> Vec<Listed> {
         }
         for items in header.lists() {
             list.push(Listed::new(
-                format!("{}.{}", header.prefix(), items.key),
+                format!("{}.{}", items.prefix_in(header), items.key),
                 items.label,
                 "*".into(),
                 header.reference,
@@ -165,7 +165,7 @@ fn header_field(header: &'static Header, field: &'static Field) -> Listed {
 
 fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterator<Item = Listed> {
     let filler = list.filler.map(|field| {
-        let key = format!("{}.{}", header.prefix(), field.key);
+        let key = format!("{}.{}", list.prefix_in(header), field.key);
         Listed::new(key, field.label, width(field), header.reference)
     });
     let fields = list.items.iter().chain([list.unknown]).flat_map(move |item| {
@@ -176,7 +176,7 @@ fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterato
                 || !item.repeat.is_empty() && !item.fields.iter().any(|f| f.key == field.key);
             let label = if own { format!("{}: {}", item.name, field.label) } else { field.label.to_owned() };
             let reference = if own { item.reference } else { header.reference };
-            let key = format!("{}.{}", header.prefix(), field.key);
+            let key = format!("{}.{}", list.prefix_in(header), field.key);
             let mut listed = Listed::new(key, &label, width(field), reference);
             listed.notation = if own { item.key } else { "" };
             listed
@@ -208,7 +208,8 @@ pub fn find(key: &str) -> Result<Meaning, String> {
         ));
     }
     let found = key.split_once('.').and_then(|(protocol, name)| {
-        let mut headers = protocols::ALL.iter().copied().filter(|h| h.prefix() == protocol);
+        let has = |h: &&Header| h.prefix() == protocol || h.lists().any(|list| list.prefix_in(h) == protocol);
+        let mut headers = protocols::ALL.iter().copied().filter(has);
         headers.find_map(|header| in_header(header, name))
     });
     found.ok_or_else(|| unknown(key))

@@ -128,7 +128,11 @@ impl Draft {
                 return self.build_options(index, list, items);
             }
             (Value::Word(word), Some(list)) if arg.key.text == list.key => {
-                let why = format!("{} takes a list in brackets, such as [{}]", list.key, list.items[0].key);
+                let why = format!(
+                    "{} takes a list in brackets, such as [{}]",
+                    list.key,
+                    list.items.first().unwrap_or(list.unknown).key
+                );
                 return Err(NotationError::new(word.at.clone(), why));
             }
             (Value::List(_, at), _) => {
@@ -156,7 +160,7 @@ impl Draft {
         if found.field.kind.is_bytes() {
             let at = |e: Refused| NotationError::new(word.at.clone(), e.0);
             let data = value::parse_bytes(found.field, &word.text).map_err(at)?;
-            return self.set_bytes(found.path, &data).map_err(at);
+            return self.put_bytes(&found, &data).map_err(at);
         }
         let value = parse_word(header.fields, found.field, scale, word)?;
         self.put(index, found.field, value);

@@ -8,7 +8,7 @@ pub use super::options::{is_raw, new_option};
 use crate::wire::bits;
 use crate::wire::table::{Header, ItemList};
 use crate::wire::value::{self, Refused};
-use crate::wire::view::Path;
+use crate::wire::view::{Located, Path};
 
 /// Most bytes that a draft's frame may have: an IP packet of the largest size with its link header and a trailer.
 pub const MAX_FRAME: usize = 0x2_0000;
@@ -74,6 +74,13 @@ impl Draft {
         if found.field.bits.width == 0 && path.item.is_some_and(|item| !fills(item)) {
             return self.set_item_data(path, data);
         }
+        self.put_bytes(&found, data)?;
+        self.recompute();
+        Ok(())
+    }
+
+    /// Writes bytes into a field of a width of its own, filled up with zero bytes.
+    pub(super) fn put_bytes(&mut self, found: &Located, data: &[u8]) -> Result<(), Refused> {
         let place = found.bits.bytes();
         if data.len() > place.len() {
             let (label, most) = (found.field.label, place.len());
@@ -82,7 +89,6 @@ impl Draft {
         let (data_part, zeros) = self.bytes[place].split_at_mut(data.len());
         data_part.copy_from_slice(data);
         zeros.fill(0);
-        self.recompute();
         Ok(())
     }
 

@@ -68,7 +68,11 @@ pub(super) fn joined(nodes: &[Node], fill_last: bool) -> Option<Vec<Vec<u8>>> {
     let one = |(nth, node): (usize, &Node)| {
         let mut bytes = node.value()?;
         let wanted = bytes.len().next_multiple_of(node.list.step) - bytes.len();
-        if node.is_plain() || nth + 1 == nodes.len() && !fill_last {
+        if node.is_plain() {
+            bytes.extend(&node.pad);
+            return Some(bytes);
+        }
+        if nth + 1 == nodes.len() && !fill_last {
             return Some(bytes);
         }
         if node.pad.len() == wanted {

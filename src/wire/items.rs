@@ -243,7 +243,9 @@ impl Walk<'_> {
                 self.take((list, first), at..at + 1, at + 1, depth, None);
                 at += 1;
                 if first.ends && at < within.end {
-                    self.take((list, &PADDING), at..within.end, within.end, depth, None);
+                    // Where the list has a field for what fills it up, that is what the rest is.
+                    let end = if list.filler.is_some() { at } else { within.end };
+                    self.take((list, &PADDING), at..within.end, end, depth, None);
                     return;
                 }
                 continue;

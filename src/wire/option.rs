@@ -2,7 +2,7 @@
 
 use super::bits::{self, BitRange};
 use super::field::{Field, When};
-use super::table::AddressOf;
+use super::table::{AddressOf, Header};
 
 /// How far a list of items goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,8 @@ impl Head {
 pub struct ItemList {
     /// Key of the whole list, as Wireshark has it.
     pub key: &'static str,
+    /// What the keys of the items begin with, where that is not the protocol of the header.
+    pub prefix: &'static str,
     /// Label of the whole list.
     pub label: &'static str,
     /// The known items.
@@ -85,6 +87,7 @@ impl ItemList {
     /// What a list leaves out.
     pub const PLAIN: Self = Self {
         key: "options",
+        prefix: "",
         label: "Options",
         items: &[],
         unknown: &Item::PLAIN,
@@ -114,6 +117,12 @@ impl ItemList {
     #[must_use]
     pub fn padding(&self, len: usize) -> usize {
         (self.lead + len).next_multiple_of(self.align) - len - self.lead
+    }
+
+    /// What the keys of its items begin with, in this header.
+    #[must_use]
+    pub fn prefix_in(&self, header: &Header) -> &'static str {
+        if self.prefix.is_empty() { header.prefix() } else { self.prefix }
     }
 
     /// Whether its items have neither kind nor length: they follow each other in the order of their tables.

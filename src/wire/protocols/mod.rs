@@ -1,7 +1,10 @@
 //! The protocols, a file each. Adding one is adding its file and its line in [`ALL`].
 
 mod arp;
+mod dhcp;
+mod dhcp_options;
 mod ethernet;
+mod geneve;
 mod gre;
 mod icmp;
 mod icmpv6;
@@ -15,6 +18,7 @@ mod llc;
 mod mpls;
 mod null;
 mod pppoe;
+mod pppoe_tags;
 mod sll;
 mod tcp;
 mod tcp_mptcp;
@@ -56,6 +60,8 @@ pub static ALL: &[&Header] = &[
     &null::NETWORK_ORDER,
     &gre::HEADER,
     &vxlan::HEADER,
+    &geneve::HEADER,
+    &dhcp::HEADER,
 ];
 
 /// The protocol with this key.

@@ -82,17 +82,24 @@ pub fn dissect(link_type: u32, bytes: &[u8]) -> Dissection {
     dissect_from(first_header(link_type, bytes), bytes)
 }
 
+/// The same, into a dissection that is there already: for many packets one after the other, without an allocation for
+/// each.
+pub fn dissect_into(link_type: u32, bytes: &[u8], found: &mut Dissection) {
+    walk(first_header(link_type, bytes), bytes, found);
+}
+
 /// Reads the layers of a packet that begins with `first`.
 #[must_use]
 pub fn dissect_from(first: Option<&'static Header>, bytes: &[u8]) -> Dissection {
-    let mut walk = Walk {
-        bytes,
-        at: 0,
-        end: bytes.len(),
-        declared_end: bytes.len(),
-        quoted: false,
-        found: Dissection::default(),
-    };
+    let mut found = Dissection::default();
+    walk(first, bytes, &mut found);
+    found
+}
+
+fn walk(first: Option<&'static Header>, bytes: &[u8], found: &mut Dissection) {
+    found.layers.clear();
+    found.stop = None;
+    let mut walk = Walk { bytes, at: 0, end: bytes.len(), declared_end: bytes.len(), quoted: false, found };
     let mut next = first;
     while let Some(header) = next {
         if walk.at == walk.end || walk.found.layers.len() == MAX_LAYERS {
@@ -100,10 +107,9 @@ pub fn dissect_from(first: Option<&'static Header>, bytes: &[u8]) -> Dissection 
         }
         next = walk.layer(header);
     }
-    let mut found = walk.found;
-    found.payload = walk.at.min(walk.end)..walk.end;
-    found.trailer = walk.end..bytes.len();
-    found
+    let (at, end) = (walk.at, walk.end);
+    found.payload = at.min(end)..end;
+    found.trailer = end..bytes.len();
 }
 
 struct Walk<'a> {
@@ -112,7 +118,7 @@ struct Walk<'a> {
     end: usize,
     declared_end: usize,
     quoted: bool,
-    found: Dissection,
+    found: &'a mut Dissection,
 }
 
 impl Walk<'_> {
@@ -122,33 +128,13 @@ impl Walk<'_> {
         let bytes = &self.bytes[self.at..self.end];
         let min = header.min_len();
         if available < min {
-            let why = format!("{}: the header needs {min} bytes, {available} are left", header.name);
-            return self.stop(header, available, why);
+            return self.short(header, bytes, None);
         }
-        let mut len = min;
-        let mut problem = None;
-        if let Some((by, said)) = header.said_len(bytes) {
-            if said < min {
-                problem =
-                    Some(format!("{}: {} says {said} bytes, the header needs {min}", header.name, by.label));
-            } else if said > available {
-                let short = said - available;
-                problem = Some(format!(
-                    "{}: {} says {said} bytes, {short} more than are left",
-                    header.name, by.label
-                ));
-                len = available;
-            } else {
-                len = said;
-            }
-        }
+        let said = header.said_len(bytes).map(|(_, said)| said);
         let fixed = header.fixed_len(bytes);
-        if problem.is_none() && fixed > available {
-            problem = Some(format!("{}: the header needs {fixed} bytes, {available} are left", header.name));
-            len = available;
-        }
-        if let Some(why) = problem {
-            return self.stop(header, len, why);
+        let mut len = said.unwrap_or(min);
+        if len < min || len.max(fixed) > available {
+            return self.short(header, bytes, said);
         }
         len = len.max(fixed);
         self.extent(header, bytes, len);
@@ -161,6 +147,35 @@ impl Walk<'_> {
         let (next, quoted) = follow(header.next, header_bytes, &self.bytes[self.at..self.end.max(self.at)])?;
         self.quoted |= quoted;
         Some(next)
+    }
+
+    /// A header that is not wholly there, or that says a length that cannot be.
+    #[cold]
+    fn short(
+        &mut self,
+        header: &'static Header,
+        bytes: &[u8],
+        said: Option<usize>,
+    ) -> Option<&'static Header> {
+        let (available, min) = (bytes.len(), header.min_len());
+        let needs =
+            |needed| format!("{}: the header needs {needed} bytes, {available} are left", header.name);
+        if available < min {
+            return self.stop(header, available, needs(min));
+        }
+        let by = header.said_len(bytes).map_or("", |(by, _)| by.label);
+        match said {
+            Some(said) if said < min => {
+                let why = format!("{}: {by} says {said} bytes, the header needs {min}", header.name);
+                self.stop(header, min, why)
+            }
+            Some(said) if said > available => {
+                let short = said - available;
+                let why = format!("{}: {by} says {said} bytes, {short} more than are left", header.name);
+                self.stop(header, available, why)
+            }
+            _ => self.stop(header, available, needs(header.fixed_len(bytes))),
+        }
     }
 
     /// Narrows the bytes to the length that the header says.
@@ -193,6 +208,7 @@ impl Walk<'_> {
         self.end = self.end.min(declared);
     }
 
+    #[cold]
     fn note(&mut self, why: String) {
         if self.found.stop.is_none() {
             self.found.stop = Some(Stop { at: self.at, why });

@@ -124,10 +124,11 @@ impl When {
 
     /// Whether the predicate holds in `header` (the bytes from the header's first on). A header that is too
     /// short to say answers no.
+    #[inline]
     #[must_use]
     pub fn holds(&self, header: &[u8]) -> bool {
-        bits::get(header, self.field.bits)
-            .is_some_and(|v| self.is.iter().any(|&i| u128::from(i) == v) != self.not)
+        let value = bits::get(header, self.field.bits);
+        value.is_some_and(|v| u64::try_from(v).is_ok_and(|v| self.is.contains(&v)) != self.not)
     }
 }
 

@@ -183,6 +183,7 @@ impl Header {
     }
 
     /// Bytes of the part that is always there.
+    #[inline]
     #[must_use]
     pub fn min_len(&self) -> usize {
         match self.length {
@@ -193,6 +194,7 @@ impl Header {
     }
 
     /// Bytes before the list of items in this header (the bytes from its first on).
+    #[inline]
     #[must_use]
     pub fn fixed_len(&self, header: &[u8]) -> usize {
         match self.length {
@@ -204,6 +206,7 @@ impl Header {
     }
 
     /// The list of items of this header, when it has one.
+    #[inline]
     #[must_use]
     pub fn list(&self, header: &[u8]) -> Option<&'static ItemList> {
         self.lists().find(|list| list.when.is_none_or(|w| w.holds(header)))
@@ -215,6 +218,7 @@ impl Header {
     }
 
     /// The length of a header as its length field says it, in bytes; `None` when no field does.
+    #[inline]
     #[must_use]
     pub fn said_len(&self, header: &[u8]) -> Option<(&'static Field, usize)> {
         let (by, unit, beyond) = match self.length {

@@ -8,21 +8,28 @@ use super::table::{Field, Kind};
 /// Upper-case hex pairs with a space between, as in the source post: `AA 47 00 50`.
 #[must_use]
 pub fn hex_pairs(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
     let mut text = String::with_capacity(bytes.len() * 3);
     for (i, byte) in bytes.iter().enumerate() {
-        let _ = write!(text, "{}{byte:02X}", if i == 0 { "" } else { " " });
+        if i > 0 {
+            text.push(' ');
+        }
+        push_hex(&mut text, b"0123456789ABCDEF", *byte);
     }
     text
+}
+
+/// Adds a byte's two digits, without the formatter: a file of packets has a thousand million of them.
+fn push_hex(text: &mut String, digits: &[u8; 16], byte: u8) {
+    text.push(char::from(digits[usize::from(byte >> 4)]));
+    text.push(char::from(digits[usize::from(byte & 15)]));
 }
 
 /// Lower-case hex digits without a separator, as tshark prints bytes.
 #[must_use]
 pub fn hex_plain(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
+        push_hex(&mut text, b"0123456789abcdef", *byte);
     }
     text
 }

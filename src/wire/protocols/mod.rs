@@ -27,7 +27,9 @@ mod udp;
 mod vlan;
 mod vxlan;
 
-use super::table::{Header, Space};
+use std::sync::LazyLock;
+
+use super::table::{Header, Space, When};
 
 /// Every protocol.
 pub static ALL: &[&Header] = &[
@@ -70,18 +72,54 @@ pub fn by_key(key: &str) -> Option<&'static Header> {
     ALL.iter().copied().find(|h| h.key == key)
 }
 
-/// The protocol that has this number in `space`; where several have it, the one that `bytes`, which begin with its header,
-/// decide for.
-#[must_use]
-pub fn by_number(space: Space, number: u128, bytes: &[u8]) -> Option<&'static Header> {
-    let mut plain = None;
-    let has_it = |h: &&Header| h.found_by.iter().any(|&(s, n)| s == space && u128::from(n) == number);
-    for header in ALL.iter().copied().filter(has_it) {
-        match header.only_when {
-            Some(when) if when.holds(bytes) => return Some(header),
-            Some(_) => {}
-            None => plain = plain.or(Some(header)),
+/// The protocols that have one number in one space.
+#[derive(Default)]
+struct Candidates {
+    /// Those that are meant only when something holds, in the order of [`ALL`].
+    conditional: Vec<(When, &'static Header)>,
+    /// The one that is meant else.
+    plain: Option<&'static Header>,
+}
+
+/// The numbers of a space.
+#[derive(Default)]
+struct Numbers {
+    /// For each number the place of its protocols, plus one; 0 where it has none.
+    places: Vec<u16>,
+    protocols: Vec<Candidates>,
+}
+
+/// What [`ALL`] says of numbers, by space: looked up for each layer of each packet.
+static BY_NUMBER: LazyLock<Vec<Numbers>> = LazyLock::new(|| {
+    let mut spaces: Vec<Numbers> = Vec::new();
+    for header in ALL.iter().copied() {
+        for &(space, number) in header.found_by {
+            let (space, number) = (space as usize, number as usize);
+            spaces.resize_with(spaces.len().max(space + 1), Numbers::default);
+            let Numbers { places, protocols } = &mut spaces[space];
+            places.resize(places.len().max(number + 1), 0);
+            if places[number] == 0 {
+                protocols.push(Candidates::default());
+                places[number] = protocols.len() as u16;
+            }
+            let candidates = &mut protocols[usize::from(places[number]) - 1];
+            match header.only_when {
+                Some(when) => candidates.conditional.push((when, header)),
+                None => candidates.plain = candidates.plain.or(Some(header)),
+            }
         }
     }
-    plain
+    spaces
+});
+
+/// The protocol that has this number in `space`; where several have it, the one that `bytes`, which begin with its header,
+/// decide for.
+#[inline]
+#[must_use]
+pub fn by_number(space: Space, number: u128, bytes: &[u8]) -> Option<&'static Header> {
+    let space = BY_NUMBER.get(space as usize)?;
+    let place = *space.places.get(usize::try_from(number).ok()?)?;
+    let candidates = space.protocols.get(usize::from(place).checked_sub(1)?)?;
+    let meant = candidates.conditional.iter().find(|(when, _)| when.holds(bytes));
+    meant.map(|(_, header)| *header).or(candidates.plain)
 }

@@ -283,7 +283,8 @@ impl Walk<'_> {
         for item in list.items {
             let count = item.count.and_then(|by| bits::get(owner, by.bits)).map(|n| n as usize);
             let mut made = 0;
-            while at < within.end && count.is_none_or(|count| made < count) {
+            let holds = |at: usize| item.holds(&self.bytes[at..within.end]);
+            while at < within.end && count.is_none_or(|count| made < count) && holds(at) {
                 let left = within.end - at;
                 let bytes = &self.bytes[at..within.end];
                 let counted = item.inner.filter(|inner| inner.is_counted() && item.length == 0);

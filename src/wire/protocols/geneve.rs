@@ -6,8 +6,10 @@ use crate::wire::table::{
 };
 use crate::wire::view::LayerView;
 
-const OPT_LEN: Field =
-    Field::number("option.length", "Opt Len", 2, 6).alias(&[("opt_len", 1)]).computed(Compute::HeaderLength);
+const OPT_LEN: Field = Field::number("option.length", "Opt Len", 2, 6)
+    .alias(&[("opt_len", 1)])
+    .scale(4)
+    .computed(Compute::HeaderLength);
 const PROTO: Field = Field::hex("proto_type", "Protocol Type", 16, 16)
     .alias(&[("proto", 1)])
     .names(TYPE_NAMES)
@@ -19,7 +21,7 @@ const CLASS: Field = Field::hex("option.class", "Option Class", 0, 16).short("Cl
 const TYPE: Field = Field::group("option.type", "Type", 16, 8);
 const CRITICAL: Field = Field::flag("option.type.critical", "Critical Option", 16);
 const NUMBER: Field = Field::hex("option.type.number", "Type without Critical", 17, 7);
-const FLAGS: Field = Field::number("option.flags", "Reserved", 24, 3).reserved();
+const FLAGS: Field = Field::hex("option.flags", "Reserved", 24, 3).reserved();
 const LEN: Field = Field::number("option.length", "Length", 27, 5).scale(4);
 
 static LIST: ItemList = ItemList {
@@ -64,7 +66,7 @@ pub static HEADER: Header = Header {
         Field::group("flags", "Flags", 8, 8),
         Field::flag("flags.oam", "Control Packet", 8).short("O").letter('O'),
         Field::flag("flags.critical", "Critical Options Present", 9).short("C").letter('C'),
-        Field::hex("flags.reserved", "Reserved", 10, 6).short("Rsvd"),
+        Field::number("flags.reserved", "Reserved", 10, 6).short("Rsvd"),
         PROTO,
         Field::hex("vni", "Virtual Network Identifier", 32, 24).short("VNI").default(1),
         Field::hex("reserved", "Reserved", 56, 8),

@@ -3,12 +3,14 @@
 mod arp;
 mod dhcp;
 mod dhcp_options;
+mod dhcpv6;
 mod ethernet;
 mod geneve;
 mod gre;
 mod icmp;
 mod icmpv6;
 mod icmpv6_options;
+mod igmp;
 mod ipv4;
 mod ipv4_options;
 mod ipv6;
@@ -64,6 +66,8 @@ pub static ALL: &[&Header] = &[
     &vxlan::HEADER,
     &geneve::HEADER,
     &dhcp::HEADER,
+    &dhcpv6::HEADER,
+    &igmp::HEADER,
 ];
 
 /// The protocol with this key.

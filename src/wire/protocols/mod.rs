@@ -15,6 +15,7 @@ mod llc;
 mod mpls;
 mod null;
 mod pppoe;
+mod sctp;
 mod sll;
 mod tcp;
 mod tcp_mptcp;
@@ -41,6 +42,7 @@ pub static ALL: &[&Header] = &[
     &icmpv6::HEADER,
     &tcp::HEADER,
     &udp::HEADER,
+    &sctp::HEADER,
     &arp::HEADER,
     &vlan::HEADER,
     &vlan::SERVICE,

@@ -35,7 +35,7 @@ fn geneve() {
                 "{under}/geneve(flags=O, options=[opt(0x0102ff, 00 00 00 00), opt(0xffff80, 01 02 03 04 05 06 07 08)])/\
                  ip(dst=192.0.2.1)/icmp"
             ),
-            format!("eth/ipv6(dst=fd77::2)/udp/geneve(options=[hex(01 02 03 e1 00 00 00 00)])/ipv6(dst=::1)"),
+            "eth/ipv6(dst=fd77::2)/udp/geneve(options=[hex(01 02 03 e1 00 00 00 00)])/ipv6(dst=::1)".into(),
         ],
         // tshark counts the head of an option too.
         &["ip.version", "geneve.option.length"],
@@ -146,6 +146,6 @@ fn dhcpv6() {
             ),
             format!("{client}/dhcpv6(type=11)"),
         ],
-        &V6_BUT,
+        V6_BUT,
     );
 }

@@ -21,6 +21,8 @@ mod mpls;
 mod null;
 mod pppoe;
 mod pppoe_tags;
+mod sctp;
+mod sctp_chunks;
 mod sll;
 mod tcp;
 mod tcp_mptcp;
@@ -47,6 +49,7 @@ pub static ALL: &[&Header] = &[
     &icmpv6::HEADER,
     &tcp::HEADER,
     &udp::HEADER,
+    &sctp::HEADER,
     &arp::HEADER,
     &vlan::HEADER,
     &vlan::SERVICE,

@@ -29,6 +29,8 @@ pub(super) const NAMES: &[(u64, &str)] = &[
     (194, "I_FORWARD_TSN"),
 ];
 
+/// Flags stand between type and length.
+const HEAD: Head = Head::of(4, (0, 8), (16, 16));
 const TYPE: Field = Field::number("chunk_type", "Chunk Type", 0, 8).names(NAMES);
 /// Chunks whose flags mean nothing.
 const FLAGS: Field = Field::hex("chunk_flags", "Chunk Flags", 8, 8).reserved();
@@ -39,7 +41,7 @@ const UNUSED4: Field = Field::hex("flags.unused4", "Reserved", 8, 4).reserved();
 const UNUSED7: Field = Field::hex("flags.unused7", "Reserved", 8, 7).reserved();
 
 const fn chunk(kind: u32, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
-    Item::known(kind, key, name, "RFC 9260 section 3.3", fields).head(4)
+    Item::known(kind, key, name, "RFC 9260 section 3.3", fields).head(HEAD)
 }
 const NOTHING: &[Field] = &[TYPE, FLAGS, LEN];
 const fn tsn(key: &'static str, label: &'static str) -> Field {
@@ -103,7 +105,7 @@ const NUMBER: Field = Field::hex("parameter_number", "Number", 2, 14);
 const P_LEN: Field = Field::number("parameter_length", "Parameter Length", 16, 16);
 
 const fn parameter(kind: u32, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
-    Item::known(kind, key, name, "RFC 9260 section 3.3.2", fields).head(4)
+    Item::known(kind, key, name, "RFC 9260 section 3.3.2", fields).head(Head::WORDS)
 }
 const P_HEAD: &[Field] = &[PARAMETER, STOP, REPORT, NUMBER, P_LEN];
 
@@ -296,7 +298,7 @@ const INFORMATION: &[Field] =
 const C_HEAD: &[Field] = &[CAUSE, C_LEN];
 
 const fn cause(kind: u32, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
-    Item::known(kind, key, name, "RFC 9260 section 3.3.10", fields).head(4)
+    Item::known(kind, key, name, "RFC 9260 section 3.3.10", fields).head(Head::WORDS)
 }
 
 static CAUSES: ItemList = ItemList {
@@ -481,7 +483,7 @@ pub static CHUNKS: ItemList = ItemList {
         &[TYPE, FLAGS, LEN, Field::bytes("chunk_value", "Chunk Value", 32, 0).short("Value")],
     )
     .any_kind(),
-    head: Head::of(4, (0, 8), (16, 16)),
+    head: HEAD,
     step: 4,
     filler: Some(&Field::bytes("chunk_padding", "Chunk Padding", 0, 0)),
     ..ItemList::PLAIN

@@ -45,8 +45,11 @@ pub fn mac(value: u128) -> String {
 #[must_use]
 pub fn stored_text(field: &Field, stored: u128) -> String {
     match field.kind {
-        Kind::Number => (stored * u128::from(field.scale)).to_string(),
-        Kind::Flag => (stored * u128::from(field.scale)).to_string(),
+        // 64 bits are written several times as fast as 128.
+        Kind::Number | Kind::Flag => match u64::try_from(stored) {
+            Ok(stored) if field.scale == 1 => stored.to_string(),
+            _ => (stored * u128::from(field.scale)).to_string(),
+        },
         Kind::Hex => format!("0x{stored:0w$x}", w = hex_digits(field)),
         Kind::Ipv4 => Ipv4Addr::from(stored as u32).to_string(),
         Kind::Ipv6 => Ipv6Addr::from(stored).to_string(),

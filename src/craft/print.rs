@@ -1,10 +1,11 @@
 //! Notation from drafts. What is printed reads back to the same bytes.
 
 use super::draft::Draft;
-use super::option_text::option_notation;
+use super::option_text::{option_bytes, option_notation};
 use crate::wire::bits;
+use crate::wire::items::ItemSpan;
 use crate::wire::notation;
-use crate::wire::table::{Field, Kind};
+use crate::wire::table::{Field, ItemList, Kind};
 use crate::wire::value;
 use crate::wire::view::{LayerView, Located};
 
@@ -25,8 +26,9 @@ impl Draft {
         if !self.payload().is_empty() || parts.is_empty() {
             parts.push(notation::payload_text(self.payload()));
         }
-        if !self.trailer().is_empty() {
-            parts.push(format!("trailer({})", value::hex_pairs(self.trailer()).to_lowercase()));
+        for (layer, bytes) in self.trailers() {
+            let behind = if layer == 0 { String::new() } else { format!(", behind={}", layer + 1) };
+            parts.push(format!("trailer({}{behind})", value::hex_pairs(bytes).to_lowercase()));
         }
         parts.join("/")
     }
@@ -48,6 +50,15 @@ impl Draft {
                 continue;
             }
             done = local.end();
+            if found.field.kind == Kind::Bytes {
+                let bytes = self.bytes.get(found.bits.bytes()).unwrap_or_default();
+                let blank = header.blank();
+                if detail == Detail::Full || blank.get(local.bytes()) != Some(bytes) {
+                    let pairs = value::hex_pairs(bytes).to_lowercase();
+                    args.push(format!("{}={pairs}", found.field.notation_key()));
+                }
+                continue;
+            }
             if detail == Detail::Full || self.is_said(&view, &found, stored) {
                 let text = letters.map(|l| if l.is_empty() { "none".into() } else { l });
                 let text = text.unwrap_or_else(|| field_text(found.field, stored));
@@ -56,8 +67,7 @@ impl Draft {
         }
         if let Some(list) = self.list(index) {
             let options = self.options(index);
-            let options: Vec<String> =
-                options.iter().map(|i| option_notation(i, list.unknown.key, &self.bytes)).collect();
+            let options: Vec<String> = options.iter().map(|i| option_text(list, i, &self.bytes)).collect();
             if !options.is_empty() {
                 args.push(format!("{}=[{}]", list.key, options.join(", ")));
             }
@@ -79,6 +89,17 @@ impl Draft {
         };
         destination || stored != default
     }
+}
+
+/// One option as notation, by its bytes alone where its table cannot say all of them.
+fn option_text(list: &'static ItemList, span: &ItemSpan, bytes: &[u8]) -> String {
+    let raw = bytes.get(span.range.clone()).unwrap_or_default();
+    let text = option_notation(span, list.unknown.key, bytes);
+    let reads_back = notation::parse_item(&text).and_then(|item| option_bytes(list, &item));
+    if reads_back.is_ok_and(|back| back == raw) {
+        return text;
+    }
+    format!("hex({})", value::hex_pairs(raw).to_lowercase())
 }
 
 /// A value as it is written in notation: in the unit of the field's first alias.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! packet  = part *( "/" part )
-//! part    = layer | payload | "trailer(" payload ")"
+//! part    = layer | payload | "trailer(" payload [ "," "behind" "=" N ] ")"
 //! layer   = NAME [ "(" [ KEY "=" value *( "," KEY "=" value ) ] ")" ]
 //! value   = WORD | "[" [ item *( "," item ) ] "]"
 //! item    = WORD [ "(" WORD *( "," WORD ) ")" ]
@@ -36,9 +36,20 @@ pub enum Part {
         args: Vec<Arg>,
     },
     /// Bytes behind the headers.
-    Payload(Payload),
-    /// Bytes past the length that the network layer says.
-    Trailer(Payload),
+    Payload {
+        /// Where they come from.
+        source: Payload,
+        /// Where it stands in the notation.
+        at: Range<usize>,
+    },
+    /// Bytes past the length that the layers say.
+    Trailer {
+        /// Where they come from.
+        source: Payload,
+        /// The number of the layer behind which they stand, counted from 1: inside of the layer before that. Without it
+        /// they stand outside of everything.
+        behind: Option<Spanned>,
+    },
 }
 
 /// `key=value`.
@@ -125,7 +136,7 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 /// # Errors
 /// The place and what is wrong with the grammar; names and values are judged by whoever builds the packet.
 pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
-    let mut reader = Reader { source, at: 0 };
+    let mut reader = Reader { source, at: 0, made: 0 };
     let mut parts = Vec::new();
     loop {
         reader.space();
@@ -138,9 +149,25 @@ pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
     }
 }
 
+/// Reads one option, as it stands in a list.
+///
+/// # Errors
+/// The place and what is wrong with the grammar.
+pub fn parse_item(source: &str) -> Result<Item, NotationError> {
+    let mut reader = Reader { source, at: 0, made: 0 };
+    let item = reader.item()?;
+    reader.space();
+    if reader.at < source.len() {
+        return reader.error("the option ends before this");
+    }
+    Ok(item)
+}
+
 struct Reader<'a> {
     source: &'a str,
     at: usize,
+    /// Bytes that `zero(…)` and `random(…)` have made so far: a short text must not fill the memory.
+    made: usize,
 }
 
 impl Reader<'_> {
@@ -227,25 +254,42 @@ impl Reader<'_> {
 
     fn part(&mut self) -> Result<Part, NotationError> {
         if self.peek() == Some('"') {
-            return Ok(Part::Payload(Payload::Bytes(self.text()?)));
+            let start = self.at;
+            let source = Payload::Bytes(self.text()?);
+            return Ok(Part::Payload { source, at: start..self.at });
         }
         let name = self.name("a protocol such as eth, ip, tcp, or a payload such as \"text\" or hex(…)")?;
         self.space();
         let open = self.peek() == Some('(');
         match name.text.as_str() {
-            "hex" | "zero" | "random" | "file" if open => Ok(Part::Payload(self.payload(&name)?)),
+            "hex" | "zero" | "random" | "file" if open => {
+                let source = self.payload(&name)?;
+                Ok(Part::Payload { source, at: name.at.start..self.at })
+            }
             "trailer" => {
                 self.expect('(', "'(' and the bytes of the trailer")?;
                 self.space();
-                let bytes = self.trailer_bytes()?;
+                let source = self.trailer_bytes()?;
+                let behind = if self.accept(',') { Some(self.behind()?) } else { None };
                 self.expect(')', "')' after the trailer")?;
-                Ok(Part::Trailer(bytes))
+                Ok(Part::Trailer { source, behind })
             }
             _ => {
                 let args = if open { self.args()? } else { Vec::new() };
                 Ok(Part::Layer { name, args })
             }
         }
+    }
+
+    fn behind(&mut self) -> Result<Spanned, NotationError> {
+        let key = self.name("behind=, the number of a layer")?;
+        if key.text != "behind" {
+            let why =
+                format!("a trailer has no {}: only behind=, the number of a layer, can follow", key.text);
+            return Err(NotationError::new(key.at, why));
+        }
+        self.expect('=', "'=' and the number of a layer")?;
+        self.word("the number of a layer")
     }
 
     fn trailer_bytes(&mut self) -> Result<Payload, NotationError> {
@@ -283,8 +327,8 @@ impl Reader<'_> {
         self.expect(')', &format!("')' to close {}(", name.text))?;
         match name.text.as_str() {
             "hex" => Ok(Payload::Bytes(hex(&word)?)),
-            "zero" => Ok(Payload::Bytes(vec![0; count(&word)?])),
-            "random" => Ok(Payload::Random(count(&word)?)),
+            "zero" => Ok(Payload::Bytes(vec![0; self.count(&word)?])),
+            "random" => Ok(Payload::Random(self.count(&word)?)),
             _ => Ok(Payload::File(word)),
         }
     }
@@ -321,23 +365,38 @@ impl Reader<'_> {
             return Ok(items);
         }
         loop {
-            let name = self.name("an option such as mss(1460) or nop")?;
-            let mut args = Vec::new();
-            if self.accept('(') && !self.accept(')') {
-                loop {
-                    args.push(self.word("a value")?);
-                    if self.accept(')') {
-                        break;
-                    }
-                    self.expect(',', "',' or ')'")?;
-                }
-            }
-            items.push(Item { name, args });
+            items.push(self.item()?);
             if self.accept(']') {
                 return Ok(items);
             }
             self.expect(',', "',' or ']'")?;
         }
+    }
+
+    fn item(&mut self) -> Result<Item, NotationError> {
+        let name = self.name("an option such as mss(1460) or nop")?;
+        let mut args = Vec::new();
+        if self.accept('(') && !self.accept(')') {
+            loop {
+                args.push(self.word("a value")?);
+                if self.accept(')') {
+                    break;
+                }
+                self.expect(',', "',' or ')'")?;
+            }
+        }
+        Ok(Item { name, args })
+    }
+
+    fn count(&mut self, word: &Spanned) -> Result<usize, NotationError> {
+        let number = count(word)?;
+        self.made += number;
+        if self.made > 2 * MAX_PAYLOAD {
+            let why =
+                format!("zero(…) and random(…) make {} bytes here, more than any packet has", self.made);
+            return Err(NotationError::new(word.at.clone(), why));
+        }
+        Ok(number)
     }
 
     fn text(&mut self) -> Result<Vec<u8>, NotationError> {
@@ -399,7 +458,7 @@ fn count(word: &Spanned) -> Result<usize, NotationError> {
 pub fn payload_text(bytes: &[u8]) -> String {
     let plain = |b: &u8| (0x20..0x7f).contains(b) || matches!(b, b'\r' | b'\n' | b'\t');
     if bytes.is_empty() || bytes.iter().filter(|b| plain(b)).count() * 10 < bytes.len() * 9 {
-        if bytes.len() > 8 && bytes.iter().all(|&b| b == 0) {
+        if (9..=MAX_PAYLOAD).contains(&bytes.len()) && bytes.iter().all(|&b| b == 0) {
             return format!("zero({})", bytes.len());
         }
         return format!("hex({})", value::hex_pairs(bytes).to_lowercase());
@@ -429,7 +488,7 @@ pub fn escape(bytes: &[u8]) -> String {
 /// # Errors
 /// The place of an escape that is none.
 pub fn unescape(text: &str) -> Result<Vec<u8>, NotationError> {
-    let mut reader = Reader { source: text, at: 0 };
+    let mut reader = Reader { source: text, at: 0, made: 0 };
     let mut out = Vec::new();
     while let Some(c) = reader.peek() {
         let at = reader.at;

@@ -11,7 +11,7 @@ use crate::craft::print::Detail;
 use crate::wire::{dump, value};
 
 /// Longest line of standard input, in bytes: the largest packet in its longest form stays well below.
-const MAX_LINE: usize = 1 << 20;
+const MAX_LINE: usize = 16 << 20;
 
 /// Runs it.
 ///

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod draft;
 pub mod edit;
+pub mod export;
 pub mod history;
 pub mod load;
 mod option_text;

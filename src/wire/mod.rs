@@ -7,6 +7,7 @@ pub mod bits;
 pub mod checksum;
 pub mod dissect;
 pub mod dump;
+mod escape;
 mod field;
 pub mod items;
 pub mod notation;

@@ -12,6 +12,7 @@ pub mod items;
 pub mod notation;
 mod option;
 pub mod protocols;
+pub mod readers;
 pub mod summary;
 pub mod table;
 pub mod value;

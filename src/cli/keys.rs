@@ -16,6 +16,13 @@ pub enum Meaning {
         /// The shown value is the stored one times this.
         scale: u32,
     },
+    /// A value that only the reader of a protocol finds.
+    Reading {
+        /// The protocol.
+        header: &'static Header,
+        /// The field's key.
+        key: &'static str,
+    },
     /// A field of an option.
     ItemField {
         /// The protocol.
@@ -127,12 +134,17 @@ pub fn all() -> Vec<Listed> {
         }
         for items in header.lists() {
             list.push(Listed::new(
-                format!("{}.{}", header.prefix(), items.key),
+                format!("{}.{}", items.prefix_in(header), items.key),
                 items.label,
                 "*".into(),
                 header.reference,
             ));
-            list.extend(item_fields(header, items));
+            for inner in items.with_inner() {
+                list.extend(item_fields(header, inner));
+            }
+        }
+        if let Some(reader) = header.reader {
+            list.extend(reader.fields.iter().map(|f| header_field(header, f)));
         }
         if header.key == "tcp" || header.key == "udp" {
             list.push(Listed::new(
@@ -162,20 +174,25 @@ fn header_field(header: &'static Header, field: &'static Field) -> Listed {
 }
 
 fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterator<Item = Listed> {
-    list.items.iter().chain([list.unknown]).flat_map(move |item| {
+    let filler = list.filler.map(|field| {
+        let key = format!("{}.{}", list.prefix_in(header), field.key);
+        Listed::new(key, field.label, width(field), header.reference)
+    });
+    let fields = list.items.iter().chain([list.unknown]).flat_map(move |item| {
         item_keys(item).map(move |field| {
             // Kind and length are common to all options; the others belong to one.
             let own = item.bare
-                || field.bits.start >= 16
+                || field.bits.start >= item.head_bits()
                 || !item.repeat.is_empty() && !item.fields.iter().any(|f| f.key == field.key);
             let label = if own { format!("{}: {}", item.name, field.label) } else { field.label.to_owned() };
             let reference = if own { item.reference } else { header.reference };
-            let key = format!("{}.{}", header.prefix(), field.key);
+            let key = format!("{}.{}", list.prefix_in(header), field.key);
             let mut listed = Listed::new(key, &label, width(field), reference);
             listed.notation = if own { item.key } else { "" };
             listed
         })
-    })
+    });
+    fields.chain(filler)
 }
 
 /// The fields of an item and of its repetitions.
@@ -201,7 +218,8 @@ pub fn find(key: &str) -> Result<Meaning, String> {
         ));
     }
     let found = key.split_once('.').and_then(|(protocol, name)| {
-        let mut headers = protocols::ALL.iter().copied().filter(|h| h.prefix() == protocol);
+        let has = |h: &&Header| h.prefix() == protocol || h.lists().any(|list| list.prefix_in(h) == protocol);
+        let mut headers = protocols::ALL.iter().copied().filter(has);
         headers.find_map(|header| in_header(header, name))
     });
     found.ok_or_else(|| unknown(key))
@@ -212,6 +230,9 @@ fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
         // Fields of several kinds of message may share a second name.
         let key = field.aliases.iter().map(|a| a.0).find(|a| *a == name).unwrap_or(field.key);
         return Some(Meaning::Field { header, key, scale });
+    }
+    if let Some(field) = header.reader.and_then(|r| r.fields.iter().find(|f| f.key == name)) {
+        return Some(Meaning::Reading { header, key: field.key });
     }
     if let Some((.., keys)) = ENDS.iter().find(|e| e.0 == header.key && e.1 == name) {
         return Some(Meaning::Ends { header, keys: *keys });
@@ -224,7 +245,9 @@ fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
     if header.lists().any(|list| name == list.key) {
         return Some(Meaning::Items(header));
     }
-    let mut fields = header.lists().flat_map(|l| l.items.iter().chain([l.unknown])).flat_map(item_keys);
+    let lists = header.lists().flat_map(|list| list.with_inner());
+    let mut fields =
+        lists.flat_map(|l| l.items.iter().chain([l.unknown]).flat_map(item_keys).chain(l.filler));
     fields.find(|f| f.key == name).map(|f| Meaning::ItemField { header, key: f.key })
 }
 

@@ -6,6 +6,7 @@ use crate::cli::keys::{FrameKey, Meaning};
 use crate::cli::packet::Packet;
 use crate::wire::dissect::{Dissection, dissect};
 use crate::wire::items::{self, ItemSpan};
+use crate::wire::readers::Readings;
 use crate::wire::table::{Field, Header};
 use crate::wire::value;
 use crate::wire::view::{LayerView, Located};
@@ -16,17 +17,30 @@ use crate::wire::view::{LayerView, Located};
 /// Those of `out`.
 pub fn write_line(meanings: &[Meaning], packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
     let found = dissect(packet.link_type(), packet.bytes);
+    let read = read(meanings, packet, &found);
     for (i, meaning) in meanings.iter().enumerate() {
         if i > 0 {
             out.write_all(b"\t")?;
         }
-        out.write_all(values(meaning, packet, &found).join(",").as_bytes())?;
+        out.write_all(values(meaning, packet, &found, &read).join(",").as_bytes())?;
     }
     writeln!(out)
 }
 
+/// What readers find, by layer; nothing where no key asks for it.
+fn read(meanings: &[Meaning], packet: &Packet<'_>, found: &Dissection) -> Vec<Readings> {
+    let asked = |m: &Meaning| match m {
+        Meaning::Field { header, .. } | Meaning::Reading { header, .. } => header.reader.is_some(),
+        _ => false,
+    };
+    if !meanings.iter().any(asked) {
+        return Vec::new();
+    }
+    (0..found.layers.len()).map(|i| found.view(packet.bytes, i).readings().unwrap_or_default()).collect()
+}
+
 /// Every occurrence of a key in a packet, in the order of the bytes.
-fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<String> {
+fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection, read: &[Readings]) -> Vec<String> {
     let bytes = packet.bytes;
     let views = |header: &'static Header| {
         let layers = found.layers.iter().enumerate().filter(move |(_, l)| l.header.form() == header.form());
@@ -41,7 +55,20 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<Str
     match *meaning {
         Meaning::Frame(key) => frame(key, packet).into_iter().collect(),
         Meaning::Field { header, key, scale } => {
-            views(header).filter_map(|v| shown(&v, &v.field(key)?, scale)).collect()
+            // Fields of options may share the key.
+            let shared = has_item_field(header, key);
+            let items = |v: &LayerView<'_>| if shared { item_values(v, key) } else { Vec::new() };
+            let value = |v: LayerView<'_>| {
+                let own = v.field(key).and_then(|found| shown(&v, &found, scale));
+                own.into_iter()
+                    .chain(items(&v))
+                    .chain(readings(read, v.index, key, bytes))
+                    .collect::<Vec<_>>()
+            };
+            views(header).flat_map(value).collect()
+        }
+        Meaning::Reading { header, key } => {
+            views(header).flat_map(|v| readings(read, v.index, key, bytes)).collect()
         }
         Meaning::Ends { header, keys } => views(header)
             .flat_map(|v| keys.into_iter().filter_map(move |k| v.field(k)))
@@ -65,6 +92,17 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<Str
     }
 }
 
+/// The values of a key that the reader of a layer found.
+fn readings<'a>(
+    read: &'a [Readings],
+    layer: usize,
+    key: &'a str,
+    bytes: &'a [u8],
+) -> impl Iterator<Item = String> + 'a {
+    let list = read.get(layer).map_or(&[][..], |r| r.list.as_slice());
+    list.iter().filter(move |r| r.field.key == key).map(move |r| r.value(bytes))
+}
+
 /// Bytes behind the header as the packet had them on the wire: what a short capture cut counts, what a length field only
 /// claims does not.
 fn payload_len(view: &LayerView<'_>, packet: &Packet<'_>) -> Option<usize> {
@@ -75,12 +113,22 @@ fn payload_len(view: &LayerView<'_>, packet: &Packet<'_>) -> Option<usize> {
     (here + layer.declared.saturating_sub(here).min(cut)).checked_sub(header)
 }
 
+/// Whether options of the header have a field of this key too.
+fn has_item_field(header: &'static Header, key: &str) -> bool {
+    let lists = header.lists().flat_map(|list| list.with_inner());
+    lists.flat_map(|l| l.items.iter().chain([l.unknown])).any(|i| i.fields.iter().any(|f| f.key == key))
+}
+
 fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
     let mut all = Vec::new();
     for span in view.items() {
         // After the end of the list Wireshark goes on as long as zeros follow.
         let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
-        if std::ptr::eq(span.item, &items::PADDING) {
+        if span.item.ends && key == "option.type" {
+            // Wireshark's number for the end option of DHCP.
+            all.push("0".to_owned());
+        }
+        if std::ptr::eq(span.item, &items::PADDING) && span.list.filler.is_none() {
             if key == "option_kind" {
                 all.extend(rest.iter().take_while(|&&b| b == 0).map(|_| "0".to_owned()));
             }
@@ -95,20 +143,19 @@ fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
 
 /// The option that a short capture cut, as its kind: the fields that are wholly there still speak.
 fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
-    let list = view.layer().header.list(view.header_bytes())?;
     let is_cut = view.layer().declared > view.layer().end - view.layer().start;
     if !is_cut || !std::ptr::eq(span.item, &items::MALFORMED) {
         return None;
     }
-    let kind = view.bytes.get(span.range.start).copied();
     let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
-    let known = || list.items.iter().filter(|i| i.kind == kind && i.holds(rest));
+    let kind = span.list.kind_of(rest);
+    let known = || span.list.items.iter().filter(|i| i.kind == kind && i.holds(rest));
     // Of several tables the one whose length the option says.
-    let said = rest.get(1).map(|said| usize::from(*said) * list.unit + list.beyond);
+    let said = span.list.said_len(rest);
     let item =
         known().find(|i| Some(i.length) == said).or(known().find(|i| i.length == 0)).or(known().next());
-    let item = item.unwrap_or(list.unknown);
-    Some(ItemSpan { item, range: span.range.clone(), problem: None })
+    let item = item.unwrap_or(span.list.unknown);
+    Some(ItemSpan { item, problem: None, ..span.clone() })
 }
 
 /// The value as tshark prints it: in the unit that the name stands for (`tcp.hdr_len` in bytes, `tcp.data_offset` in
@@ -132,6 +179,14 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
             stored.map(|v| format!("{v:08x}"))
         }
         ("ipv6.routing", "routing.srh.tag") | ("ah", "reserved") => stored.map(|v| format!("{v:04x}")),
+        // Of a query Wireshark shows only the flags that a query can have.
+        (
+            "dns" | "mdns" | "dns.stream",
+            "flags.authoritative" | "flags.recavail" | "flags.authenticated" | "flags.rcode",
+        ) if !view.is_set("qr") => None,
+        ("ntp", "refid") => stored.map(|v| format!("{v:08x}")),
+        // Times in words.
+        ("ntp", "reftime" | "org" | "rec" | "xmt") => stored.zip(field.words).map(|(v, words)| words(v)),
         // A boolean of three bits.
         ("tcp", "flags.res") => stored.map(|v| u8::from(v != 0).to_string()),
         _ if scale == field.scale => Some(located.text(view.bytes)),

@@ -1,13 +1,18 @@
 //! The protocols, a file each. Adding one is adding its file and its line in [`ALL`].
 
 mod arp;
+mod dhcp;
+mod dhcp_options;
+mod dhcpv6;
 mod dns;
 mod ethernet;
+mod geneve;
 mod gre;
 mod http;
 mod icmp;
 mod icmpv6;
 mod icmpv6_options;
+mod igmp;
 mod ipv4;
 mod ipv4_options;
 mod ipv6;
@@ -18,6 +23,7 @@ mod mpls;
 mod ntp;
 mod null;
 mod pppoe;
+mod pppoe_tags;
 mod quic;
 mod sll;
 mod tcp;
@@ -63,6 +69,10 @@ pub static ALL: &[&Header] = &[
     &null::NETWORK_ORDER,
     &gre::HEADER,
     &vxlan::HEADER,
+    &geneve::HEADER,
+    &dhcp::HEADER,
+    &dhcpv6::HEADER,
+    &igmp::HEADER,
     &dns::HEADER,
     &dns::MULTICAST,
     &dns::STREAM,

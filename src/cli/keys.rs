@@ -274,6 +274,6 @@ mod tests {
     fn a_wrong_key_names_the_nearest() {
         assert!(find("tcp.dstprt").unwrap_err().contains("did you mean tcp.dstport?"));
         assert!(find("tcp.seq").unwrap_err().contains("use tcp.seq_raw"));
-        assert!(find("quic.version").unwrap_err().contains("rawbench fields"));
+        assert!(find("sip.method").unwrap_err().contains("rawbench fields"));
     }
 }

@@ -213,7 +213,7 @@ fn question(c: &mut Cursor<'_>, base: usize, flagged: bool) -> Option<()> {
     c.add(&QUERY_NAME, bits, Some(name.text.clone()))?;
     c.depth = 1;
     c.add(&QUERY_NAME_LENGTH, bits, Some(name.text.len().to_string()))?;
-    c.add(&LABELS, bits, Some(name.labels.len().to_string()))?;
+    c.add(&LABELS, bits, Some(name.labels.len().max(1).to_string()))?;
     c.number(&QUERY_TYPE, 2)?;
     class(c, &QUERY_CLASS, &UNICAST, flagged)?;
     c.depth = 0;

@@ -81,19 +81,24 @@ const METHODS: &[&[u8]] = &[
     b"UNSUBSCRIBE",
 ];
 
+/// Bytes of the longest of them.
+const LONGEST_METHOD: usize = 11;
+/// What a status line begins with.
+const STATUS: &[u8] = b"HTTP/1.";
+
 /// Whether a message of HTTP/1 begins here: a status line, or a known method and, where the line is wholly there, a version
 /// at its end.
 #[must_use]
 pub fn begins(bytes: &[u8]) -> bool {
-    if bytes.starts_with(b"HTTP/1.") {
+    if bytes.starts_with(STATUS) || bytes.len() >= 5 && STATUS.starts_with(bytes) {
         return true;
     }
     // Nearly everything that is not HTTP leaves here.
     if !bytes.first().is_some_and(u8::is_ascii_uppercase) {
         return false;
     }
-    let word = bytes.iter().take(12).position(|b| *b == b' ').and_then(|end| bytes.get(..end));
-    if !word.is_some_and(|word| METHODS.contains(&word)) {
+    let end = bytes.iter().take(LONGEST_METHOD + 1).position(|b| *b == b' ').unwrap_or(bytes.len());
+    if !bytes.get(..end).is_some_and(|word| METHODS.contains(&word)) {
         return false;
     }
     let line = first_line(bytes);

@@ -5,6 +5,8 @@
 
 pub mod dns;
 pub mod http;
+#[cfg(test)]
+mod proptests;
 pub mod quic;
 pub mod tls;
 mod tls_hello;

@@ -1,13 +1,16 @@
 //! Packets as JSON, a line each.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::craft::{Draft, Override};
+use crate::wire::bits;
 use crate::wire::checksum;
 use crate::wire::items::ItemSpan;
+use crate::wire::readers::Reading;
 use crate::wire::table::{Compute, Field, Kind};
 use crate::wire::value;
 use crate::wire::view::{Layer, LayerView, Located, Path};
@@ -27,9 +30,9 @@ struct FieldLine {
     value: Value,
     /// As `read -e` prints it.
     text: String,
-    /// The name of the value, where the table has one.
+    /// What the value means, where the table says it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'static str>,
+    name: Option<Cow<'static, str>>,
     bits: Bits,
     /// `computed`, `pinned`, `wrong` (on purpose), or `set`; absent for a captured packet.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,6 +70,18 @@ pub struct LayerLine {
     fields: Vec<FieldLine>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     options: Vec<OptionLine>,
+    /// What is read behind the header: no fields that can be edited.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    values: Vec<FieldLine>,
+    /// Where and why reading it stopped early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<ProblemLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProblemLine {
+    at: usize,
+    why: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -133,6 +148,7 @@ fn layer(view: &LayerView<'_>, origin: &Origin<'_>) -> LayerLine {
     let found = view.layer();
     let one = |located: Located| field_line(view, &located, origin);
     let items = view.items();
+    let readings = view.readings().unwrap_or_default();
     LayerLine {
         key: found.header.key,
         name: found.header.name,
@@ -141,6 +157,8 @@ fn layer(view: &LayerView<'_>, origin: &Origin<'_>) -> LayerLine {
         quoted: found.quoted,
         fields: view.header_fields().map(one).collect(),
         options: options(view, &items, 0, origin),
+        values: readings.list.iter().map(|r| reading_line(view, r)).collect(),
+        problem: readings.stop.map(|s| ProblemLine { at: s.at, why: s.why }),
     }
 }
 
@@ -177,7 +195,7 @@ fn field_line(view: &LayerView<'_>, located: &Located, origin: &Origin<'_>) -> F
         label: field.label,
         value: plain_value(field, stored, || located.text(view.bytes)),
         text: located.text(view.bytes),
-        name: stored.and_then(|v| value::name_of(field, v)),
+        name: stored.and_then(|v| value::meaning_of(field, v)),
         bits: Bits { start: located.bits.start, width: located.bits.width },
         state: state(field, located.path, origin),
         verdict,
@@ -189,6 +207,21 @@ fn prefix(view: &LayerView<'_>, path: Path) -> &'static str {
     let header = view.layer().header;
     let list = path.item.and_then(|_| header.list(view.header_bytes()));
     list.map_or(header.prefix(), |list| list.prefix_in(header))
+}
+
+fn reading_line(view: &LayerView<'_>, reading: &Reading) -> FieldLine {
+    let field = reading.field;
+    let stored = bits::get(view.bytes, reading.bits).filter(|_| reading.text.is_none());
+    FieldLine {
+        key: format!("{}.{}", view.layer().header.prefix(), field.key),
+        label: field.label,
+        value: plain_value(field, stored, || reading.value(view.bytes)),
+        text: reading.value(view.bytes),
+        name: reading.meaning(view.bytes).map(Cow::Owned),
+        bits: Bits { start: reading.bits.start, width: reading.bits.width },
+        state: None,
+        verdict: None,
+    }
 }
 
 fn plain_value(field: &Field, stored: Option<u128>, text: impl Fn() -> String) -> Value {

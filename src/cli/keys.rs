@@ -16,6 +16,13 @@ pub enum Meaning {
         /// The shown value is the stored one times this.
         scale: u32,
     },
+    /// A value that only the reader of a protocol finds.
+    Reading {
+        /// The protocol.
+        header: &'static Header,
+        /// The field's key.
+        key: &'static str,
+    },
     /// A field of an option.
     ItemField {
         /// The protocol.
@@ -136,6 +143,9 @@ pub fn all() -> Vec<Listed> {
                 list.extend(item_fields(header, inner));
             }
         }
+        if let Some(reader) = header.reader {
+            list.extend(reader.fields.iter().map(|f| header_field(header, f)));
+        }
         if header.key == "tcp" || header.key == "udp" {
             list.push(Listed::new(
                 format!("{}.payload", header.key),
@@ -221,6 +231,9 @@ fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
         let key = field.aliases.iter().map(|a| a.0).find(|a| *a == name).unwrap_or(field.key);
         return Some(Meaning::Field { header, key, scale });
     }
+    if let Some(field) = header.reader.and_then(|r| r.fields.iter().find(|f| f.key == name)) {
+        return Some(Meaning::Reading { header, key: field.key });
+    }
     if let Some((.., keys)) = ENDS.iter().find(|e| e.0 == header.key && e.1 == name) {
         return Some(Meaning::Ends { header, keys: *keys });
     }
@@ -261,6 +274,6 @@ mod tests {
     fn a_wrong_key_names_the_nearest() {
         assert!(find("tcp.dstprt").unwrap_err().contains("did you mean tcp.dstport?"));
         assert!(find("tcp.seq").unwrap_err().contains("use tcp.seq_raw"));
-        assert!(find("quic.version").unwrap_err().contains("rawbench fields"));
+        assert!(find("sip.method").unwrap_err().contains("rawbench fields"));
     }
 }

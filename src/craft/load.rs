@@ -19,6 +19,10 @@ impl Draft {
         for mut layer in found.layers {
             let header = bytes.get(layer.header_range()).unwrap_or_default();
             let fixed = layer.header.fixed_len(header);
+            // A protocol without a fixed part has nothing to edit: its bytes are the payload.
+            if layer.header.min_len() == 0 {
+                break;
+            }
             if layer.len < fixed {
                 break;
             }

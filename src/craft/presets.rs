@@ -85,6 +85,26 @@ pub static ALL: &[Preset] = &[
         default: IpAddr::V4(Ipv4Addr::BROADCAST),
     },
     Preset {
+        name: "DNS query",
+        hint: "asks for the addresses of www.example.com",
+        notation: "ip(dst={dst})/udp(srcport=40000)/dns(id=1, rd=1, qdcount=1)/\
+                   \"\\x03www\\x07example\\x03com\\x00\\x00\\x01\\x00\\x01\"",
+        default: V4,
+    },
+    Preset {
+        name: "NTP request",
+        hint: "asks a clock for the time",
+        notation: "ip(dst={dst})/udp(srcport=40000)/ntp",
+        default: V4,
+    },
+    Preset {
+        name: "HTTP GET",
+        hint: "what a browser sends first; without a connection before it, a server answers RST",
+        notation: "ip(dst={dst})/tcp(srcport=40000, dstport=80, seq=1, ack=1, flags=P.)/\
+                   \"GET / HTTP/1.1\\r\\nHost: example.com\\r\\nConnection: close\\r\\n\\r\\n\"",
+        default: V4,
+    },
+    Preset {
         name: "SYN over IPv6",
         hint: "opens a connection, no options",
         notation: "ipv6(dst={dst})/tcp(srcport=40000, dstport=80, seq=1, flags=S)",

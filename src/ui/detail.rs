@@ -21,6 +21,7 @@ use crate::wire::bits::BitRange;
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::dissect::{Dissection, dissect};
 use crate::wire::value;
+use crate::wire::view::LayerView;
 
 /// How the headers are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +71,7 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
                         layer_heading(ui, &mut pen, index, None);
                         diagram_ui(ui, &mut pen, index);
                         options_ui(ui, &mut pen, index);
+                        readings_ui(ui, &shown.view(index), &mut state.lit_detail);
                         ui.add_space(GAP / 2.0);
                     }
                 }
@@ -130,10 +132,15 @@ fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, lit: &mut Lit) {
                 layer_fields(ui, shown, index, lit);
             });
         if open.header_response.hovered() {
-            lit.point_at(BitRange { start: layer.start * 8, width: layer.len * 8 });
+            let read = layer.header.reader.is_some();
+            let end = if read { layer.payload_range().end } else { layer.start + layer.len };
+            lit.point_at(BitRange { start: layer.start * 8, width: (end - layer.start) * 8 });
         }
     }
-    range_line(ui, lit, "Payload", found.payload.clone());
+    // What the innermost layer's reader took stands in its lines.
+    let read = found.layers.len().checked_sub(1).and_then(|last| shown.view(last).readings());
+    let start = read.map_or(found.payload.start, |r| r.end).min(found.payload.end);
+    range_line(ui, lit, "Payload", start..found.payload.end);
     range_line(ui, lit, "Trailer", found.trailer.clone());
     if let Some(stop) = &found.stop {
         let look = look(ui);
@@ -166,8 +173,8 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
                 };
                 (v.text(), color)
             });
-        } else if let Some(name) = field.stored(shown.bytes).and_then(|s| value::name_of(field.field, s)) {
-            note = Some((name.to_owned(), look.dim));
+        } else if let Some(name) = field.stored(shown.bytes).and_then(|s| value::meaning_of(field.field, s)) {
+            note = Some((name.into_owned(), look.dim));
         }
         // Leaves of a group stand under it.
         let inside = view.header_fields().any(|g| {
@@ -190,6 +197,22 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
         };
         line_ui(ui, lit, bits, 4.0 + 14.0 * item.depth as f32, &text, note);
     }
+    readings_ui(ui, &view, lit);
+}
+
+/// What the protocol's reader finds.
+fn readings_ui(ui: &mut Ui, view: &LayerView<'_>, lit: &mut Lit) {
+    let look = look(ui);
+    let Some(found) = view.readings() else { return };
+    for reading in &found.list {
+        let note = reading.meaning(view.bytes).map(|meaning| (meaning, look.dim));
+        let text = format!("{}: {}", reading.field.label, reading.value(view.bytes));
+        line_ui(ui, lit, reading.bits, 4.0 + 14.0 * reading.depth as f32, &text, note);
+    }
+    if let Some(stop) = &found.stop {
+        let text = format!("▲ at byte {}: {}", stop.at, stop.why);
+        ui.label(RichText::new(text).size(12.0).color(look.warn));
+    }
 }
 
 /// A line of the tree; it lights its bits, and is lit with them.
@@ -207,6 +230,9 @@ fn line_ui(
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
     if response.hovered() {
         lit.point_at(bits);
+    }
+    if !ui.is_rect_visible(rect) {
+        return;
     }
     if lit.lights(bits) {
         ui.painter().rect_filled(rect, 2.0, super::theme::mix(look.panel, look.accent, 50));

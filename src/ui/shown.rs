@@ -33,14 +33,28 @@ impl<'a> Shown<'a> {
     /// The layer whose header holds the byte.
     #[must_use]
     pub fn layer_of(&self, offset: usize) -> Option<&'a Layer> {
-        self.layers.iter().find(|l| l.header_range().contains(&offset))
+        let header = self.layers.iter().find(|l| l.header_range().contains(&offset));
+        // What a reader reads behind a header has the layer's hue too.
+        let read =
+            || self.layers.iter().find(|l| l.header.reader.is_some() && l.payload_range().contains(&offset));
+        header.or_else(read)
     }
 
     /// The bits of the leaf that owns the byte; of the widest where several share it.
     #[must_use]
     pub fn field_at(&self, offset: usize) -> Option<BitRange> {
-        let index = self.layers.iter().position(|l| l.header_range().contains(&offset))?;
+        let Some(index) = self.layers.iter().position(|l| l.header_range().contains(&offset)) else {
+            return self.reading_at(offset);
+        };
         let owns = |f: &Located| !f.field.group && f.bits.touches(offset);
         self.view(index).fields().into_iter().filter(owns).map(|f| f.bits).max_by_key(|b| b.width)
+    }
+
+    /// The bits of the narrowest value that holds the byte, of those that a reader finds.
+    fn reading_at(&self, offset: usize) -> Option<BitRange> {
+        let has = |l: &Layer| l.header.reader.is_some() && l.payload_range().contains(&offset);
+        let index = self.layers.iter().position(has)?;
+        let found = self.view(index).readings()?;
+        found.list.iter().map(|r| r.bits).filter(|b| b.touches(offset)).min_by_key(|b| b.width)
     }
 }

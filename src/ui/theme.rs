@@ -137,6 +137,7 @@ impl Look {
             Family::Control => &[2],
             Family::Transport => &[3, 4],
             Family::Tunnel => &[6],
+            Family::Application => &[6, 2, 5],
         };
         let mut family = protocols::ALL.iter().filter(|h| h.family == header.family);
         let place = family.position(|h| h.key == header.key).unwrap_or(0);

@@ -67,13 +67,23 @@ fn by_version(bytes: &[u8]) -> Option<&'static Header> {
 }
 
 fn follow(next: &[Next], header: &[u8], payload: &[u8]) -> Option<(&'static Header, bool)> {
-    let rule = next.iter().find(|n| n.when.is_none_or(|w| w.holds(header)))?;
-    let found = match rule.to {
+    let rules = next.iter().filter(|n| n.when.is_none_or(|w| w.holds(header)));
+    rules.into_iter().find_map(|rule| target(rule.to, header, payload).map(|h| (h, rule.quoted)))
+}
+
+/// The header that a rule finds.
+#[inline]
+fn target(to: To, header: &[u8], payload: &[u8]) -> Option<&'static Header> {
+    match to {
         To::Selected { by, space } => protocols::by_number(space, bits::get(header, by.bits)?, payload),
+        To::Either { by: [a, b], space } => {
+            let (a, b) = (bits::get(header, a.bits)?, bits::get(header, b.bits)?);
+            let found = protocols::by_number(space, a.min(b), payload);
+            found.or_else(|| protocols::by_number(space, a.max(b), payload))
+        }
         To::Always(space, number) => protocols::by_number(space, u128::from(number), payload),
         To::Version => by_version(payload),
-    };
-    found.map(|h| (h, rule.quoted))
+    }
 }
 
 /// Reads the layers of a packet of this link type (tcpdump.org/linktypes).

@@ -54,6 +54,10 @@ pub enum Space {
     LabelStack,
     /// IANA port numbers of UDP.
     UdpPort,
+    /// IANA port numbers of TCP.
+    TcpPort,
+    /// What is known by its first bytes, whatever the port; all have the number 0.
+    TcpContent,
 }
 
 /// What a checksum covers.
@@ -172,6 +176,8 @@ pub struct Field {
     /// Its default in every packet so far (RFC words: reserved, unused; or the subtype that makes an item what it is): an
     /// item's short forms pass it over.
     pub reserved: bool,
+    /// What a stored value means in words, where names cannot list it (a time).
+    pub words: Option<fn(u128) -> String>,
     /// Where it is defined, when not in the header's own reference.
     pub reference: &'static str,
 }
@@ -195,6 +201,7 @@ impl Field {
             raw_socket: RawSocket::Kept,
             digits: 0,
             reserved: false,
+            words: None,
             reference: "",
         }
     }
@@ -300,6 +307,12 @@ impl Field {
     #[must_use]
     pub const fn reserved(mut self) -> Self {
         self.reserved = true;
+        self
+    }
+    /// Says what a stored value means.
+    #[must_use]
+    pub const fn words(mut self, words: fn(u128) -> String) -> Self {
+        self.words = Some(words);
         self
     }
     /// Says where the field is defined.

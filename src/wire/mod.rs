@@ -14,6 +14,7 @@ pub mod notation;
 mod notation_error;
 mod option;
 pub mod protocols;
+pub mod readers;
 pub mod summary;
 pub mod table;
 pub mod value;

@@ -6,6 +6,7 @@
 use super::bits;
 pub use super::field::{Compute, Coverage, Field, Kind, RawSocket, Space, When};
 pub use super::option::{Fills, Head, Item, ItemList};
+use super::readers::Reader;
 use super::view::LayerView;
 
 /// How long a header is.
@@ -62,6 +63,13 @@ pub enum To {
         /// The registry.
         space: Space,
     },
+    /// One of two fields holds its number in a registry; the lower number is asked first (ports).
+    Either {
+        /// The fields.
+        by: [&'static Field; 2],
+        /// The registry.
+        space: Space,
+    },
     /// The packet itself says it in its first four bits.
     Version,
     /// Always the one with this number in that registry.
@@ -85,6 +93,8 @@ pub enum Family {
     Transport,
     /// It carries packets inside packets.
     Tunnel,
+    /// Programs speak it. A draft need not have it as a layer: its bytes may as well be payload.
+    Application,
 }
 
 /// Where a layer's length of header and payload is said.
@@ -132,7 +142,11 @@ pub struct Header {
     pub found_by: &'static [(Space, u32)],
     /// Of several headers with one number it is the one that is meant when this holds; `None`: when it is no other.
     pub only_when: Option<When>,
-    /// What follows.
+    /// Whether these bytes really begin with it; for what a number only suggests.
+    pub accepts: Option<fn(&[u8]) -> bool>,
+    /// Reads what stands behind the fixed part and no table can say.
+    pub reader: Option<&'static Reader>,
+    /// What follows: the first rule that finds a header.
     pub next: &'static [Next],
     /// The options after the fixed part.
     pub items: Option<&'static ItemList>,
@@ -165,6 +179,8 @@ impl Header {
         extent: None,
         found_by: &[],
         only_when: None,
+        accepts: None,
+        reader: None,
         next: &[],
         items: None,
         ends: None,

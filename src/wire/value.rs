@@ -1,5 +1,6 @@
 //! Values as text: what Wireshark prints for a field, and what a person may type into it.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::bits::{self, BitRange};
@@ -96,6 +97,12 @@ pub fn named(field: &Field, bytes: &[u8], bits: BitRange) -> String {
 #[must_use]
 pub fn name_of(field: &Field, stored: u128) -> Option<&'static str> {
     field.names.iter().find(|(n, _)| u128::from(*n) == stored).map(|(_, name)| *name)
+}
+
+/// What a stored value means: the table's name for it, or its words.
+#[must_use]
+pub fn meaning_of(field: &Field, stored: u128) -> Option<Cow<'static, str>> {
+    name_of(field, stored).map(Cow::Borrowed).or_else(|| field.words.map(|words| words(stored).into()))
 }
 
 /// The letters of the set flags of a group, the lowest bit first, in tcpdump's manner (`S.`). `None` when the group

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::bits::{self, BitRange};
 use super::items::{self, ItemSpan};
+use super::readers::Readings;
 use super::table::{Field, Header};
 use super::value;
 
@@ -243,6 +244,14 @@ impl<'a> LayerView<'a> {
                 bits,
             })
             .collect()
+    }
+
+    /// What the table's reader finds in header and payload, with places in the packet; `None` where no reader has to do.
+    #[must_use]
+    pub fn readings(&self) -> Option<Readings> {
+        let layer = self.layer();
+        let reader = layer.header.reader.filter(|_| layer.len >= layer.header.min_len())?;
+        Some(reader.run(self.bytes.get(layer.start..layer.payload_range().end)?, layer.start, layer.len))
     }
 
     /// Every field of the layer: of the header, then of each option.

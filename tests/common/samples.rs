@@ -42,7 +42,7 @@ fn followers(header: &Header) -> Vec<&'static Header> {
     let mut found = Vec::new();
     for next in header.next {
         let fits = |h: &&&Header| match next.to {
-            To::Selected { space, .. } => h.number_in(space).is_some(),
+            To::Selected { space, .. } | To::Either { space, .. } => h.number_in(space).is_some(),
             To::Always(space, number) => h.found_by.contains(&(space, number)),
             To::Version => h.number_in(Space::IpVersion).is_some(),
         };

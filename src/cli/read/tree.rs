@@ -73,7 +73,26 @@ fn layer(view: &LayerView<'_>, left_to_card: bool, out: &mut impl Write) -> std:
             groups.push(found);
         }
     }
-    options(view, out)
+    options(view, out)?;
+    readings(view, out)
+}
+
+/// What the protocol's reader finds.
+fn readings(view: &LayerView<'_>, out: &mut impl Write) -> std::io::Result<()> {
+    let Some(found) = view.readings() else { return Ok(()) };
+    for reading in &found.list {
+        let text = reading.value(view.bytes);
+        let shown = match reading.meaning(view.bytes) {
+            Some(meaning) => format!("{meaning} ({text})"),
+            None => text,
+        };
+        let indent = 4 * (reading.depth + 1);
+        writeln!(out, "{:indent$}{}: {shown}", "", reading.field.label)?;
+    }
+    match &found.stop {
+        Some(stop) => writeln!(out, "    [Stopped at byte {}: {}]", stop.at, stop.why),
+        None => Ok(()),
+    }
 }
 
 /// The bytes that the range touches, as bits.
@@ -119,7 +138,7 @@ fn shown(view: &LayerView<'_>, found: &Located) -> String {
     if field.kind == Kind::Flag {
         return if stored == 0 { "Not set".into() } else { "Set".into() };
     }
-    if let Some(name) = value::name_of(field, stored) {
+    if let Some(name) = value::meaning_of(field, stored) {
         return format!("{name} ({text})");
     }
     if field.group {
@@ -171,7 +190,11 @@ fn option(view: &LayerView<'_>, index: usize, span: &ItemSpan, out: &mut impl Wr
 }
 
 fn rest(bytes: &[u8], found: &Dissection, out: &mut impl Write) -> std::io::Result<()> {
-    for (name, range) in [("Data", &found.payload), ("Trailer", &found.trailer)] {
+    // What the innermost layer's reader took is no data.
+    let read = found.layers.len().checked_sub(1).and_then(|last| found.view(bytes, last).readings());
+    let start = read.map_or(found.payload.start, |r| r.end).min(found.payload.end);
+    let data = start..found.payload.end;
+    for (name, range) in [("Data", &data), ("Trailer", &found.trailer)] {
         let part = bytes.get(range.clone()).unwrap_or_default();
         if part.is_empty() {
             continue;

@@ -6,6 +6,7 @@ use crate::cli::keys::{FrameKey, Meaning};
 use crate::cli::packet::Packet;
 use crate::wire::dissect::{Dissection, dissect};
 use crate::wire::items::{self, ItemSpan};
+use crate::wire::readers::Readings;
 use crate::wire::table::{Field, Header};
 use crate::wire::value;
 use crate::wire::view::{LayerView, Located};
@@ -16,17 +17,30 @@ use crate::wire::view::{LayerView, Located};
 /// Those of `out`.
 pub fn write_line(meanings: &[Meaning], packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
     let found = dissect(packet.link_type(), packet.bytes);
+    let read = read(meanings, packet, &found);
     for (i, meaning) in meanings.iter().enumerate() {
         if i > 0 {
             out.write_all(b"\t")?;
         }
-        out.write_all(values(meaning, packet, &found).join(",").as_bytes())?;
+        out.write_all(values(meaning, packet, &found, &read).join(",").as_bytes())?;
     }
     writeln!(out)
 }
 
+/// What readers find, by layer; nothing where no key asks for it.
+fn read(meanings: &[Meaning], packet: &Packet<'_>, found: &Dissection) -> Vec<Readings> {
+    let asked = |m: &Meaning| match m {
+        Meaning::Field { header, .. } | Meaning::Reading { header, .. } => header.reader.is_some(),
+        _ => false,
+    };
+    if !meanings.iter().any(asked) {
+        return Vec::new();
+    }
+    (0..found.layers.len()).map(|i| found.view(packet.bytes, i).readings().unwrap_or_default()).collect()
+}
+
 /// Every occurrence of a key in a packet, in the order of the bytes.
-fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<String> {
+fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection, read: &[Readings]) -> Vec<String> {
     let bytes = packet.bytes;
     let views = |header: &'static Header| {
         let layers = found.layers.iter().enumerate().filter(move |(_, l)| l.header.form() == header.form());
@@ -46,9 +60,15 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<Str
             let items = |v: &LayerView<'_>| if shared { item_values(v, key) } else { Vec::new() };
             let value = |v: LayerView<'_>| {
                 let own = v.field(key).and_then(|found| shown(&v, &found, scale));
-                own.into_iter().chain(items(&v)).collect::<Vec<_>>()
+                own.into_iter()
+                    .chain(items(&v))
+                    .chain(readings(read, v.index, key, bytes))
+                    .collect::<Vec<_>>()
             };
             views(header).flat_map(value).collect()
+        }
+        Meaning::Reading { header, key } => {
+            views(header).flat_map(|v| readings(read, v.index, key, bytes)).collect()
         }
         Meaning::Ends { header, keys } => views(header)
             .flat_map(|v| keys.into_iter().filter_map(move |k| v.field(k)))
@@ -70,6 +90,17 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<Str
             lengths.map(|length| length.to_string()).collect()
         }
     }
+}
+
+/// The values of a key that the reader of a layer found.
+fn readings<'a>(
+    read: &'a [Readings],
+    layer: usize,
+    key: &'a str,
+    bytes: &'a [u8],
+) -> impl Iterator<Item = String> + 'a {
+    let list = read.get(layer).map_or(&[][..], |r| r.list.as_slice());
+    list.iter().filter(move |r| r.field.key == key).map(move |r| r.value(bytes))
 }
 
 /// Bytes behind the header as the packet had them on the wire: what a short capture cut counts, what a length field only
@@ -148,6 +179,14 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
             stored.map(|v| format!("{v:08x}"))
         }
         ("ipv6.routing", "routing.srh.tag") | ("ah", "reserved") => stored.map(|v| format!("{v:04x}")),
+        // Of a query Wireshark shows only the flags that a query can have.
+        (
+            "dns" | "mdns" | "dns.stream",
+            "flags.authoritative" | "flags.recavail" | "flags.authenticated" | "flags.rcode",
+        ) if !view.is_set("qr") => None,
+        ("ntp", "refid") => stored.map(|v| format!("{v:08x}")),
+        // Times in words.
+        ("ntp", "reftime" | "org" | "rec" | "xmt") => stored.zip(field.words).map(|(v, words)| words(v)),
         // A boolean of three bits.
         ("tcp", "flags.res") => stored.map(|v| u8::from(v != 0).to_string()),
         _ if scale == field.scale => Some(located.text(view.bytes)),

@@ -4,9 +4,11 @@ mod arp;
 mod dhcp;
 mod dhcp_options;
 mod dhcpv6;
+mod dns;
 mod ethernet;
 mod geneve;
 mod gre;
+mod http;
 mod icmp;
 mod icmpv6;
 mod icmpv6_options;
@@ -18,22 +20,25 @@ mod ipv6_extensions;
 mod ipv6_options;
 mod llc;
 mod mpls;
+mod ntp;
 mod null;
 mod pppoe;
 mod pppoe_tags;
+mod quic;
 mod sctp;
 mod sctp_chunks;
 mod sll;
 mod tcp;
 mod tcp_mptcp;
 mod tcp_options;
+mod tls;
 mod udp;
 mod vlan;
 mod vxlan;
 
 use std::sync::LazyLock;
 
-use super::table::{Header, Space, When};
+use super::table::{Header, Space};
 
 /// Every protocol.
 pub static ALL: &[&Header] = &[
@@ -71,6 +76,13 @@ pub static ALL: &[&Header] = &[
     &dhcp::HEADER,
     &dhcpv6::HEADER,
     &igmp::HEADER,
+    &dns::HEADER,
+    &dns::MULTICAST,
+    &dns::STREAM,
+    &ntp::HEADER,
+    &quic::HEADER,
+    &http::HEADER,
+    &tls::HEADER,
 ];
 
 /// The protocol with this key.
@@ -82,8 +94,8 @@ pub fn by_key(key: &str) -> Option<&'static Header> {
 /// The protocols that have one number in one space.
 #[derive(Default)]
 struct Candidates {
-    /// Those that are meant only when something holds, in the order of [`ALL`].
-    conditional: Vec<(When, &'static Header)>,
+    /// Those that are meant only when something holds or that look at the bytes, in the order of [`ALL`].
+    conditional: Vec<&'static Header>,
     /// The one that is meant else.
     plain: Option<&'static Header>,
 }
@@ -110,9 +122,10 @@ static BY_NUMBER: LazyLock<Vec<Numbers>> = LazyLock::new(|| {
                 places[number] = protocols.len() as u16;
             }
             let candidates = &mut protocols[usize::from(places[number]) - 1];
-            match header.only_when {
-                Some(when) => candidates.conditional.push((when, header)),
-                None => candidates.plain = candidates.plain.or(Some(header)),
+            if header.only_when.is_some() || header.accepts.is_some() {
+                candidates.conditional.push(header);
+            } else {
+                candidates.plain = candidates.plain.or(Some(header));
             }
         }
     }
@@ -127,6 +140,8 @@ pub fn by_number(space: Space, number: u128, bytes: &[u8]) -> Option<&'static He
     let space = BY_NUMBER.get(space as usize)?;
     let place = *space.places.get(usize::try_from(number).ok()?)?;
     let candidates = space.protocols.get(usize::from(place).checked_sub(1)?)?;
-    let meant = candidates.conditional.iter().find(|(when, _)| when.holds(bytes));
-    meant.map(|(_, header)| *header).or(candidates.plain)
+    let meant = |h: &&Header| {
+        h.only_when.is_none_or(|w| w.holds(bytes)) && h.accepts.is_none_or(|accepts| accepts(bytes))
+    };
+    candidates.conditional.iter().copied().find(meant).or(candidates.plain)
 }

@@ -1,7 +1,7 @@
 //! TCP, RFC 9293; ECN RFC 3168, AE (once NS) RFC 9768.
 
 use super::tcp_options;
-use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Space};
+use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Space, To};
 use crate::wire::view::LayerView;
 
 const HDR_LEN: Field = Field::number("hdr_len", "Data Offset", 96, 4)
@@ -11,6 +11,9 @@ const HDR_LEN: Field = Field::number("hdr_len", "Data Offset", 96, 4)
     .default(5)
     .computed(Compute::HeaderLength);
 
+const SRCPORT: Field = Field::number("srcport", "Source Port", 0, 16).default(20000);
+const DSTPORT: Field = Field::number("dstport", "Destination Port", 16, 16).default(80);
+
 /// TCP.
 pub static HEADER: Header = Header {
     key: "tcp",
@@ -18,8 +21,8 @@ pub static HEADER: Header = Header {
     short: "TCP",
     reference: "RFC 9293",
     fields: &[
-        Field::number("srcport", "Source Port", 0, 16).default(20000),
-        Field::number("dstport", "Destination Port", 16, 16).default(80),
+        SRCPORT,
+        DSTPORT,
         Field::number("seq_raw", "Sequence Number", 32, 32).alias(&[("seq", 1)]),
         Field::number("ack_raw", "Acknowledgment Number", 64, 32).alias(&[("ack", 1)]),
         HDR_LEN,
@@ -51,7 +54,14 @@ pub static HEADER: Header = Header {
     length: Length::Said { by: &HDR_LEN, min: 20 },
     extent: None,
     found_by: &[(Space::IpProtocol, 6)],
-    next: &[],
+    next: &[
+        Next {
+            when: None,
+            to: To::Either { by: [&SRCPORT, &DSTPORT], space: Space::TcpPort },
+            quoted: false,
+        },
+        Next { when: None, to: To::Always(Space::TcpContent, 0), quoted: false },
+    ],
     items: Some(&tcp_options::LIST),
     ends: None,
     network: false,

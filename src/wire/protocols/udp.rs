@@ -25,7 +25,11 @@ pub static HEADER: Header = Header {
     length: Length::Fixed(8),
     extent: Some(Extent { by: &LENGTH, beyond: 0, zero_is_open: None }),
     found_by: &[(Space::IpProtocol, 17)],
-    next: &[Next { when: None, to: To::Selected { by: &DSTPORT, space: Space::UdpPort }, quoted: false }],
+    next: &[Next {
+        when: None,
+        to: To::Either { by: [&SRCPORT, &DSTPORT], space: Space::UdpPort },
+        quoted: false,
+    }],
     items: None,
     ends: None,
     network: false,

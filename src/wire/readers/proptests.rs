@@ -1,0 +1,116 @@
+//! Every reader on any bytes: it ends, within its bounds.
+
+use proptest::prelude::*;
+
+use super::{MAX_READINGS, Readings};
+use crate::wire::protocols;
+use crate::wire::table::Header;
+
+/// What the reader of a header makes of bytes that begin with the header.
+fn read(header: &Header, bytes: &[u8], start: usize) -> Option<Readings> {
+    let reader = header.reader.filter(|_| bytes.len() >= header.min_len())?;
+    Some(reader.run(bytes, start, header.min_len()))
+}
+
+/// Whole messages, to be damaged.
+fn samples() -> Vec<(&'static Header, Vec<u8>)> {
+    let frames = include_str!("../../../tests/oracle/apps.hex").lines().filter(|l| !l.starts_with('#'));
+    let frames = frames.map(|line| {
+        let digits: Vec<char> = line.chars().collect();
+        digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap_or(0))
+            .collect::<Vec<u8>>()
+    });
+    let samples = frames.filter_map(|frame| {
+        let found = crate::wire::dissect::dissect(1, &frame);
+        let last = found.layers.last()?;
+        last.header.reader.map(|_| (last.header, frame[last.start..last.end].to_vec()))
+    });
+    samples.collect()
+}
+
+fn is_bounded(header: &Header, bytes: &[u8], start: usize) -> Result<(), TestCaseError> {
+    let Some(found) = read(header, bytes, start) else { return Ok(()) };
+    let end = start + bytes.len();
+    prop_assert!(found.list.len() <= MAX_READINGS);
+    prop_assert!((start..=end).contains(&found.end), "{}", header.key);
+    prop_assert!(found.stop.is_none_or(|s| (start..=end).contains(&s.at) && !s.why.is_empty()));
+    for reading in &found.list {
+        let (bits, key) = (reading.bits, reading.field.key);
+        prop_assert!(bits.start >= start * 8 && bits.end() <= end * 8, "{}.{key}", header.key);
+        prop_assert!(reading.depth < 8, "{}.{key}", header.key);
+        prop_assert!(header.reader.is_some_and(|r| r.fields.iter().any(|f| f.key == key)), "{key}");
+    }
+    Ok(())
+}
+
+fn headers() -> impl Iterator<Item = &'static Header> {
+    protocols::ALL.iter().copied().filter(|h| h.reader.is_some())
+}
+
+#[test]
+fn there_is_a_sample_for_each() {
+    for header in headers() {
+        assert!(samples().iter().any(|(h, _)| h.key == header.key), "{}", header.key);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_within_bounds(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400),
+        start in 0usize..100,
+    ) {
+        for header in headers() {
+            is_bounded(header, &bytes, start)?;
+            let _ = header.accepts.is_none_or(|accepts| accepts(&bytes));
+        }
+    }
+
+    #[test]
+    fn damaged_messages_are_read_within_bounds(
+        nth in any::<prop::sample::Index>(),
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let samples = samples();
+        let (header, mut bytes) = samples[nth.index(samples.len())].clone();
+        for (at, value) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        bytes.truncate(cut.index(bytes.len()) + 1);
+        is_bounded(header, &bytes, 14)?;
+    }
+}
+
+/// A message with the largest counts, whose names all lead through as many pointers as there can be.
+#[test]
+fn counts_and_pointers_cannot_make_it_slow() {
+    let mut bytes = vec![0, 0, 0x80, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0];
+    // Each pointer leads to the one before it.
+    for at in (13..16000).step_by(2) {
+        let to = if at == 13 { 12 } else { at - 2 };
+        bytes.extend([0xc0 | (to >> 8) as u8, to as u8]);
+    }
+    bytes.extend([0xff; 49000]);
+    for header in headers() {
+        let found = read(header, &bytes, 0);
+        assert!(found.is_some_and(|f| f.list.len() <= MAX_READINGS));
+    }
+    let looped = [&bytes[..12], &[0xc0, 12, 0, 1, 0, 1]].concat();
+    let header = headers().find(|h| h.key == "dns");
+    let why = header.and_then(|h| read(h, &looped, 0)).and_then(|f| f.stop);
+    assert!(why.is_some_and(|s| s.at == 12 && s.why.contains("byte 12")));
+}
+
+#[test]
+fn a_version_negotiation_names_its_versions() {
+    let bytes = b"\x80\0\0\0\0\x04\x01\x02\x03\x04\x01\x09\0\0\0\x01\x6b\x33\x43\xcf";
+    let found = headers().find(|h| h.key == "quic").and_then(|h| read(h, bytes, 0));
+    let list = found.map(|f| f.list).unwrap_or_default();
+    let versions: Vec<String> =
+        list.iter().filter(|r| r.field.key == "supported_version").map(|r| r.value(bytes)).collect();
+    assert_eq!(versions, ["0x00000001", "0x6b3343cf"]);
+}

@@ -209,8 +209,9 @@ impl Draft {
             return;
         }
         let Some(right) = checksum::compute(&self.bytes, &self.layers, index) else { return };
-        let value = if kind == Some(Override::Wrong) { wrong(right) } else { right };
-        self.put(index, field, u128::from(value));
+        let value =
+            if kind == Some(Override::Wrong) { wrong(right, field.bits.width) } else { u128::from(right) };
+        self.put(index, field, value);
     }
 
     /// The computed value of a field that is no checksum, as stored. `None`: it keeps what it has.
@@ -277,11 +278,9 @@ impl Draft {
 }
 
 /// A checksum that no receiver takes for right, and that is not zero (which may mean "none").
-fn wrong(right: u16) -> u16 {
-    match right.wrapping_add(1) {
-        0 => 1,
-        value => value,
-    }
+fn wrong(right: u32, width: usize) -> u128 {
+    let next = u128::from(right) + 1;
+    if next > bits::max_value(width) { 1 } else { next }
 }
 
 fn address(view: &LayerView<'_>, field: &Field) -> Option<IpAddr> {

@@ -12,7 +12,7 @@ use super::theme::{self, BIT, DIAGRAM_ROW, Look, MONO, RULER, TINY, look};
 use crate::craft::Override;
 use crate::wire::bits::BitRange;
 use crate::wire::checksum;
-use crate::wire::table::{Compute, Field, Kind};
+use crate::wire::table::{Compute, Coverage, Field, Kind};
 use crate::wire::value;
 use crate::wire::view::Located;
 
@@ -338,6 +338,7 @@ fn computed_text(compute: Compute) -> &'static str {
         Compute::TotalLength => "computed: the length of header and payload",
         Compute::ItemCount => "computed: how many items follow",
         Compute::NextHeader(_) => "computed: the number of the next header",
+        Compute::Checksum { coverage: Coverage::Crc32c, .. } => "computed: a CRC32c (RFC 9260)",
         Compute::Checksum { .. } => "computed: the Internet checksum (RFC 1071)",
         Compute::RouteSource => "computed: the address that the kernel would choose for the destination",
         Compute::InterfaceAddress => "computed: the address of the sending interface",

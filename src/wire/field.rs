@@ -69,6 +69,10 @@ pub enum Coverage {
     Message,
     /// Header and payload behind the pseudo header of the network layer below (TCP, UDP).
     PseudoHeader,
+    /// Header and payload, behind the pseudo header only where the network layer below has 128-bit addresses (PIM).
+    PseudoHeaderOverV6,
+    /// Header and payload, by a CRC32c in the place of a sum, its lowest byte first (SCTP, RFC 9260 appendix A).
+    Crc32c,
 }
 
 /// How a field gets its value when nobody pins it.
@@ -82,7 +86,7 @@ pub enum Compute {
     NextHeader(Space),
     /// How many items the list of the header has.
     ItemCount,
-    /// The Internet checksum, RFC 1071. `zero_is_none`: a sum of zero goes out as all ones (RFC 768).
+    /// The Internet checksum, RFC 1071, or a CRC where the coverage says so. `zero_is_none`: a sum of zero goes out as all ones (RFC 768).
     Checksum {
         /// What is summed.
         coverage: Coverage,

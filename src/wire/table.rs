@@ -112,6 +112,9 @@ pub struct Extent {
 /// An address that a layer says in another place than its header's ends, as stored.
 pub type AddressOf = fn(&LayerView<'_>) -> Option<u128>;
 
+/// How many bytes of a message its checksum covers; `None`: its header says what is not allowed.
+pub type Covers = fn(&LayerView<'_>) -> Option<usize>;
+
 /// A warning's test: text when it applies.
 pub type Warning = fn(&LayerView<'_>) -> Option<String>;
 
@@ -151,6 +154,8 @@ pub struct Header {
     pub ends: Option<(&'static Field, &'static Field)>,
     /// Its addresses go into the pseudo header of what it carries.
     pub network: bool,
+    /// How much of header and payload its checksum covers, where it is not all.
+    pub covers: Option<Covers>,
     /// What it is for.
     pub family: Family,
     /// Bits in a row of its diagram.
@@ -180,6 +185,7 @@ impl Header {
         items: None,
         ends: None,
         network: false,
+        covers: None,
         family: Family::Shim,
         row_bits: 32,
         info: |_| String::new(),

@@ -25,6 +25,8 @@ mod null;
 mod pppoe;
 mod pppoe_tags;
 mod quic;
+mod sctp;
+mod sctp_chunks;
 mod sll;
 mod tcp;
 mod tcp_mptcp;
@@ -52,6 +54,7 @@ pub static ALL: &[&Header] = &[
     &icmpv6::HEADER,
     &tcp::HEADER,
     &udp::HEADER,
+    &sctp::HEADER,
     &arp::HEADER,
     &vlan::HEADER,
     &vlan::SERVICE,

@@ -115,6 +115,7 @@ fn igmp() {
                  sources=[addr(10.0.0.5), aux(01 02 03 04 05 06 07 08)]), record(3, 224.1.1.3)])"
             ),
             format!("{ip}/igmp(type=0x22)"),
+            format!("{ip}/igmp(type=0x73, raw=[data(01 02 03)])"),
         ],
         // Two fields of a report have this key in Wireshark.
         &["igmp.reserved"],

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::bits::BitRange;
-use super::table::{Field, Item, ItemList, Kind};
+use super::table::{Field, Head, Item, ItemList, Kind};
 use super::{bits, value};
 
 /// What follows the end of the list.
@@ -266,9 +266,12 @@ impl Walk<'_> {
                 }
                 len => {
                     let problem = Some(impossible(list, kind, len, left));
-                    // Where items stand in it, those that are there are read.
-                    let cut = known().find(|i| i.inner.is_some() && i.holds(bytes));
-                    let cut = cut.filter(|i| left >= i.fixed_bytes() && len.is_some_and(|len| len > left));
+                    // Where items stand in it, or in a long head, what is there is read.
+                    let long = list.head != Head::BYTES;
+                    let cut = known().find(|i| (long || i.inner.is_some()) && i.holds(bytes));
+                    let cut = cut.filter(|i| long || left >= i.fixed_bytes());
+                    let cut = cut.filter(|_| len.is_some_and(|len| len > left));
+                    let cut = cut.or(long.then_some(list.unknown));
                     self.take((list, cut.unwrap_or(&MALFORMED)), rest, within.end, depth, problem);
                     return;
                 }

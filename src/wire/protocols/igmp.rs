@@ -18,8 +18,10 @@ const fn of(is: &'static [u64]) -> When {
 }
 const QUERY: When = of(&[0x11]);
 const REPORT: When = of(&[0x22]);
-/// Nothing is answered within a time.
-const UNTIMED: &[u64] = &[0x12, 0x22];
+/// Messages that are answered within a time, or were once.
+const TIMED: When = of(&[0x11, 0x16, 0x17]);
+/// Nothing is said of other types.
+const KNOWN: When = of(&[0x11, 0x12, 0x16, 0x17, 0x22]);
 
 /// Sources in a record and in a query stand behind their number.
 const fn number_of_sources(start: usize) -> Field {
@@ -54,15 +56,7 @@ static VERSION_3: ItemList = ItemList {
 static SOURCES: ItemList = ItemList {
     key: "sources",
     label: "Sources",
-    items: &[
-        SOURCE.counted(&IN_QUERY),
-        Item::bare(
-            "data",
-            "Additional Data",
-            "RFC 3376 section 4.1.10",
-            &[Field::bytes("data", "Additional Data", 0, 0)],
-        ),
-    ],
+    items: &[SOURCE.counted(&IN_QUERY), DATA],
     ..ItemList::PLAIN
 };
 
@@ -96,8 +90,20 @@ static RECORDS: ItemList = ItemList {
     .inner(&RECORD)
     .counted(&GROUPS)],
     when: Some(REPORT),
+    otherwise: Some(&RAW),
     ..ItemList::PLAIN
 };
+
+/// What stands in a message of another type.
+static RAW: ItemList = ItemList {
+    key: "raw",
+    label: "Message",
+    items: &[DATA],
+    when: Some(When { not: true, ..KNOWN }),
+    ..ItemList::PLAIN
+};
+const DATA: Item = Item::bare("data", "Data", "RFC 3376 section 4", &[Field::bytes("data", "Data", 0, 0)]);
+
 static RECORD: ItemList = ItemList {
     key: "sources",
     label: "Sources",
@@ -123,23 +129,16 @@ pub static HEADER: Header = Header {
     reference: "RFC 3376",
     fields: &[
         TYPE,
-        Field::number("max_resp", "Max Resp Code", 8, 8).short("Max Resp").when(When {
-            field: &TYPE,
-            is: UNTIMED,
-            not: true,
-        }),
-        Field::bytes("reserved", "Reserved", 8, 8).when(of(UNTIMED)),
+        Field::number("max_resp", "Max Resp Code", 8, 8).short("Max Resp").when(TIMED),
+        Field::bytes("reserved", "Reserved", 8, 8).when(of(&[0x12, 0x22])),
         Field::hex("checksum", "Checksum", 16, 16)
-            .computed(Compute::Checksum { coverage: Coverage::Message, zero_is_none: false }),
-        Field::ipv4("maddr", "Group Address", 32).alias(&[("group", 1)]).when(When {
-            field: &TYPE,
-            is: &[0x22],
-            not: true,
-        }),
+            .computed(Compute::Checksum { coverage: Coverage::Message, zero_is_none: false })
+            .when(KNOWN),
+        Field::ipv4("maddr", "Group Address", 32).alias(&[("group", 1)]).when(of(&[0x11, 0x12, 0x16, 0x17])),
         Field::hex("reserved16", "Reserved", 32, 16).when(REPORT),
         GROUPS.when(REPORT),
     ],
-    length: Length::Fixed(8),
+    length: Length::Cases { cases: &[(KNOWN, 8)], otherwise: 1 },
     found_by: &[(Space::IpProtocol, 2)],
     items: Some(&VERSION_3),
     family: Family::Control,

@@ -17,13 +17,16 @@ const SESSION: Field = Field::hex("session_id", "Session ID", 16, 16);
 const LENGTH: Field =
     Field::number("payload_length", "Length", 32, 16).alias(&[("len", 1)]).computed(Compute::TotalLength);
 
+/// A length of zero means what it says.
+const NEVER: When = When::is(&LENGTH, &[]);
+
 /// What both have in common.
 const PPPOE: Header = Header {
     prefix: "pppoe",
     short: "PPPoE",
     reference: "RFC 2516",
     length: Length::Fixed(6),
-    extent: Some(Extent { by: &LENGTH, beyond: 6, zero_is_open: None }),
+    extent: Some(Extent { by: &LENGTH, beyond: 6, zero_is_open: Some(NEVER) }),
     info,
     warnings: &[length],
     ..Header::PLAIN

@@ -97,7 +97,7 @@ pub static ALL: &[Preset] = &[
     },
     Preset {
         name: "DHCP Discover at the link layer",
-        hint: "asks every DHCP server of the network for an address",
+        hint: "asks every DHCP server of the network for an address; send it via an interface",
         // Padded to the 300 bytes that BOOTP relays and servers expect at the least.
         notation: "eth(dst=ff:ff:ff:ff:ff:ff)/ip(src=0.0.0.0, dst=255.255.255.255)/udp(srcport=68, dstport=67)/\
                    dhcp(xid=0x72617762, options=[message(Discover), client_id(0, 72 61 77 62 65 6e 63 68), \

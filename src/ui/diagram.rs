@@ -18,6 +18,8 @@ use crate::wire::view::Located;
 
 /// Height of a row that only goes on with a field of several rows.
 const LOW_ROW: f32 = 9.0;
+/// Rows of a field that are drawn.
+const MOST_ROWS: usize = 4;
 /// From this width on a cell has room for words beside its label.
 const WIDE: f32 = 90.0;
 
@@ -78,13 +80,17 @@ fn whole_rows(found: &Located, row_bits: usize) -> Option<(usize, usize)> {
 }
 
 /// Where each row begins, and where the last one ends. The rows behind the first of a field of whole rows say nothing of
-/// their own: they are low.
+/// their own: they are low, and of a field of more rows than an IPv6 address (DHCP's file name) the others are left out.
 fn row_tops(fields: &[Located], rows: usize, row_bits: usize) -> Vec<f32> {
-    let is_low = |row: usize| {
-        let behind = |f: &Located| whole_rows(f, row_bits).is_some_and(|(a, b)| a < row && row <= b);
-        fields.iter().any(behind)
+    let behind = |row: usize| {
+        let whole = fields.iter().filter_map(|f| whole_rows(f, row_bits));
+        { whole }.find(|(first, last)| *first < row && row <= *last).map(|(first, _)| row - first)
     };
-    let heights = (0..rows).map(|row| if is_low(row) { LOW_ROW } else { DIAGRAM_ROW });
+    let heights = (0..rows).map(|row| match behind(row) {
+        None => DIAGRAM_ROW,
+        Some(nth) if nth < MOST_ROWS => LOW_ROW,
+        Some(_) => 0.0,
+    });
     let mut tops = vec![0.0];
     tops.extend(heights.scan(0.0, |top, height| {
         *top += height;

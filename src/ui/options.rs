@@ -108,7 +108,7 @@ fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static I
             continue;
         }
         let kind = item.kind.unwrap_or(0);
-        if ui.button(kind_name(item)).clicked() {
+        if ui.button(format!("{} ({kind})", item.name)).clicked() {
             let bytes = new_option(list, item, kind);
             editor.commands.push(Command::InsertOption { layer, at, bytes });
             ui.close();

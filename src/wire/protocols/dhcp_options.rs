@@ -146,8 +146,8 @@ const END: Field = Field::number("option.end", "Option End", 0, 8);
 /// The options; with the kinds alone first.
 pub static OPTIONS: ItemList = ItemList {
     items: &[
-        option(0, "pad", "Padding", &[TYPE]).alone(),
-        option(255, "end", "End", &[END]).alone().last(),
+        option(0, "pad", "Pad Option", &[TYPE]).alone(),
+        option(255, "end", "End Option", &[END]).alone().last(),
         option(53, "message", "DHCP Message Type", &[TYPE, LEN, MESSAGE]).exactly(3),
         option(
             61,

@@ -1,5 +1,6 @@
 //! SCTP's common header, RFC 9260.
 
+use super::sctp_chunks::NAMES;
 use crate::wire::items::ItemSpan;
 use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Space};
 use crate::wire::view::LayerView;
@@ -27,9 +28,10 @@ pub static HEADER: Header = Header {
 };
 
 fn info(view: &LayerView<'_>) -> String {
-    let chunk = |span: ItemSpan| match span.item.kind {
-        Some(_) => span.item.name.to_owned(),
-        None => span.terse_text(view.bytes),
+    let chunk = |span: ItemSpan| {
+        let kind = span.list.kind_of(view.bytes.get(span.range).unwrap_or_default()).unwrap_or(0);
+        let name = NAMES.iter().find(|(n, _)| *n == u64::from(kind));
+        name.map_or_else(|| format!("chunk {kind}"), |(_, name)| (*name).to_owned())
     };
     let chunks: Vec<String> = view.items().into_iter().filter(|s| s.depth == 0).map(chunk).collect();
     let (src, dst) = (view.text("srcport"), view.text("dstport"));

@@ -372,7 +372,7 @@ pub static CHUNKS: ItemList = ItemList {
         chunk(
             1,
             "init",
-            "INIT",
+            "Initiation (INIT)",
             &[
                 TYPE,
                 FLAGS,
@@ -447,7 +447,7 @@ pub static CHUNKS: ItemList = ItemList {
         )
         .exactly(8),
         chunk(8, "shutdown_ack", "SHUTDOWN ACK", NOTHING).exactly(4),
-        chunk(9, "error", "ERROR", NOTHING).inner(&CAUSES),
+        chunk(9, "error", "Operation Error (ERROR)", NOTHING).inner(&CAUSES),
         chunk(10, "cookie_echo", "COOKIE ECHO", &[TYPE, FLAGS, LEN, Field::bytes("cookie", "Cookie", 32, 0)]),
         chunk(11, "cookie_ack", "COOKIE ACK", NOTHING).exactly(4),
         chunk(12, "ecne", "ECNE", &[TYPE, FLAGS, LEN, tsn("ecne_lowest_tsn", "Lowest TSN")]).exactly(8),

@@ -51,24 +51,38 @@ fn layers_are_whole(bytes: &[u8], layers: &[Layer]) {
     }
 }
 
-/// The options cover their list, one after the other, and no field of them stands outside.
+/// The options cover their list, one after the other, those in another stand inside it, and no field stands outside.
 fn list_is_whole(view: &LayerView<'_>) {
     let list = view.items_range();
     let name = view.layer().header.key;
     assert!(list.end <= view.bytes.len(), "{name}: the options end behind the packet");
     let spans = view.items();
     let mut at = list.start;
+    let mut around: Vec<std::ops::Range<usize>> = Vec::new();
     for (index, span) in spans.iter().enumerate() {
-        assert_eq!(span.range.start, at, "{name}: a gap before option {index}");
-        assert!(span.range.end > at, "{name}: option {index} has no bytes");
-        at = span.range.end;
+        assert!(span.range.end > span.range.start, "{name}: option {index} has no bytes");
+        assert!(span.end <= span.range.end && span.end >= span.range.start);
+        assert!(span.depth <= around.len(), "{name}: option {index} stands in none");
+        around.truncate(span.depth);
+        if let Some(outer) = around.last() {
+            let inside = outer.start <= span.range.start && span.range.end <= outer.end;
+            assert!(inside, "{name}: option {index} stands outside of the one that it is in");
+        } else {
+            assert_eq!(span.range.start, at, "{name}: a gap before option {index}");
+            at = span.range.end;
+        }
+        around.push(span.range.clone());
         let _ = span.terse_text(view.bytes);
         for found in view.item_fields(index, span) {
             let inside = found.bits.start >= span.range.start * 8 && found.bits.end() <= span.range.end * 8;
             assert!(inside, "{name}: {} stands outside of its option", found.field.key);
         }
     }
-    assert!(spans.is_empty() || at == list.end, "{name}: the options end at {at}, their list at {}", list.end);
+    assert!(
+        spans.is_empty() || at == list.end,
+        "{name}: the options end at {at}, their list at {}",
+        list.end
+    );
 }
 
 /// Layers, payload and trailer are all of the packet.
@@ -153,12 +167,18 @@ fn reads_back(draft: &Draft, detail: Detail) {
     }
 }
 
-/// The target `craft_from_dissect`: two bytes for the link type, then the packet.
-pub fn craft_from_dissect(data: &[u8]) {
-    let Some((link_type, packet)) = packet_of(data) else { return };
+/// A packet that is loaded to be edited keeps each byte.
+pub fn loads_unchanged(link_type: u32, packet: &[u8]) -> Draft {
     let draft = Draft::from_bytes(link_type, packet, false);
     assert_eq!(draft.bytes(), packet, "loading changed the packet");
     draft_is_whole(&draft);
+    draft
+}
+
+/// The target `craft_from_dissect`: two bytes for the link type, then the packet.
+pub fn craft_from_dissect(data: &[u8]) {
+    let Some((link_type, packet)) = packet_of(data) else { return };
+    let draft = loads_unchanged(link_type, packet);
     reads_back(&draft, Detail::Full);
     reads_back(&draft, Detail::Short);
 }
@@ -201,7 +221,7 @@ fn edit(draft: &mut Draft, [what, layer, at, value]: [u8; 4]) {
         0..=3 => {
             let Some(list) = header.list(draft.view(layer).header_bytes()) else { return };
             let item = list.items.get(value % (list.items.len() + 1)).unwrap_or(list.unknown);
-            let option = new_option(list, item, item.kind.unwrap_or(value as u8));
+            let option = new_option(list, item, item.kind.unwrap_or(value as u32));
             draft.insert_option(layer, at, option)
         }
         4 | 5 => draft.remove_option(layer, at % 16),

@@ -158,7 +158,7 @@ def ipv4():
             yield ip() / message / quoted
     for kind in [9, 10, 13, 14, 15, 16, 17, 18, 30, 40, 41]:
         for _ in range(4):
-            yield ip() / Raw(bytes([kind, R.randrange(3), 0, 0]) + bytes(R.getrandbits(8) for _ in range(16)))
+            yield ip(proto=1) / Raw(bytes([kind, R.randrange(3), 0, 0]) + bytes(R.getrandbits(8) for _ in range(16)))
     for _ in range(40):
         yield ip() / any_ip() / upper()
     for _ in range(60):
@@ -323,7 +323,7 @@ def openbsd():
 def ppp():
     for _ in range(40):
         proto, inner = R.choice([(0x21, ip), (0x57, ip6)])
-        yield Raw(b"\xff\x03" + struct.pack("!H", proto)) / inner() / upper()
+        yield Raw(struct.pack("!H", proto)) / inner() / upper()
 
 
 def hdlc():

@@ -22,6 +22,7 @@ mod null;
 mod pppoe;
 mod pppoe_tags;
 mod sctp;
+mod sctp_chunks;
 mod sll;
 mod tcp;
 mod tcp_mptcp;

@@ -72,11 +72,11 @@ pub enum Demand {
 
 impl Demand {
     fn met(self, ours: &str, theirs: &str) -> bool {
-        // tshark's word for an option list that is wholly cut off.
-        let theirs = if theirs == "<MISSING>" { "" } else { theirs };
-        let mut all = ours.split(',');
-        ours == theirs
-            || self == Self::AtLeast && (theirs.is_empty() || theirs.split(',').all(|t| all.any(|o| o == t)))
+        // tshark's word for what is wholly cut off.
+        let mut theirs_there = theirs.split(',').filter(|t| !matches!(*t, "" | "<MISSING>"));
+        let has = |part: &str| ours.split(',').any(|o| o == part);
+        let missing = theirs == "<MISSING>" && ours.is_empty();
+        ours == theirs || missing || self == Self::AtLeast && theirs_there.all(has)
     }
 }
 

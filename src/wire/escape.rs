@@ -1,5 +1,6 @@
 //! Bytes as the notation writes them.
 
+use super::notation::MAX_PAYLOAD;
 use super::value;
 
 /// Bytes as a payload part: text when they are mostly printable, else `hex(…)`.

@@ -102,11 +102,14 @@ impl ItemSpan {
         if step > 0 {
             let mut at = self.range.start + self.item.fixed_bytes();
             let mut nth = 0;
-            while at + step <= self.end {
+            // Of one that is not whole, those that are.
+            while at < self.end {
                 for (index, field) in self.item.repeat.iter().enumerate() {
                     let field = past(at).and_then(|p| p.past.get(index)).unwrap_or(field);
                     let bits = BitRange { start: at * 8 + field.bits.start, width: field.bits.width };
-                    found.push((Some(nth), index, field, bits));
+                    if bits.end() <= self.end * 8 {
+                        found.push((Some(nth), index, field, bits));
+                    }
                 }
                 at += step;
                 nth += 1;

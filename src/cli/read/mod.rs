@@ -1,7 +1,7 @@
 //! `rawbench read`: packets of a capture file as rows, values, trees, hex, notation or JSON.
 
-mod tree;
-mod values;
+pub mod tree;
+pub mod values;
 
 use std::io::Write;
 use std::path::Path;

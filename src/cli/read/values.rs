@@ -54,6 +54,12 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection, read: &[Re
     };
     match *meaning {
         Meaning::Frame(key) => frame(key, packet).into_iter().collect(),
+        // Wireshark has the version of both under this key.
+        Meaning::Field { header: Header { key: "ip", .. }, key: "version", .. } => {
+            let layers =
+                found.layers.iter().enumerate().filter(|(_, l)| matches!(l.header.key, "ip" | "ipv6"));
+            layers.filter_map(|(i, _)| found.view(bytes, i).field("version")).map(|f| f.text(bytes)).collect()
+        }
         Meaning::Field { header, key, scale } => {
             // Fields of options may share the key.
             let shared = has_item_field(header, key);
@@ -135,16 +141,24 @@ fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
             continue;
         }
         let span = cut_option(view, &span).unwrap_or(span);
+        if key == "option.value" && !span.item.single {
+            // What an option of DHCP holds, once more as bytes.
+            all.push(value::hex_plain(rest.get(2..).unwrap_or_default()));
+            continue;
+        }
+        // Wireshark's word for bytes of which there are none, which it says only here.
+        if key == "opt.padn" && span.range.len() == 2 && span.item.fields.iter().any(|f| f.key == key) {
+            all.push("<none>".into());
+        }
         let fields = span.fields(view.bytes).into_iter().filter(|(_, _, f, _)| f.key == key);
         all.extend(fields.map(|(_, _, field, bits)| value::text(field, view.bytes, bits)));
     }
     all
 }
 
-/// The option that a short capture cut, as its kind: the fields that are wholly there still speak.
+/// The option that is longer than its list, as its kind: the fields that are wholly there still speak.
 fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
-    let is_cut = view.layer().declared > view.layer().end - view.layer().start;
-    if !is_cut || !std::ptr::eq(span.item, &items::MALFORMED) {
+    if !std::ptr::eq(span.item, &items::MALFORMED) {
         return None;
     }
     let rest = view.bytes.get(span.range.clone()).unwrap_or_default();

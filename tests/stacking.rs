@@ -44,6 +44,38 @@ fn every_field_is_computed_through_any_stacking() {
     assert_eq!((number(2, "len"), number(4, "plen")), (20 + 12 + 40 + 20 + 3, 23));
 }
 
+/// Every checksum is right, and a receiver reads the layers as they were made.
+fn is_whole(text: &str) -> Draft {
+    let draft = build(text);
+    assert_eq!(draft.reading_differs(), None, "{text}");
+    for index in 0..draft.layers().len() {
+        if let Some(verdict) = checksum::verdict(draft.bytes(), draft.layers(), index, false) {
+            assert_eq!(verdict, checksum::Verdict::Good, "layer {index} of {text}");
+        }
+    }
+    draft
+}
+
+#[test]
+fn a_crc_is_computed_through_any_stacking() {
+    let draft = is_whole(
+        "eth/vlan(id=5)/ip(src=10.0.0.1, dst=10.0.0.2)/gre(c=1)/ipv6(src=fd77::1, dst=fd77::2)\
+         /sctp(srcport=1, dstport=2, vtag=7, chunks=[cookie_echo(64)])",
+    );
+    assert_eq!(draft.view(4).number("nxt"), Some(132));
+    // The same bytes behind another network header have the same CRC: it has no pseudo header.
+    let other =
+        is_whole("ip(src=1.2.3.4, dst=1.2.3.5)/sctp(srcport=1, dstport=2, vtag=7, chunks=[cookie_echo(64)])");
+    assert_eq!(other.view(1).text("checksum"), draft.view(5).text("checksum"));
+    let bad = build("ip(dst=10.0.0.2)/sctp(checksum=1)");
+    let verdict = checksum::verdict(bad.bytes(), bad.layers(), 1, false).unwrap();
+    assert!(verdict.text().starts_with("bad, should be 0x") && verdict.text().len() == 25, "{verdict:?}");
+    let work = checksum::work(bad.bytes(), bad.layers(), 1).unwrap();
+    assert!(!work.is_accepted() && work.is_crc);
+    let by_lines = (0..work.words.len()).fold(work.start(), |r, i| work.with(r, i..i + 1));
+    assert_eq!(by_lines, work.sum);
+}
+
 #[test]
 fn the_kernel_is_handed_the_outer_network_header_and_knows_nothing_of_the_inner() {
     let mut draft = build("eth/ip(dst=10.0.0.2)/gre/ip(dst=10.0.0.3)/udp/vxlan/eth/ip(dst=10.0.0.4)");

@@ -29,18 +29,24 @@ fn one(layer: &Layer, field: &Field, work: &Work) -> String {
     let header = layer.header;
     let at = work.bits.bytes();
     let mut text = format!(
-        "{} {} ({}.{}), bytes {} and {} of the packet\n",
+        "{} {} ({}.{}), bytes {} {} {} of the packet\n",
         header.short,
         field.label,
         header.prefix(),
         field.key,
         at.start,
+        if work.is_crc { "to" } else { "and" },
         at.end - 1
     );
-    let mut sum = 0;
-    pseudo_lines(&mut text, work, &mut sum);
-    word_lines(&mut text, work, &mut sum);
-    result_lines(&mut text, work);
+    if work.is_crc {
+        let _ = writeln!(text, "{:<SUM_COLUMN$}register", "  CRC32c (RFC 9260 appendix A), from all ones on");
+        word_lines(&mut text, work);
+        crc_lines(&mut text, work);
+    } else {
+        pseudo_lines(&mut text, work);
+        word_lines(&mut text, work);
+        result_lines(&mut text, work);
+    }
     text.truncate(text.trim_end().len());
     text
 }
@@ -49,7 +55,8 @@ fn line(text: &mut String, left: &str, sum: u64) {
     let _ = writeln!(text, "{left:<SUM_COLUMN$}0x{sum:05x}");
 }
 
-fn pseudo_lines(text: &mut String, work: &Work, sum: &mut u64) {
+fn pseudo_lines(text: &mut String, work: &Work) {
+    let mut sum = 0;
     let _ = match work.pseudo.as_slice() {
         [] => writeln!(text, "{:<SUM_COLUMN$}running sum", "  no pseudo header"),
         words => writeln!(
@@ -61,17 +68,21 @@ fn pseudo_lines(text: &mut String, work: &Work, sum: &mut u64) {
     };
     for group in work.pseudo.chunk_by(|a, b| a.label == b.label) {
         for (row, part) in group.chunks(PSEUDO_WORDS).enumerate() {
-            *sum += part.iter().map(|w| u64::from(w.word)).sum::<u64>();
+            sum += part.iter().map(|w| u64::from(w.word)).sum::<u64>();
             let words: Vec<String> = part.iter().map(|w| format!("{:04x}", w.word)).collect();
             let label = part.first().filter(|_| row == 0).map_or("", |w| w.label);
-            line(text, &format!("    {label:<21}{}", words.join(" ")), *sum);
+            line(text, &format!("    {label:<21}{}", words.join(" ")), sum);
         }
     }
 }
 
-fn word_lines(text: &mut String, work: &Work, sum: &mut u64) {
+fn word_lines(text: &mut String, work: &Work) {
     let covered = &work.covered;
-    let odd = if covered.len().is_multiple_of(2) { "" } else { ", a zero byte added" };
+    let odd = match (covered.len() % 2, work.is_crc) {
+        (0, _) => "",
+        (_, false) => ", a zero byte added",
+        (_, true) => ", of the last only the first byte",
+    };
     let _ = writeln!(
         text,
         "  covered: {} bytes from {} on, {} words{odd}; [] the checksum, as 0",
@@ -80,23 +91,37 @@ fn word_lines(text: &mut String, work: &Work, sum: &mut u64) {
         work.words.len(),
     );
     let own = (work.bits.bytes().start - covered.start) / 2;
+    let past = own + work.bits.width / 16;
+    let mut running = work.start();
     for (row, words) in work.words.chunks(WORDS).enumerate() {
-        *sum += words.iter().map(|w| u64::from(*w)).sum::<u64>();
+        let next = row * WORDS + words.len();
+        running = work.with(running, row * WORDS..next);
         let mut left = format!("    {:04x} ", covered.start + row * WORDS * 2);
         for (i, word) in words.iter().enumerate() {
             let nth = row * WORDS + i;
             let before = match nth {
                 n if n == own => '[',
-                n if n == own + 1 && i > 0 => ']',
+                n if n == past && i > 0 => ']',
                 _ => ' ',
             };
             let _ = write!(left, "{before}{word:04x}");
         }
-        if (row * WORDS..row * WORDS + words.len()).contains(&own) && own + 1 == row * WORDS + words.len() {
+        if past == next {
             left.push(']');
         }
-        line(text, &left, *sum);
+        match work.is_crc {
+            true => drop(writeln!(text, "{left:<SUM_COLUMN$}0x{running:08x}")),
+            false => line(text, &left, running),
+        }
     }
+}
+
+fn crc_lines(text: &mut String, work: &Work) {
+    let _ = writeln!(text, "  {:<12}0x{:08x}", "complement", work.complement);
+    let _ =
+        writeln!(text, "  {:<12}0x{:08x}: the complement, its lowest byte first", "computed", work.computed);
+    let verdict = if work.is_accepted() { "right" } else { "wrong" };
+    let _ = writeln!(text, "  {:<12}0x{:08x}, {verdict}", "stored", work.stored);
 }
 
 fn result_lines(text: &mut String, work: &Work) {

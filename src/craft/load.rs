@@ -64,7 +64,8 @@ impl Draft {
                         false
                     }
                     Some(Compute::Checksum { coverage, .. }) => {
-                        let left = left_to_card && coverage == Coverage::PseudoHeader;
+                        let left =
+                            left_to_card && matches!(coverage, Coverage::PseudoHeader | Coverage::Crc32c);
                         left || checksum::compute(&self.bytes, &self.layers, index).map(u128::from)
                             == Some(stored)
                     }

@@ -1,11 +1,10 @@
 //! Notation from drafts. What is printed reads back to the same bytes.
 
 use super::draft::Draft;
-use super::option_text::{option_bytes, option_notation};
+use super::option_text::option_notations;
 use crate::wire::bits;
-use crate::wire::items::ItemSpan;
 use crate::wire::notation;
-use crate::wire::table::{Field, ItemList, Kind};
+use crate::wire::table::{Field, Kind};
 use crate::wire::value;
 use crate::wire::view::{LayerView, Located};
 
@@ -50,12 +49,10 @@ impl Draft {
                 continue;
             }
             done = local.end();
-            if found.field.kind == Kind::Bytes {
-                let bytes = self.bytes.get(found.bits.bytes()).unwrap_or_default();
-                let blank = header.blank();
-                if detail == Detail::Full || blank.get(local.bytes()) != Some(bytes) {
-                    let pairs = value::hex_pairs(bytes).to_lowercase();
-                    args.push(format!("{}={pairs}", found.field.notation_key()));
+            if found.field.kind.is_bytes() {
+                let data = self.bytes.get(found.bits.bytes()).unwrap_or_default();
+                if detail == Detail::Full || data.iter().any(|b| *b != 0) {
+                    args.push(format!("{}={}", found.field.notation_key(), bytes_word(found.field, data)));
                 }
                 continue;
             }
@@ -67,7 +64,7 @@ impl Draft {
         }
         if let Some(list) = self.list(index) {
             let options = self.options(index);
-            let options: Vec<String> = options.iter().map(|i| option_text(list, i, &self.bytes)).collect();
+            let options = option_notations(&options, &self.bytes, true);
             if !options.is_empty() {
                 args.push(format!("{}=[{}]", list.key, options.join(", ")));
             }
@@ -91,15 +88,10 @@ impl Draft {
     }
 }
 
-/// One option as notation, by its bytes alone where its table cannot say all of them.
-fn option_text(list: &'static ItemList, span: &ItemSpan, bytes: &[u8]) -> String {
-    let raw = bytes.get(span.range.clone()).unwrap_or_default();
-    let text = option_notation(span, list.unknown.key, bytes);
-    let reads_back = notation::parse_item(&text).and_then(|item| option_bytes(list, &item));
-    if reads_back.is_ok_and(|back| back == raw) {
-        return text;
-    }
-    format!("hex({})", value::hex_pairs(raw).to_lowercase())
+/// Bytes as they are written in notation: text in quotes, or hex pairs.
+pub(super) fn bytes_word(field: &Field, data: &[u8]) -> String {
+    let text = value::bytes_text(field, data);
+    if field.kind == Kind::Text { format!("\"{}\"", text.replace('"', "\\\"")) } else { text }
 }
 
 /// A value as it is written in notation: in the unit of the field's first alias.

@@ -63,17 +63,20 @@ impl Draft {
         let path = Path::header(layer, field_index);
         let stored = self.locate(path)?.stored(&self.bytes)?;
         let computed = checksum::compute(&self.bytes, &self.layers, layer)?;
+        let digits = field.bits.width / 4;
         let name = format!("{} {}", self.layers[layer].header.short, field.label.to_lowercase());
         match self.override_of(path)? {
-            Override::Wrong => Some(format!("{name} is wrong on purpose: right would be 0x{computed:04x}")),
+            Override::Wrong => {
+                Some(format!("{name} is wrong on purpose: right would be 0x{computed:0digits$x}"))
+            }
             Override::Pinned if may_be_none && stored == 0 => Some(format!("{name} 0: none is sent")),
             Override::Pinned if zero_is_none && stored == 0 => Some(format!(
                 "{name} 0 says that there is none, which IPv6 allows to tunnels alone (RFC 8200 section 8.1, RFC \
-                 6935): receivers drop it; right would be 0x{computed:04x}"
+                 6935): receivers drop it; right would be 0x{computed:0digits$x}"
             )),
-            Override::Pinned if !checksum::accepted(&self.bytes, &self.layers, layer)? => {
-                Some(format!("{name} is pinned to 0x{stored:04x}, right would be 0x{computed:04x}"))
-            }
+            Override::Pinned if !checksum::accepted(&self.bytes, &self.layers, layer)? => Some(format!(
+                "{name} is pinned to 0x{stored:0digits$x}, right would be 0x{computed:0digits$x}"
+            )),
             Override::Pinned => None,
         }
     }

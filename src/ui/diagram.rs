@@ -12,7 +12,7 @@ use super::theme::{self, BIT, DIAGRAM_ROW, Look, MONO, RULER, TINY, look};
 use crate::craft::Override;
 use crate::wire::bits::BitRange;
 use crate::wire::checksum;
-use crate::wire::table::{Compute, Field, Kind};
+use crate::wire::table::{Compute, Coverage, Field, Kind};
 use crate::wire::value;
 use crate::wire::view::Located;
 
@@ -322,7 +322,7 @@ fn tooltip(ui: &mut Ui, shown: &Shown<'_>, found: &Located) {
         field.key,
         if width == 1 { "bit" } else { "bits" }
     ));
-    if !matches!(field.kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mac | Kind::Bytes) {
+    if !matches!(field.kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mac | Kind::Bytes | Kind::Text) {
         let unit = field.aliases.first().map_or(field.scale, |a| a.1);
         ui.label(format!("takes {}", value::range_text(field, unit)));
     }
@@ -336,7 +336,9 @@ fn computed_text(compute: Compute) -> &'static str {
     match compute {
         Compute::HeaderLength => "computed: the length of the header with its options",
         Compute::TotalLength => "computed: the length of header and payload",
+        Compute::ItemCount => "computed: how many items follow",
         Compute::NextHeader(_) => "computed: the number of the next header",
+        Compute::Checksum { coverage: Coverage::Crc32c, .. } => "computed: a CRC32c (RFC 9260)",
         Compute::Checksum { .. } => "computed: the Internet checksum (RFC 1071)",
         Compute::RouteSource => "computed: the address that the kernel would choose for the destination",
         Compute::InterfaceAddress => "computed: the address of the sending interface",

@@ -27,7 +27,11 @@ pub fn checksum_ui(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) 
             ui.label(heading(format!("pseudo header, sum 0x{sum:x}")));
             pseudo_ui(ui, &work);
         }
-        let odd = if work.covered.len() % 2 == 1 { ", the last padded with a zero byte" } else { "" };
+        let odd = match (work.covered.len() % 2, work.is_crc) {
+            (0, _) => "",
+            (_, false) => ", the last padded with a zero byte",
+            (_, true) => ", of the last only the first byte",
+        };
         let text = format!("{} covered words{odd}; the checksum itself counts as 0000", work.words.len());
         ui.label(heading(text));
         words_ui(ui, shown, &work, lit);
@@ -47,23 +51,24 @@ fn result_ui(ui: &mut Ui, work: &Work) {
     let mut add = |text: &str, color: Color32| {
         job.append(text, 0.0, TextFormat { font_id: font.clone(), color, ..TextFormat::default() });
     };
-    add("sum ", look.dim);
+    let digits = work.digits();
+    add(if work.is_crc { "CRC32c register " } else { "sum " }, look.dim);
     add(&format!("0x{:x}", work.sum), look.text);
     for fold in &work.folds {
         add(" fold ", look.dim);
         add(&format!("0x{fold:x}"), look.text);
     }
     add(" ~ ", look.dim);
-    add(&format!("0x{:04x}", work.complement), look.text);
+    add(&format!("0x{:0digits$x}", work.complement), look.text);
     if work.computed != work.complement {
-        add(" sent as ", look.dim);
-        add(&format!("0x{:04x}", work.computed), look.text);
+        add(if work.is_crc { " sent lowest byte first " } else { " sent as " }, look.dim);
+        add(&format!("0x{:0digits$x}", work.computed), look.text);
     }
     add("   stored ", look.dim);
     let color = if good { look.good } else { look.bad };
-    add(&format!("0x{:04x}", work.stored), color);
+    add(&format!("0x{:0digits$x}", work.stored), color);
     add(says, color);
-    let spoken = format!("Checksum 0x{:04x}, stored 0x{:04x}", work.computed, work.stored);
+    let spoken = format!("Checksum 0x{:0digits$x}, stored 0x{:0digits$x}", work.computed, work.stored);
     let response = ui.label(job);
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
 }
@@ -95,13 +100,13 @@ fn words_ui(ui: &mut Ui, shown: &Shown<'_>, work: &Work, lit: &mut Lit) {
     let char_width = ui.fonts_mut(|f| f.glyph_width(&theme::mono(SIZE), '0'));
     let columns = ((ui.available_width() / char_width - 12.0) / 5.0).floor().clamp(4.0, 20.0) as usize;
     let lines = work.words.len().div_ceil(columns);
-    let mut running: u64 = work.pseudo.iter().map(|p| u64::from(p.word)).sum();
+    let mut running = work.start();
     let top = ui.cursor().top();
     let clip = ui.clip_rect();
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), lines as f32 * LINE), Sense::hover());
     for (line, words) in work.words.chunks(columns).enumerate() {
-        running += words.iter().map(|w| u64::from(*w)).sum::<u64>();
+        running = work.with(running, line * columns..line * columns + words.len());
         let y = top + line as f32 * LINE;
         if y + LINE < clip.top() || y > clip.bottom() {
             continue;
@@ -142,7 +147,7 @@ fn line_ui(
         if lights {
             ui.painter().rect_filled(cell, 2.0, look.ground(hue, true));
         }
-        let own = work.bits.start == bits.start;
+        let own = work.bits.start <= bits.start && bits.start < work.bits.end();
         let color = if own {
             look.dim
         } else if lights {

@@ -1,4 +1,5 @@
-//! The Internet checksum, RFC 1071, with its work shown: pseudo header, covered words, sum, folds, complement.
+//! The Internet checksum, RFC 1071, with its work shown: pseudo header, covered words, sum, folds, complement. And the
+//! CRC32c of SCTP, RFC 9260 appendix A, with the register after each line of words.
 
 use std::ops::Range;
 
@@ -26,6 +27,30 @@ pub fn fold(mut total: u64) -> u16 {
     total as u16
 }
 
+/// The remainders of each byte for the polynomial 0x1edc6f41, lowest bit first (Castagnoli; RFC 9260 appendix A).
+const CRC_TABLE: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut remainder = byte as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            remainder = (remainder >> 1) ^ (0x82f6_3b78 * (remainder & 1));
+            bit += 1;
+        }
+        table[byte] = remainder;
+        byte += 1;
+    }
+    table
+};
+/// The register of a CRC32c before the first byte.
+const CRC_START: u32 = u32::MAX;
+
+/// The register of a CRC32c after these bytes too.
+fn crc_register(register: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(register, |r, b| (r >> 8) ^ CRC_TABLE[((r ^ u32::from(*b)) & 0xff) as usize])
+}
+
 /// One word of the pseudo header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PseudoWord {
@@ -48,16 +73,19 @@ pub struct Work {
     pub covered: Range<usize>,
     /// The covered words, the last padded with a zero byte when the length is odd.
     pub words: Vec<u16>,
+    /// It is a CRC32c: `sum` is its register after the last byte, and what belongs into the field is its complement with
+    /// the lowest byte first.
+    pub is_crc: bool,
     /// The sum of all words.
     pub sum: u64,
     /// The sum after each fold, the last one within 16 bits; empty when it needs none.
     pub folds: Vec<u64>,
     /// The complement of the folded sum.
-    pub complement: u16,
+    pub complement: u32,
     /// What belongs into the field: the complement, or all ones where zero means "none".
-    pub computed: u16,
+    pub computed: u32,
     /// What stands in the field.
-    pub stored: u16,
+    pub stored: u32,
     /// A stored zero means that there is none.
     pub zero_is_none: bool,
     /// A stored zero would mean that there is none, which the network layer does not allow.
@@ -68,8 +96,39 @@ impl Work {
     /// Whether a receiver takes the stored value for right, as [`accepted`].
     #[must_use]
     pub fn is_accepted(&self) -> bool {
+        if self.is_crc {
+            return self.stored == self.computed;
+        }
         let missing = self.zero_is_forbidden && self.stored == 0;
         !missing && fold(self.sum + u64::from(self.stored)) == 0xffff
+    }
+
+    /// What there is before the first covered word: the sum of the pseudo header, or the register of a CRC.
+    #[must_use]
+    pub fn start(&self) -> u64 {
+        if self.is_crc {
+            return u64::from(CRC_START);
+        }
+        self.pseudo.iter().map(|p| u64::from(p.word)).sum()
+    }
+
+    /// What it comes to with these of the covered words too.
+    #[must_use]
+    pub fn with(&self, before: u64, words: Range<usize>) -> u64 {
+        let more = self.words.get(words.clone()).unwrap_or_default();
+        if !self.is_crc {
+            return before + more.iter().map(|w| u64::from(*w)).sum::<u64>();
+        }
+        // A padded last byte is no part of a CRC.
+        let len = (words.end * 2).min(self.covered.len()).saturating_sub(words.start * 2);
+        let bytes: Vec<u8> = more.iter().flat_map(|w| w.to_be_bytes()).take(len).collect();
+        u64::from(crc_register(before as u32, &bytes))
+    }
+
+    /// Hexadecimal digits of the field.
+    #[must_use]
+    pub fn digits(&self) -> usize {
+        self.bits.width / 4
     }
 }
 
@@ -81,13 +140,15 @@ pub enum Verdict {
     /// A receiver drops the packet.
     Bad {
         /// What it should be.
-        computed: u16,
+        computed: u32,
+        /// With so many hexadecimal digits.
+        digits: usize,
     },
     /// The sender computed none where there has to be one (UDP over IPv6, RFC 8200 section 8.1; RFC 6935 excepts
     /// tunnels): a receiver drops the packet.
     Missing {
         /// What it should be.
-        computed: u16,
+        computed: u32,
     },
     /// The kernel had not computed it yet when the packet was captured: the network card does it.
     LeftToCard,
@@ -103,7 +164,7 @@ impl Verdict {
     pub fn text(&self) -> String {
         match self {
             Self::Good => "good".into(),
-            Self::Bad { computed } => format!("bad, should be 0x{computed:04x}"),
+            Self::Bad { computed, digits } => format!("bad, should be 0x{computed:0digits$x}"),
             Self::Missing { computed } => {
                 format!("bad, 0 is not allowed over IPv6 (RFC 8200), should be 0x{computed:04x}")
             }
@@ -198,7 +259,30 @@ fn pseudo_header(view: &LayerView<'_>, len: usize) -> Vec<PseudoWord> {
     words
 }
 
-/// The work for the checksum of layer `index`; `None` when its table has no checksum or the field is cut off.
+/// The bytes of the packet that the checksum of this layer covers; `None`: the header says what is not allowed.
+fn covered(view: &LayerView<'_>, coverage: Coverage) -> Option<Range<usize>> {
+    let layer = view.layer();
+    if coverage == Coverage::Header {
+        return Some(layer.header_range());
+    }
+    let all = layer.start..layer.end;
+    let Some(covers) = layer.header.covers else { return Some(all) };
+    let len = covers(view)?;
+    (len <= all.len()).then_some(all.start..all.start + len)
+}
+
+/// The pseudo header that belongs to this coverage.
+fn pseudo_words(view: &LayerView<'_>, coverage: Coverage, covered: &Range<usize>) -> Vec<PseudoWord> {
+    match coverage {
+        Coverage::PseudoHeader => pseudo_header(view, view.layer().end - view.layer().start),
+        // Of what the checksum leaves out the length knows nothing (RFC 7761 section 4.9, register messages).
+        Coverage::PseudoHeaderOverV6 if is_over_v6(view) => pseudo_header(view, covered.len()),
+        _ => Vec::new(),
+    }
+}
+
+/// The work for the checksum of layer `index`; `None` when its table has no checksum, the field is cut off, or the header
+/// says a coverage that is not allowed.
 #[must_use]
 pub fn work(bytes: &[u8], layers: &[Layer], index: usize) -> Option<Work> {
     let view = LayerView { bytes, layers, index };
@@ -208,94 +292,92 @@ pub fn work(bytes: &[u8], layers: &[Layer], index: usize) -> Option<Work> {
         return None;
     }
     let bits = BitRange { start: layer.start * 8 + field.bits.start, width: field.bits.width };
-    let stored = bits::get(bytes, bits)? as u16;
-    let covered = match coverage {
-        Coverage::Header => layer.header_range(),
-        Coverage::Message | Coverage::PseudoHeader => layer.start..layer.end,
-    };
-    let pseudo = match coverage {
-        Coverage::PseudoHeader => pseudo_header(&view, covered.len()),
-        _ => Vec::new(),
-    };
+    let covered = covered(&view, coverage)?;
     let mut data = bytes.get(covered.clone())?.to_vec();
-    let at = field.bits.start / 8;
-    data[at..at + 2].fill(0);
-    let words: Vec<u16> =
-        data.chunks(2).map(|c| u16::from_be_bytes([c[0], c.get(1).copied().unwrap_or(0)])).collect();
-    let total = pseudo.iter().map(|p| u64::from(p.word)).chain(words.iter().map(|w| u64::from(*w))).sum();
-    let mut folds = Vec::new();
-    let mut folded: u64 = total;
-    while folded > 0xffff {
-        folded = (folded & 0xffff) + (folded >> 16);
-        folds.push(folded);
-    }
-    let complement = !(folded as u16);
-    let computed = if zero_is_none && complement == 0 { 0xffff } else { complement };
-    let path = Path::header(index, field_index);
-    Some(Work {
-        path,
+    data.get_mut(field.bits.bytes())?.fill(0);
+    let words = data.chunks(2).map(|c| u16::from_be_bytes([c[0], c.get(1).copied().unwrap_or(0)])).collect();
+    let mut work = Work {
+        path: Path::header(index, field_index),
         bits,
-        pseudo,
+        pseudo: pseudo_words(&view, coverage, &covered),
         covered,
         words,
-        sum: total,
-        folds,
-        complement,
-        computed,
-        stored,
+        is_crc: coverage == Coverage::Crc32c,
+        sum: 0,
+        folds: Vec::new(),
+        complement: 0,
+        computed: 0,
+        stored: bits::get(bytes, bits)? as u32,
         zero_is_none: may_be_none(&view),
         zero_is_forbidden: zero_is_none && !may_be_none(&view),
-    })
+    };
+    work.sum = work.with(work.start(), 0..work.words.len());
+    if work.is_crc {
+        work.complement = !(work.sum as u32);
+        work.computed = work.complement.swap_bytes();
+        return Some(work);
+    }
+    let mut folded = work.sum;
+    while folded > 0xffff {
+        folded = (folded & 0xffff) + (folded >> 16);
+        work.folds.push(folded);
+    }
+    work.complement = u32::from(!(folded as u16));
+    work.computed = if zero_is_none && work.complement == 0 { 0xffff } else { work.complement };
+    Some(work)
 }
 
-/// The sum over all that the checksum of a layer covers, with the stored word in it.
-struct Covered {
-    sum: u64,
-    stored: u16,
-    zero_is_none: bool,
+/// What belongs into the checksum field of a layer, and whether what stands there will do.
+struct Compared {
+    computed: u32,
+    accepted: bool,
 }
 
-impl Covered {
-    /// `None` when the table has no checksum or the field is cut off.
-    fn of(bytes: &[u8], layers: &[Layer], index: usize) -> Option<Self> {
-        let layer = layers.get(index)?;
-        let view = LayerView { bytes, layers, index };
-        let (_, field, coverage, zero_is_none) = field_of(&view)?;
-        let covered = match coverage {
-            Coverage::Header => layer.header_range(),
-            Coverage::Message | Coverage::PseudoHeader => layer.start..layer.end,
-        };
-        let data = bytes.get(covered.clone())?;
-        let stored = bits::get(data, field.bits)? as u16;
-        let mut total = sum(data);
-        if coverage == Coverage::PseudoHeader {
-            total += pseudo_header(&view, covered.len()).iter().map(|p| u64::from(p.word)).sum::<u64>();
-        }
-        Some(Self { sum: total, stored, zero_is_none })
+/// As [`work`], without the work shown.
+fn compare(bytes: &[u8], layers: &[Layer], index: usize) -> Option<Compared> {
+    let layer = layers.get(index)?;
+    let view = LayerView { bytes, layers, index };
+    let (_, field, coverage, zero_is_none) = field_of(&view)?;
+    let covered = covered(&view, coverage)?;
+    let data = bytes.get(covered.clone())?;
+    let stored = bits::get(data, field.bits).filter(|_| field.bits.end() <= layer.len * 8)? as u32;
+    if coverage == Coverage::Crc32c {
+        let at = field.bits.bytes();
+        let before = crc_register(CRC_START, data.get(..at.start)?);
+        let register = crc_register(crc_register(before, &[0; 4]), data.get(at.end..)?);
+        let computed = (!register).swap_bytes();
+        return Some(Compared { computed, accepted: stored == computed });
     }
-
-    /// What belongs into the field.
-    fn computed(&self) -> u16 {
-        // The field stands on a 16-bit boundary in every table (an invariant test): take its word out again.
-        let complement = !fold(self.sum - u64::from(self.stored));
-        if self.zero_is_none && complement == 0 { 0xffff } else { complement }
-    }
+    let pseudo = pseudo_words(&view, coverage, &covered);
+    let total = sum(data) + pseudo.iter().map(|p| u64::from(p.word)).sum::<u64>();
+    // The field stands on a 16-bit boundary in every table (an invariant test): take its word out again.
+    let complement = !fold(total - u64::from(stored));
+    let computed = u32::from(if zero_is_none && complement == 0 { 0xffff } else { complement });
+    let missing = zero_is_none && stored == 0 && !may_be_none(&view);
+    Some(Compared { computed, accepted: fold(total) == 0xffff && !missing })
 }
 
 /// What belongs into the checksum field of layer `index`, without the work shown.
 #[must_use]
-pub fn compute(bytes: &[u8], layers: &[Layer], index: usize) -> Option<u16> {
-    Covered::of(bytes, layers, index).map(|c| c.computed())
+pub fn compute(bytes: &[u8], layers: &[Layer], index: usize) -> Option<u32> {
+    compare(bytes, layers, index).map(|c| c.computed)
 }
 
 /// Whether a receiver takes the stored checksum of layer `index` for right: all words with the stored one sum up to
 /// all ones (RFC 1071 section 1). So 0xffff passes where 0x0000 is computed: in one's complement both are zero. That a
-/// stored zero may mean "none" is not looked at, but where that is forbidden no zero is right.
+/// stored zero may mean "none" is not looked at, but where that is forbidden no zero is right. A CRC has to be equal.
 #[must_use]
 pub fn accepted(bytes: &[u8], layers: &[Layer], index: usize) -> Option<bool> {
-    let found = Covered::of(bytes, layers, index)?;
-    let forbidden = found.zero_is_none && !may_be_none(&LayerView { bytes, layers, index });
-    Some(fold(found.sum) == 0xffff && !(forbidden && found.stored == 0))
+    compare(bytes, layers, index).map(|c| c.accepted)
+}
+
+/// Bytes that a checksum over the message covers, in a packet that may have been cut short.
+fn covered_of_declared(view: &LayerView<'_>) -> Option<usize> {
+    let layer = view.layer();
+    match layer.header.covers {
+        Some(covers) => covers(view).filter(|len| *len <= layer.declared),
+        None => Some(layer.declared),
+    }
 }
 
 /// The verdict on the checksum of layer `index`. `left_to_card`: the capture says that the kernel had not computed the
@@ -305,7 +387,7 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
     let view = LayerView { bytes, layers, index };
     let layer = layers.get(index)?;
     let (_, field, coverage, zero_is_none) = field_of(&view)?;
-    let stored = bits::get(view.header_bytes(), field.bits)? as u16;
+    let stored = bits::get(view.header_bytes(), field.bits)?;
     if coverage != Coverage::Header {
         if layer.quoted {
             return Some(Verdict::NotCovered("quoted packet"));
@@ -316,10 +398,13 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
         if { between }.any(|n| n.is_set("frag_offset") || n.is_set("flags.mf")) {
             return Some(Verdict::NotCovered("fragment"));
         }
-        if layer.declared > layer.end - layer.start {
+        let Some(covered) = covered_of_declared(&view) else {
+            return Some(Verdict::NotCovered("the header says a coverage that is not allowed"));
+        };
+        if covered > layer.end - layer.start {
             return Some(Verdict::NotCovered("the lengths claim more bytes than are here"));
         }
-        if coverage == Coverage::PseudoHeader && network.is_none() {
+        if network.is_none() && matches!(coverage, Coverage::PseudoHeader | Coverage::PseudoHeaderOverV6) {
             return Some(Verdict::NotCovered("no network layer"));
         }
         if zero_is_none && stored == 0 {
@@ -330,13 +415,14 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
             });
         }
     }
-    if accepted(bytes, layers, index)? {
+    let found = compare(bytes, layers, index)?;
+    if found.accepted {
         return Some(Verdict::Good);
     }
     if coverage != Coverage::Header && left_to_card {
         return Some(Verdict::LeftToCard);
     }
-    Some(Verdict::Bad { computed: compute(bytes, layers, index)? })
+    Some(Verdict::Bad { computed: found.computed, digits: field.bits.width / 4 })
 }
 
 #[cfg(test)]
@@ -383,7 +469,7 @@ mod tests {
         let mut packet = icmp([0, 0], [0xff, 0xff, 0, 0]);
         // The identification takes up what is left to all ones, so that a zero is computed.
         let computed = compute(&packet, &dissect(RAW, &packet).layers, 0).unwrap();
-        packet[4..6].copy_from_slice(&computed.to_be_bytes());
+        packet[4..6].copy_from_slice(&(computed as u16).to_be_bytes());
         assert_eq!(compute(&packet, &dissect(RAW, &packet).layers, 0), Some(0));
         packet[10..12].fill(0xff);
         assert_eq!(of(&packet, 0), Verdict::Good);
@@ -400,6 +486,17 @@ mod tests {
         assert_eq!(of(&udp(30, 50), 1), why);
         assert!(matches!(of(&udp(99, 10), 1), Verdict::Bad { .. }));
         assert_eq!(of(&udp(99, 79), 1), why);
+    }
+
+    #[test]
+    fn crc32c_of_the_examples_of_rfc_3720() {
+        let crc = |bytes: &[u8]| !crc_register(CRC_START, bytes);
+        let rising: Vec<u8> = (0..32).collect();
+        // Appendix B.4 gives the bytes as they are sent, the lowest first.
+        assert_eq!(crc(&[0; 32]).to_le_bytes(), [0xaa, 0x36, 0x91, 0x8a]);
+        assert_eq!(crc(&[0xff; 32]).to_le_bytes(), [0x43, 0xab, 0xa8, 0x62]);
+        assert_eq!(crc(&rising).to_le_bytes(), [0x4e, 0x79, 0xdd, 0x46]);
+        assert_eq!(crc(b"123456789"), 0xe306_9283);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! part    = layer | payload | "trailer(" payload [ "," "behind" "=" N ] ")"
 //! layer   = NAME [ "(" [ KEY "=" value *( "," KEY "=" value ) ] ")" ]
 //! value   = WORD | "[" [ item *( "," item ) ] "]"
-//! item    = WORD [ "(" WORD *( "," WORD ) ")" ]
+//! item    = WORD [ "(" [ arg *( "," arg ) ] ")" ]
+//! arg     = WORD | KEY "=" "[" [ item *( "," item ) ] "]"
 //! payload = TEXT | "hex(" pairs ")" | "zero(" N ")" | "random(" N ")" | "file(" PATH ")"
 //! ```
 
@@ -15,6 +16,9 @@ use super::value;
 
 /// Most bytes of one payload part: no packet can carry more.
 pub const MAX_PAYLOAD: usize = 0xffff;
+
+/// Lists in each other.
+const MAX_NESTING: usize = 16;
 
 /// Text with the place where it stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +81,8 @@ pub struct Item {
     pub name: Spanned,
     /// Its values.
     pub args: Vec<Spanned>,
+    /// The lists in it, by their keys.
+    pub lists: Vec<(Spanned, Vec<Item>)>,
 }
 
 /// Where payload bytes come from.
@@ -136,7 +142,7 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 /// # Errors
 /// The place and what is wrong with the grammar; names and values are judged by whoever builds the packet.
 pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
-    let mut reader = Reader { source, at: 0, made: 0 };
+    let mut reader = Reader { source, at: 0, made: 0, depth: 0 };
     let mut parts = Vec::new();
     loop {
         reader.space();
@@ -149,18 +155,18 @@ pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
     }
 }
 
-/// Reads one option, as it stands in a list.
+/// Reads one item of a list.
 ///
 /// # Errors
-/// The place and what is wrong with the grammar.
+/// As [`parse`].
 pub fn parse_item(source: &str) -> Result<Item, NotationError> {
-    let mut reader = Reader { source, at: 0, made: 0 };
-    let item = reader.item()?;
-    reader.space();
-    if reader.at < source.len() {
-        return reader.error("the option ends before this");
+    let source = format!("[{source}]");
+    let mut reader = Reader { source: &source, at: 0, made: 0, depth: 0 };
+    let mut items = reader.items()?;
+    match items.pop() {
+        Some(item) if items.is_empty() && reader.at == source.len() => Ok(item),
+        _ => reader.error("here must stand one option"),
     }
-    Ok(item)
 }
 
 struct Reader<'a> {
@@ -168,6 +174,8 @@ struct Reader<'a> {
     at: usize,
     /// Bytes that `zero(…)` and `random(…)` have made so far: a short text must not fill the memory.
     made: usize,
+    /// Lists that are open.
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -233,7 +241,15 @@ impl Reader<'_> {
         let start = self.at;
         let mut depth = 0usize;
         let mut end = self.source.len();
+        let (mut quoted, mut escaped) = (false, false);
+        // A text in quotes may hold separators.
+        let may_quote = self.peek() == Some('"');
         for (i, c) in self.rest().char_indices() {
+            if quoted || may_quote && c == '"' {
+                quoted = escaped || c != '"' || !quoted;
+                escaped = quoted && c == '\\' && !escaped;
+                continue;
+            }
             match c {
                 '(' => depth += 1,
                 ')' if depth > 0 => depth -= 1,
@@ -365,27 +381,31 @@ impl Reader<'_> {
             return Ok(items);
         }
         loop {
-            items.push(self.item()?);
+            let name = self.name("an option such as mss(1460) or nop")?;
+            let mut item = Item { name, args: Vec::new(), lists: Vec::new() };
+            if self.accept('(') && !self.accept(')') {
+                loop {
+                    match self.list_key() {
+                        Some(_) if self.depth == MAX_NESTING => return self.error("lists in too many lists"),
+                        Some(key) => {
+                            self.depth += 1;
+                            item.lists.push((key, self.items()?));
+                            self.depth -= 1;
+                        }
+                        None => item.args.push(self.word("a value")?),
+                    }
+                    if self.accept(')') {
+                        break;
+                    }
+                    self.expect(',', "',' or ')'")?;
+                }
+            }
+            items.push(item);
             if self.accept(']') {
                 return Ok(items);
             }
             self.expect(',', "',' or ']'")?;
         }
-    }
-
-    fn item(&mut self) -> Result<Item, NotationError> {
-        let name = self.name("an option such as mss(1460) or nop")?;
-        let mut args = Vec::new();
-        if self.accept('(') && !self.accept(')') {
-            loop {
-                args.push(self.word("a value")?);
-                if self.accept(')') {
-                    break;
-                }
-                self.expect(',', "',' or ')'")?;
-            }
-        }
-        Ok(Item { name, args })
     }
 
     fn count(&mut self, word: &Spanned) -> Result<usize, NotationError> {
@@ -397,6 +417,23 @@ impl Reader<'_> {
             return Err(NotationError::new(word.at.clone(), why));
         }
         Ok(number)
+    }
+
+    /// The key of a list in an item, with the '=' behind it.
+    fn list_key(&mut self) -> Option<Spanned> {
+        self.space();
+        let (start, key) = (self.at, self.rest().split('=').next().unwrap_or_default().trim_end());
+        let is_name = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let behind = self.rest().get(key.len()..).unwrap_or_default().trim_start();
+        let opens = behind.strip_prefix('=').is_some_and(|b| b.trim_start().starts_with('['));
+        if !is_name || !opens {
+            return None;
+        }
+        let key = Spanned { text: key.to_owned(), at: start..start + key.len() };
+        self.at = key.at.end;
+        self.accept('=');
+        self.space();
+        Some(key)
     }
 
     fn text(&mut self) -> Result<Vec<u8>, NotationError> {
@@ -488,7 +525,7 @@ pub fn escape(bytes: &[u8]) -> String {
 /// # Errors
 /// The place of an escape that is none.
 pub fn unescape(text: &str) -> Result<Vec<u8>, NotationError> {
-    let mut reader = Reader { source: text, at: 0, made: 0 };
+    let mut reader = Reader { source: text, at: 0, made: 0, depth: 0 };
     let mut out = Vec::new();
     while let Some(c) = reader.peek() {
         let at = reader.at;

@@ -5,7 +5,7 @@
 
 use super::bits;
 pub use super::field::{Compute, Coverage, Field, Kind, RawSocket, Space, When};
-pub use super::option::{Fills, Item, ItemList};
+pub use super::option::{Fills, Head, Item, ItemList};
 use super::view::LayerView;
 
 /// How long a header is.
@@ -102,6 +102,9 @@ pub struct Extent {
 /// An address that a layer says in another place than its header's ends, as stored.
 pub type AddressOf = fn(&LayerView<'_>) -> Option<u128>;
 
+/// How many bytes of a message its checksum covers; `None`: its header says what is not allowed.
+pub type Covers = fn(&LayerView<'_>) -> Option<usize>;
+
 /// A warning's test: text when it applies.
 pub type Warning = fn(&LayerView<'_>) -> Option<String>;
 
@@ -137,6 +140,8 @@ pub struct Header {
     pub ends: Option<(&'static Field, &'static Field)>,
     /// Its addresses go into the pseudo header of what it carries.
     pub network: bool,
+    /// How much of header and payload its checksum covers, where it is not all.
+    pub covers: Option<Covers>,
     /// What it is for.
     pub family: Family,
     /// Bits in a row of its diagram.
@@ -164,6 +169,7 @@ impl Header {
         items: None,
         ends: None,
         network: false,
+        covers: None,
         family: Family::Shim,
         row_bits: 32,
         info: |_| String::new(),
@@ -273,7 +279,12 @@ impl Header {
             if field.when.is_none_or(|w| w.holds(&bytes)) {
                 bytes.resize(bytes.len().max(field.bits.end().div_ceil(8)), 0);
                 let fitted = bits::set(&mut bytes, field.bits, field.default);
-                debug_assert!(fitted, "{}.{}: the default does not fit", self.key, field.key);
+                debug_assert!(
+                    fitted || field.kind.is_bytes(),
+                    "{}.{}: the default does not fit",
+                    self.key,
+                    field.key
+                );
             }
         }
         bytes.resize(self.fixed_len(&bytes), 0);

@@ -1,11 +1,16 @@
 //! The protocols, a file each. Adding one is adding its file and its line in [`ALL`].
 
 mod arp;
+mod dhcp;
+mod dhcp_options;
+mod dhcpv6;
 mod ethernet;
+mod geneve;
 mod gre;
 mod icmp;
 mod icmpv6;
 mod icmpv6_options;
+mod igmp;
 mod ipv4;
 mod ipv4_options;
 mod ipv6;
@@ -15,6 +20,9 @@ mod llc;
 mod mpls;
 mod null;
 mod pppoe;
+mod pppoe_tags;
+mod sctp;
+mod sctp_chunks;
 mod sll;
 mod tcp;
 mod tcp_mptcp;
@@ -41,6 +49,7 @@ pub static ALL: &[&Header] = &[
     &icmpv6::HEADER,
     &tcp::HEADER,
     &udp::HEADER,
+    &sctp::HEADER,
     &arp::HEADER,
     &vlan::HEADER,
     &vlan::SERVICE,
@@ -58,6 +67,10 @@ pub static ALL: &[&Header] = &[
     &null::NETWORK_ORDER,
     &gre::HEADER,
     &vxlan::HEADER,
+    &geneve::HEADER,
+    &dhcp::HEADER,
+    &dhcpv6::HEADER,
+    &igmp::HEADER,
 ];
 
 /// The protocol with this key.

@@ -10,8 +10,7 @@
 //! payload = TEXT | "hex(" pairs ")" | "zero(" N ")" | "random(" N ")" | "file(" PATH ")"
 //! ```
 
-use std::ops::Range;
-
+pub use super::notation_parts::{Arg, Item, NotationError, Part, Payload, Spanned, Value, nearest};
 use super::value;
 
 /// Most bytes of one payload part: no packet can carry more.
@@ -19,123 +18,6 @@ pub const MAX_PAYLOAD: usize = 0xffff;
 
 /// Lists in each other.
 const MAX_NESTING: usize = 16;
-
-/// Text with the place where it stood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spanned {
-    /// The text.
-    pub text: String,
-    /// Its bytes in the source.
-    pub at: Range<usize>,
-}
-
-/// A part of a packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// A header with named fields.
-    Layer {
-        /// The protocol.
-        name: Spanned,
-        /// Its fields.
-        args: Vec<Arg>,
-    },
-    /// Bytes behind the headers.
-    Payload {
-        /// Where they come from.
-        source: Payload,
-        /// Where it stands in the notation.
-        at: Range<usize>,
-    },
-    /// Bytes past the length that the layers say.
-    Trailer {
-        /// Where they come from.
-        source: Payload,
-        /// The number of the layer behind which they stand, counted from 1: inside of the layer before that. Without it
-        /// they stand outside of everything.
-        behind: Option<Spanned>,
-    },
-}
-
-/// `key=value`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arg {
-    /// The field.
-    pub key: Spanned,
-    /// Its value.
-    pub value: Value,
-}
-
-/// The value of a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// A number, an address, flag letters.
-    Word(Spanned),
-    /// A list of options, in brackets; the span is that of the brackets.
-    List(Vec<Item>, Range<usize>),
-}
-
-/// An option in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// Its name.
-    pub name: Spanned,
-    /// Its values.
-    pub args: Vec<Spanned>,
-    /// The lists in it, by their keys.
-    pub lists: Vec<(Spanned, Vec<Item>)>,
-}
-
-/// Where payload bytes come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Payload {
-    /// Given bytes.
-    Bytes(Vec<u8>),
-    /// That many random bytes.
-    Random(usize),
-    /// The content of a file.
-    File(Spanned),
-}
-
-/// What is wrong in a notation, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct NotationError {
-    /// The bytes of the source that are meant.
-    pub at: Range<usize>,
-    /// What is wrong and what would be right.
-    pub message: String,
-}
-
-impl NotationError {
-    /// An error at a place.
-    #[must_use]
-    pub fn new(at: Range<usize>, message: impl Into<String>) -> Self {
-        Self { at, message: message.into() }
-    }
-
-    /// The message under the source line, with a caret at the place.
-    #[must_use]
-    pub fn render(&self, source: &str) -> String {
-        let start = self.at.start.min(source.len());
-        let line_start = source.get(..start).and_then(|s| s.rfind('\n')).map_or(0, |i| i + 1);
-        let line = source.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
-        let before = source.get(line_start..start).map_or(0, |s| s.chars().count());
-        let width = source.get(self.at.clone()).map_or(1, |s| s.chars().count()).max(1);
-        let width = width.min(line.chars().count().saturating_sub(before).max(1));
-        format!("{line}\n{}{}\n{}", " ".repeat(before), "^".repeat(width), self.message)
-    }
-}
-
-/// The known name that looks most like `word`, when one is near.
-#[must_use]
-pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    known
-        .map(|k| (strsim::damerau_levenshtein(&word, &k.to_lowercase()), k))
-        .filter(|(distance, k)| *distance <= 1 + word.len().min(k.len()) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, k)| k)
-}
 
 /// Reads a notation.
 ///
@@ -150,6 +32,12 @@ pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
         reader.space();
         if reader.at == source.len() {
             return Ok(parts);
+        }
+        if let (Some(Part::Layer { name, args }), Some(c)) = (parts.last(), reader.peek())
+            && args.is_empty()
+            && (c == '=' || c.is_alphanumeric())
+        {
+            return reader.error(format!("the fields of a header stand in brackets: {}(…)", name.text));
         }
         reader.expect('/', "'/' between the parts of the packet")?;
     }
@@ -190,6 +78,11 @@ impl Reader<'_> {
     fn space(&mut self) {
         let rest = self.rest();
         self.at += rest.len() - rest.trim_start().len();
+    }
+
+    fn peek_behind_space(&mut self) -> Option<char> {
+        self.space();
+        self.peek()
     }
 
     fn error<T>(&self, message: impl Into<String>) -> Result<T, NotationError> {
@@ -351,6 +244,7 @@ impl Reader<'_> {
 
     fn args(&mut self) -> Result<Vec<Arg>, NotationError> {
         self.expect('(', "'('")?;
+        let open = self.at - 1;
         let mut args = Vec::new();
         if self.accept(')') {
             return Ok(args);
@@ -367,15 +261,34 @@ impl Reader<'_> {
                 Value::Word(self.word("a value")?)
             };
             args.push(Arg { key, value });
-            if self.accept(')') {
+            if !self.goes_on(open, ')')? {
                 return Ok(args);
             }
-            self.expect(',', "',' or ')'")?;
+        }
+    }
+
+    /// Whether another entry follows in a bracket that was opened at `open`, or its end does.
+    fn goes_on(&mut self, open: usize, close: char) -> Result<bool, NotationError> {
+        if self.accept(',') {
+            return Ok(true);
+        }
+        if self.accept(close) {
+            return Ok(false);
+        }
+        match self.peek() {
+            None => {
+                let bracket = self.source.get(open..open + 1).unwrap_or_default();
+                let why =
+                    format!("this '{bracket}' is not closed: the notation ends here without its '{close}'");
+                Err(NotationError::new(open..open + 1, why))
+            }
+            Some(c) => self.error(format!("here must stand ',' or '{close}', not '{c}'")),
         }
     }
 
     fn items(&mut self) -> Result<Vec<Item>, NotationError> {
         self.expect('[', "'['")?;
+        let open = self.at - 1;
         let mut items = Vec::new();
         if self.accept(']') {
             return Ok(items);
@@ -384,6 +297,7 @@ impl Reader<'_> {
             let name = self.name("an option such as mss(1460) or nop")?;
             let mut item = Item { name, args: Vec::new(), lists: Vec::new() };
             if self.accept('(') && !self.accept(')') {
+                let open = self.at - 1;
                 loop {
                     match self.list_key() {
                         Some(_) if self.depth == MAX_NESTING => return self.error("lists in too many lists"),
@@ -394,17 +308,19 @@ impl Reader<'_> {
                         }
                         None => item.args.push(self.word("a value")?),
                     }
-                    if self.accept(')') {
+                    if !self.goes_on(open, ')')? {
                         break;
                     }
-                    self.expect(',', "',' or ')'")?;
                 }
             }
+            let name = item.name.text.clone();
             items.push(item);
-            if self.accept(']') {
+            if matches!(self.peek_behind_space(), Some(c) if c == '=' || c.is_alphanumeric()) {
+                return self.error(format!("the values of an option stand in brackets: {name}(…)"));
+            }
+            if !self.goes_on(open, ']')? {
                 return Ok(items);
             }
-            self.expect(',', "',' or ']'")?;
         }
     }
 
@@ -422,8 +338,11 @@ impl Reader<'_> {
     /// The key of a list in an item, with the '=' behind it.
     fn list_key(&mut self) -> Option<Spanned> {
         self.space();
-        let (start, key) = (self.at, self.rest().split('=').next().unwrap_or_default().trim_end());
-        let is_name = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let (start, rest) = (self.at, self.rest());
+        // No further than the name: a list of many values must not be searched to its end for each.
+        let len = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let key = rest.get(..len).unwrap_or_default();
+        let is_name = !key.is_empty();
         let behind = self.rest().get(key.len()..).unwrap_or_default().trim_start();
         let opens = behind.strip_prefix('=').is_some_and(|b| b.trim_start().starts_with('['));
         if !is_name || !opens {

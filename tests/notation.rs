@@ -76,7 +76,7 @@ fn every_sample_reads_back_cut_at_every_byte_and_with_bytes_behind_it() {
 fn damaged_samples_read_back() {
     let mut dice = Dice::new(4);
     for Sample { link_type, bytes } in samples() {
-        for _ in 0..25 {
+        for _ in 0..12 {
             let bytes = damaged(&mut dice, &bytes);
             reads_back(link_type, &bytes);
             let cut = dice.number(bytes.len() as u64) as usize;

@@ -24,6 +24,9 @@ pub trait Sources {
     fn file(&mut self, path: &str) -> Result<Vec<u8>, String>;
 }
 
+/// Most headers of a packet: far more than are ever read, and few enough to be computed at once.
+const MAX_HEADERS: usize = 256;
+
 /// Most bytes that a packet may have: as many as a capture file holds of one.
 const MAX_PACKET: usize = 128 << 20;
 
@@ -46,6 +49,10 @@ impl Draft {
                 }
                 Part::Layer { name, .. } if has_payload => {
                     return Err(NotationError::new(name.at, "a header cannot follow a payload"));
+                }
+                Part::Layer { name, .. } if draft.layers.len() == MAX_HEADERS => {
+                    let why = format!("a packet has at most {MAX_HEADERS} headers here");
+                    return Err(NotationError::new(name.at, why));
                 }
                 Part::Layer { name, args } => draft.build_layer(&name, &args)?,
                 Part::Payload { at, .. } if has_trailer => {
@@ -263,18 +270,32 @@ pub(super) fn parse_word(fields: &[Field], field: &Field, scale: u32, word: &Spa
 
 fn unknown_protocol(name: &Spanned) -> NotationError {
     let known = || protocols::ALL.iter().map(|h| h.key).chain(["hex", "zero", "random", "file", "trailer"]);
-    let hint =
-        notation::nearest(&name.text, known()).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
-    let all: Vec<&str> = protocols::ALL.iter().map(|h| h.key).collect();
-    let why = format!("there is no protocol '{}'{hint} (known: {})", name.text, all.join(", "));
-    NotationError::new(name.at.clone(), why)
+    // By what people call it, then by how it is written.
+    let word = name.text.to_lowercase();
+    let is_called = |full: &str| {
+        let full = full.to_lowercase();
+        full == word || word.len() > 2 && full.split(' ').next() == Some(word.as_str())
+    };
+    let called = protocols::ALL.iter().find(|h| is_called(h.short) || is_called(h.name)).map(|h| h.key);
+    let hint = match called.or_else(|| notation::nearest(&name.text, known())) {
+        Some(near) => format!("; did you mean {near}?"),
+        None => format!(" (known: {})", protocols::ALL.iter().map(|h| h.key).collect::<Vec<_>>().join(", ")),
+    };
+    NotationError::new(name.at.clone(), format!("there is no protocol '{}'{hint}", name.text))
 }
 
 fn unknown_field(header: &Header, key: &Spanned) -> NotationError {
     let keys = header.fields.iter().flat_map(|f| f.aliases.iter().map(|a| a.0).chain([f.key]));
-    let keys: Vec<&str> = keys.chain(header.items.map(|l| l.key)).collect();
+    let keys: Vec<&str> = keys.chain(header.lists().map(|l| l.key)).collect();
+    let bare = key.text.split_once('.').filter(|(p, _)| *p == header.key || *p == header.prefix());
+    let own = bare.map(|(_, rest)| rest).filter(|rest| keys.contains(rest));
+    let others = || protocols::ALL.iter().filter(|h| h.field(&key.text).is_some()).map(|h| h.key);
     let hint = match notation::nearest(&key.text, keys.iter().copied()) {
+        _ if own.is_some() => format!("; here the protocol is left out: {}", own.unwrap_or_default()),
         Some(near) => format!("; did you mean {near}?"),
+        None if others().next().is_some() => {
+            format!("; it is a field of {}", others().take(4).collect::<Vec<_>>().join(", "))
+        }
         None => format!(" (known: {})", keys.join(", ")),
     };
     NotationError::new(key.at.clone(), format!("{} has no field '{}'{hint}", header.key, key.text))

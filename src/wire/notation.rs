@@ -10,10 +10,7 @@
 //! payload = TEXT | "hex(" pairs ")" | "zero(" N ")" | "random(" N ")" | "file(" PATH ")"
 //! ```
 
-use std::ops::Range;
-
-pub use super::escape::{escape, payload_text};
-pub use super::notation_error::{NotationError, nearest};
+pub use super::notation_parts::{Arg, Item, NotationError, Part, Payload, Spanned, Value, nearest};
 use super::value;
 
 /// Most bytes of one payload part: no packet can carry more.
@@ -22,88 +19,12 @@ pub const MAX_PAYLOAD: usize = 0xffff;
 /// Lists in each other.
 const MAX_NESTING: usize = 16;
 
-/// Text with the place where it stood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spanned {
-    /// The text.
-    pub text: String,
-    /// Its bytes in the source.
-    pub at: Range<usize>,
-}
-
-/// A part of a packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// A header with named fields.
-    Layer {
-        /// The protocol.
-        name: Spanned,
-        /// Its fields.
-        args: Vec<Arg>,
-    },
-    /// Bytes behind the headers.
-    Payload {
-        /// Where they come from.
-        source: Payload,
-        /// Where it stands in the notation.
-        at: Range<usize>,
-    },
-    /// Bytes past the length that the layers say.
-    Trailer {
-        /// Where they come from.
-        source: Payload,
-        /// The number of the layer behind which they stand, counted from 1: inside of the layer before that. Without it
-        /// they stand outside of everything.
-        behind: Option<Spanned>,
-    },
-}
-
-/// `key=value`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arg {
-    /// The field.
-    pub key: Spanned,
-    /// Its value.
-    pub value: Value,
-}
-
-/// The value of a field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// A number, an address, flag letters.
-    Word(Spanned),
-    /// A list of options, in brackets; the span is that of the brackets.
-    List(Vec<Item>, Range<usize>),
-}
-
-/// An option in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
-    /// Its name.
-    pub name: Spanned,
-    /// Its values.
-    pub args: Vec<Spanned>,
-    /// The lists in it, by their keys.
-    pub lists: Vec<(Spanned, Vec<Item>)>,
-}
-
-/// Where payload bytes come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Payload {
-    /// Given bytes.
-    Bytes(Vec<u8>),
-    /// That many random bytes.
-    Random(usize),
-    /// The content of a file.
-    File(Spanned),
-}
-
 /// Reads a notation.
 ///
 /// # Errors
 /// The place and what is wrong with the grammar; names and values are judged by whoever builds the packet.
 pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
-    let mut reader = Reader::new(source);
+    let mut reader = Reader { source, at: 0, made: 0, depth: 0 };
     let mut parts = Vec::new();
     loop {
         reader.space();
@@ -111,6 +32,12 @@ pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
         reader.space();
         if reader.at == source.len() {
             return Ok(parts);
+        }
+        if let (Some(Part::Layer { name, args }), Some(c)) = (parts.last(), reader.peek())
+            && args.is_empty()
+            && (c == '=' || c.is_alphanumeric())
+        {
+            return reader.error(format!("the fields of a header stand in brackets: {}(…)", name.text));
         }
         reader.expect('/', "'/' between the parts of the packet")?;
     }
@@ -121,28 +48,22 @@ pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_item(source: &str) -> Result<Item, NotationError> {
-    let mut reader = Reader::new(source);
-    let item = reader.item()?;
-    reader.space();
-    if reader.at < source.len() {
-        return reader.error("the option ends before this");
+    let source = format!("[{source}]");
+    let mut reader = Reader { source: &source, at: 0, made: 0, depth: 0 };
+    let mut items = reader.items()?;
+    match items.pop() {
+        Some(item) if items.is_empty() && reader.at == source.len() => Ok(item),
+        _ => reader.error("here must stand one option"),
     }
-    Ok(item)
 }
 
 struct Reader<'a> {
     source: &'a str,
     at: usize,
-    /// Lists that are open.
-    depth: usize,
     /// Bytes that `zero(…)` and `random(…)` have made so far: a short text must not fill the memory.
     made: usize,
-}
-
-impl<'a> Reader<'a> {
-    fn new(source: &'a str) -> Self {
-        Self { source, at: 0, depth: 0, made: 0 }
-    }
+    /// Lists that are open.
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -157,6 +78,11 @@ impl Reader<'_> {
     fn space(&mut self) {
         let rest = self.rest();
         self.at += rest.len() - rest.trim_start().len();
+    }
+
+    fn peek_behind_space(&mut self) -> Option<char> {
+        self.space();
+        self.peek()
     }
 
     fn error<T>(&self, message: impl Into<String>) -> Result<T, NotationError> {
@@ -318,6 +244,7 @@ impl Reader<'_> {
 
     fn args(&mut self) -> Result<Vec<Arg>, NotationError> {
         self.expect('(', "'('")?;
+        let open = self.at - 1;
         let mut args = Vec::new();
         if self.accept(')') {
             return Ok(args);
@@ -334,57 +261,88 @@ impl Reader<'_> {
                 Value::Word(self.word("a value")?)
             };
             args.push(Arg { key, value });
-            if self.accept(')') {
+            if !self.goes_on(open, ')')? {
                 return Ok(args);
             }
-            self.expect(',', "',' or ')'")?;
+        }
+    }
+
+    /// Whether another entry follows in a bracket that was opened at `open`, or its end does.
+    fn goes_on(&mut self, open: usize, close: char) -> Result<bool, NotationError> {
+        if self.accept(',') {
+            return Ok(true);
+        }
+        if self.accept(close) {
+            return Ok(false);
+        }
+        match self.peek() {
+            None => {
+                let bracket = self.source.get(open..open + 1).unwrap_or_default();
+                let why =
+                    format!("this '{bracket}' is not closed: the notation ends here without its '{close}'");
+                Err(NotationError::new(open..open + 1, why))
+            }
+            Some(c) => self.error(format!("here must stand ',' or '{close}', not '{c}'")),
         }
     }
 
     fn items(&mut self) -> Result<Vec<Item>, NotationError> {
         self.expect('[', "'['")?;
+        let open = self.at - 1;
         let mut items = Vec::new();
         if self.accept(']') {
             return Ok(items);
         }
         loop {
-            items.push(self.item()?);
-            if self.accept(']') {
+            let name = self.name("an option such as mss(1460) or nop")?;
+            let mut item = Item { name, args: Vec::new(), lists: Vec::new() };
+            if self.accept('(') && !self.accept(')') {
+                let open = self.at - 1;
+                loop {
+                    match self.list_key() {
+                        Some(_) if self.depth == MAX_NESTING => return self.error("lists in too many lists"),
+                        Some(key) => {
+                            self.depth += 1;
+                            item.lists.push((key, self.items()?));
+                            self.depth -= 1;
+                        }
+                        None => item.args.push(self.word("a value")?),
+                    }
+                    if !self.goes_on(open, ')')? {
+                        break;
+                    }
+                }
+            }
+            let name = item.name.text.clone();
+            items.push(item);
+            if matches!(self.peek_behind_space(), Some(c) if c == '=' || c.is_alphanumeric()) {
+                return self.error(format!("the values of an option stand in brackets: {name}(…)"));
+            }
+            if !self.goes_on(open, ']')? {
                 return Ok(items);
             }
-            self.expect(',', "',' or ']'")?;
         }
     }
 
-    /// One item: its name, its values, the lists in it.
-    fn item(&mut self) -> Result<Item, NotationError> {
-        let name = self.name("an option such as mss(1460) or nop")?;
-        let mut item = Item { name, args: Vec::new(), lists: Vec::new() };
-        if self.accept('(') && !self.accept(')') {
-            loop {
-                match self.list_key() {
-                    Some(_) if self.depth == MAX_NESTING => return self.error("lists in too many lists"),
-                    Some(key) => {
-                        self.depth += 1;
-                        item.lists.push((key, self.items()?));
-                        self.depth -= 1;
-                    }
-                    None => item.args.push(self.word("a value")?),
-                }
-                if self.accept(')') {
-                    break;
-                }
-                self.expect(',', "',' or ')'")?;
-            }
+    fn count(&mut self, word: &Spanned) -> Result<usize, NotationError> {
+        let number = count(word)?;
+        self.made += number;
+        if self.made > 2 * MAX_PAYLOAD {
+            let why =
+                format!("zero(…) and random(…) make {} bytes here, more than any packet has", self.made);
+            return Err(NotationError::new(word.at.clone(), why));
         }
-        Ok(item)
+        Ok(number)
     }
 
     /// The key of a list in an item, with the '=' behind it.
     fn list_key(&mut self) -> Option<Spanned> {
         self.space();
-        let (start, key) = (self.at, self.rest().split('=').next().unwrap_or_default().trim_end());
-        let is_name = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let (start, rest) = (self.at, self.rest());
+        // No further than the name: a list of many values must not be searched to its end for each.
+        let len = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let key = rest.get(..len).unwrap_or_default();
+        let is_name = !key.is_empty();
         let behind = self.rest().get(key.len()..).unwrap_or_default().trim_start();
         let opens = behind.strip_prefix('=').is_some_and(|b| b.trim_start().starts_with('['));
         if !is_name || !opens {
@@ -395,18 +353,6 @@ impl Reader<'_> {
         self.accept('=');
         self.space();
         Some(key)
-    }
-
-    /// A number of bytes to make.
-    fn count(&mut self, word: &Spanned) -> Result<usize, NotationError> {
-        let number = count(word)?;
-        self.made += number;
-        if self.made > 2 * MAX_PAYLOAD {
-            let why =
-                format!("zero(…) and random(…) make {} bytes here, more than any packet has", self.made);
-            return Err(NotationError::new(word.at.clone(), why));
-        }
-        Ok(number)
     }
 
     fn text(&mut self) -> Result<Vec<u8>, NotationError> {
@@ -463,12 +409,42 @@ fn count(word: &Spanned) -> Result<usize, NotationError> {
     })
 }
 
+/// Bytes as a payload part: text when they are mostly printable, else `hex(…)`.
+#[must_use]
+pub fn payload_text(bytes: &[u8]) -> String {
+    let plain = |b: &u8| (0x20..0x7f).contains(b) || matches!(b, b'\r' | b'\n' | b'\t');
+    if bytes.is_empty() || bytes.iter().filter(|b| plain(b)).count() * 10 < bytes.len() * 9 {
+        if (9..=MAX_PAYLOAD).contains(&bytes.len()) && bytes.iter().all(|&b| b == 0) {
+            return format!("zero({})", bytes.len());
+        }
+        return format!("hex({})", value::hex_pairs(bytes).to_lowercase());
+    }
+    format!("\"{}\"", escape(bytes).replace('"', "\\\""))
+}
+
+/// Bytes as text with the notation's escapes; quotes stand as they are.
+#[must_use]
+pub fn escape(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for &byte in bytes {
+        match byte {
+            b'\r' => text += "\\r",
+            b'\n' => text += "\\n",
+            b'\t' => text += "\\t",
+            b'\\' => text += "\\\\",
+            0x20..0x7f => text.push(byte as char),
+            _ => text += &format!("\\x{byte:02x}"),
+        }
+    }
+    text
+}
+
 /// The bytes of a text with the notation's escapes; quotes may stand as they are.
 ///
 /// # Errors
 /// The place of an escape that is none.
 pub fn unescape(text: &str) -> Result<Vec<u8>, NotationError> {
-    let mut reader = Reader::new(text);
+    let mut reader = Reader { source: text, at: 0, made: 0, depth: 0 };
     let mut out = Vec::new();
     while let Some(c) = reader.peek() {
         let at = reader.at;

@@ -49,7 +49,7 @@ fn header_rows(draft: &Draft, index: usize, rows: &mut Vec<Row>) {
             at = end / 8;
         }
     }
-    for item in view.items() {
+    for item in view.items().into_iter().filter(|i| i.depth == 0) {
         if item.range.start == at {
             at = item.range.end;
             rows.push(Row { heading: heading.take(), at: item.range, text: item.item.name.to_owned() });

@@ -1,6 +1,7 @@
 //! The protocols, a file each. Adding one is adding its file and its line in [`ALL`].
 
 mod arp;
+mod chdlc;
 mod ethernet;
 mod gre;
 mod icmp;
@@ -56,6 +57,7 @@ pub static ALL: &[&Header] = &[
     &ethernet::WITH_LENGTH,
     &sll::HEADER,
     &sll::V2,
+    &chdlc::HEADER,
     &null::HEADER,
     &null::NETWORK_ORDER,
     &gre::HEADER,

@@ -225,6 +225,7 @@ impl Draft {
                 let beyond = layer.header.extent.map_or(0, |e| e.beyond);
                 (layer.end - layer.start).saturating_sub(beyond) as u128 / u128::from(field.scale)
             }
+            Compute::PayloadLength => (layer.end - layer.start).saturating_sub(layer.len) as u128,
             Compute::NextHeader(space) => {
                 let next = self.layers.get(index + 1).and_then(|l| l.header.number_in(space));
                 next.map_or(field.default, u128::from)

@@ -336,6 +336,7 @@ fn computed_text(compute: Compute) -> &'static str {
     match compute {
         Compute::HeaderLength => "computed: the length of the header with its options",
         Compute::TotalLength => "computed: the length of header and payload",
+        Compute::PayloadLength => "computed: the length of the payload",
         Compute::NextHeader(_) => "computed: the number of the next header",
         Compute::Checksum { coverage: Coverage::Crc32c, .. } => "computed: a CRC32c (RFC 9260)",
         Compute::Checksum { .. } => "computed: the Internet checksum (RFC 1071)",

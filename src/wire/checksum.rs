@@ -207,7 +207,9 @@ fn network_below<'a>(view: &LayerView<'a>) -> Option<LayerView<'a>> {
 /// of its own (RFC 8200 section 8.1), but under a tunnel. A computed zero goes out as all ones there too.
 #[must_use]
 pub fn may_be_none(view: &LayerView<'_>) -> bool {
-    let none = field_of(view).is_some_and(|(.., zero_is_none)| zero_is_none);
+    // Whoever can leave out the data has no need to leave out the checksum (RFC 3828 section 3.1).
+    let none =
+        view.layer().header.covers.is_none() && field_of(view).is_some_and(|(.., zero_is_none)| zero_is_none);
     none && (!is_over_v6(view) || carries_tunnel(view))
 }
 
@@ -407,7 +409,7 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
         if network.is_none() && matches!(coverage, Coverage::PseudoHeader | Coverage::PseudoHeaderOverV6) {
             return Some(Verdict::NotCovered("no network layer"));
         }
-        if zero_is_none && stored == 0 {
+        if zero_is_none && stored == 0 && layer.header.covers.is_none() {
             return Some(match (may_be_none(&view), left_to_card) {
                 (true, _) => Verdict::Absent,
                 (false, true) => Verdict::LeftToCard,

@@ -71,7 +71,13 @@ fn follow(next: &[Next], header: &[u8], payload: &[u8]) -> Option<(&'static Head
     let found = match rule.to {
         To::Selected { by, space } => protocols::by_number(space, bits::get(header, by.bits)?, payload),
         To::Always(space, number) => protocols::by_number(space, u128::from(number), payload),
+        To::Either { by, first, second } => {
+            let number = bits::get(header, by.bits)?;
+            protocols::by_number(first, number, payload)
+                .or_else(|| protocols::by_number(second, number, payload))
+        }
         To::Version => by_version(payload),
+        To::Nothing => None,
     };
     found.map(|h| (h, rule.quoted))
 }

@@ -44,6 +44,8 @@ pub enum Space {
     LabelStack,
     /// IANA port numbers of UDP.
     UdpPort,
+    /// What a number of GRE means when the header has no sequence number, in the place of the EtherType.
+    GreUnsequenced,
 }
 
 /// What a checksum covers.
@@ -68,6 +70,8 @@ pub enum Compute {
     HeaderLength,
     /// The length of header and payload.
     TotalLength,
+    /// The length of what is behind the header.
+    PayloadLength,
     /// The number of the next header in that registry.
     NextHeader(Space),
     /// The Internet checksum, RFC 1071, or a CRC where the coverage says so. `zero_is_none`: a sum of zero goes out as all ones (RFC 768).

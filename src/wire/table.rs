@@ -39,6 +39,17 @@ pub enum Length {
         /// Bytes that are always there; the deciding fields stand in them.
         otherwise: usize,
     },
+    /// Both: the first case that holds says how long the fixed part is, and a field the header with its list.
+    CountedIn {
+        /// The field.
+        by: &'static Field,
+        /// What it counts, in bytes.
+        unit: usize,
+        /// The cases, in bytes.
+        cases: &'static [(When, usize)],
+        /// Bytes that are always there; the deciding fields stand in them.
+        otherwise: usize,
+    },
 }
 
 /// What follows a header.
@@ -62,6 +73,17 @@ pub enum To {
         /// The registry.
         space: Space,
     },
+    /// A field holds its number in the first registry, or in the second where the first knows it not.
+    Either {
+        /// The field.
+        by: &'static Field,
+        /// The registry that goes first.
+        first: Space,
+        /// The other one.
+        second: Space,
+    },
+    /// None does, whatever the bytes are.
+    Nothing,
     /// The packet itself says it in its first four bits.
     Version,
     /// Always the one with this number in that registry.
@@ -195,7 +217,7 @@ impl Header {
         match self.length {
             Length::Fixed(n) => n,
             Length::Said { min, .. } | Length::Counted { min, .. } => min,
-            Length::Cases { otherwise, .. } => otherwise,
+            Length::Cases { otherwise, .. } | Length::CountedIn { otherwise, .. } => otherwise,
         }
     }
 
@@ -204,7 +226,7 @@ impl Header {
     #[must_use]
     pub fn fixed_len(&self, header: &[u8]) -> usize {
         match self.length {
-            Length::Cases { cases, otherwise } => {
+            Length::Cases { cases, otherwise } | Length::CountedIn { cases, otherwise, .. } => {
                 cases.iter().find(|(when, _)| when.holds(header)).map_or(otherwise, |(_, len)| *len)
             }
             _ => self.min_len(),
@@ -230,6 +252,7 @@ impl Header {
         let (by, unit, beyond) = match self.length {
             Length::Said { by, .. } => (by, by.scale as usize, 0),
             Length::Counted { by, unit, beyond, .. } => (by, unit, beyond),
+            Length::CountedIn { by, unit, .. } => (by, unit, 0),
             _ => return None,
         };
         Some((by, bits::get(header, by.bits).unwrap_or(0) as usize * unit + beyond))
@@ -241,6 +264,7 @@ impl Header {
         match self.length {
             Length::Said { by, .. } => len / by.scale as usize,
             Length::Counted { unit, beyond, .. } => len.saturating_sub(beyond).div_ceil(unit),
+            Length::CountedIn { unit, .. } => len.div_ceil(unit),
             _ => len,
         }
     }

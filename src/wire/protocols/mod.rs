@@ -2,6 +2,9 @@
 
 mod arp;
 mod chdlc;
+mod dccp;
+mod dccp_options;
+mod esp;
 mod ethernet;
 mod gre;
 mod icmp;
@@ -22,6 +25,7 @@ mod tcp;
 mod tcp_mptcp;
 mod tcp_options;
 mod udp;
+mod udplite;
 mod vlan;
 mod vxlan;
 
@@ -44,6 +48,9 @@ pub static ALL: &[&Header] = &[
     &tcp::HEADER,
     &udp::HEADER,
     &sctp::HEADER,
+    &udplite::HEADER,
+    &dccp::HEADER,
+    &esp::HEADER,
     &arp::HEADER,
     &vlan::HEADER,
     &vlan::SERVICE,

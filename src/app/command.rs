@@ -45,6 +45,15 @@ pub enum Command {
         /// Its bytes.
         bytes: Vec<u8>,
     },
+    /// Add an option to the list in another one.
+    InsertInner {
+        /// Whose list.
+        layer: usize,
+        /// In which option.
+        parent: usize,
+        /// Which of the known ones of that list.
+        which: usize,
+    },
     /// Replace an option.
     SetOption {
         /// Whose list.

@@ -47,10 +47,12 @@ impl Workbench {
                 self.builder.edit(None, |d| d.insert_option(layer, at, bytes))
             }
             Command::RemoveOption { layer, at } => self.builder.edit(None, |d| d.remove_option(layer, at)),
-            Command::SetOption { layer, at, bytes } => self.builder.edit(None, |d| {
-                d.remove_option(layer, at)?;
-                d.insert_option(layer, at, bytes)
-            }),
+            Command::InsertInner { layer, parent, which } => {
+                self.builder.edit(None, |d| d.insert_inner(layer, parent, which))
+            }
+            Command::SetOption { layer, at, bytes } => {
+                self.builder.edit(None, |d| d.set_option(layer, at, &bytes))
+            }
             Command::MoveOption { layer, from, to } => {
                 self.builder.edit(None, |d| d.move_option(layer, from, to))
             }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::craft::{Draft, Override};
 use crate::wire::checksum;
+use crate::wire::items::ItemSpan;
 use crate::wire::table::{Compute, Field, Kind};
 use crate::wire::value;
 use crate::wire::view::{Layer, LayerView, Located, Path};
@@ -46,6 +47,9 @@ struct OptionLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
     fields: Vec<FieldLine>,
+    /// Those that stand in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    options: Vec<OptionLine>,
 }
 
 /// A layer with its fields.
@@ -129,13 +133,6 @@ fn layer(view: &LayerView<'_>, origin: &Origin<'_>) -> LayerLine {
     let found = view.layer();
     let one = |located: Located| field_line(view, &located, origin);
     let items = view.items();
-    let options = items.iter().enumerate().map(|(i, span)| OptionLine {
-        key: span.item.key,
-        name: span.item.name,
-        bytes: value::hex_pairs(view.bytes.get(span.range.clone()).unwrap_or_default()),
-        problem: span.problem.clone(),
-        fields: view.item_fields(i, span).into_iter().map(one).collect(),
-    });
     LayerLine {
         key: found.header.key,
         name: found.header.name,
@@ -143,8 +140,28 @@ fn layer(view: &LayerView<'_>, origin: &Origin<'_>) -> LayerLine {
         length: found.len,
         quoted: found.quoted,
         fields: view.header_fields().map(one).collect(),
-        options: options.collect(),
+        options: options(view, &items, 0, origin),
     }
+}
+
+/// The options from `at` on that stand in one list, each with those in it.
+fn options(view: &LayerView<'_>, items: &[ItemSpan], at: usize, origin: &Origin<'_>) -> Vec<OptionLine> {
+    let mut lines = Vec::new();
+    let mut at = at;
+    while let Some(span) = items.get(at) {
+        let inside = items[at + 1..].iter().take_while(|s| s.depth > span.depth).count();
+        let fields = view.item_fields(at, span);
+        lines.push(OptionLine {
+            key: span.item.key,
+            name: span.item.name,
+            bytes: value::hex_pairs(view.bytes.get(span.range.clone()).unwrap_or_default()),
+            problem: span.problem.clone(),
+            fields: fields.iter().map(|f| field_line(view, f, origin)).collect(),
+            options: options(view, &items[..=at + inside], at + 1, origin),
+        });
+        at += 1 + inside;
+    }
+    lines
 }
 
 fn field_line(view: &LayerView<'_>, located: &Located, origin: &Origin<'_>) -> FieldLine {
@@ -156,7 +173,7 @@ fn field_line(view: &LayerView<'_>, located: &Located, origin: &Origin<'_>) -> F
         .then(|| checksum::verdict(view.bytes, view.layers, view.index, left_to_card).map(|v| v.text()))
         .flatten();
     FieldLine {
-        key: format!("{}.{}", view.layer().header.prefix(), field.key),
+        key: format!("{}.{}", prefix(view, located.path), field.key),
         label: field.label,
         value: plain_value(field, stored, || located.text(view.bytes)),
         text: located.text(view.bytes),
@@ -165,6 +182,13 @@ fn field_line(view: &LayerView<'_>, located: &Located, origin: &Origin<'_>) -> F
         state: state(field, located.path, origin),
         verdict,
     }
+}
+
+/// What the key of a field begins with.
+fn prefix(view: &LayerView<'_>, path: Path) -> &'static str {
+    let header = view.layer().header;
+    let list = path.item.and_then(|_| header.list(view.header_bytes()));
+    list.map_or(header.prefix(), |list| list.prefix_in(header))
 }
 
 fn plain_value(field: &Field, stored: Option<u128>, text: impl Fn() -> String) -> Value {

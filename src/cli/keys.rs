@@ -127,12 +127,14 @@ pub fn all() -> Vec<Listed> {
         }
         for items in header.lists() {
             list.push(Listed::new(
-                format!("{}.{}", header.prefix(), items.key),
+                format!("{}.{}", items.prefix_in(header), items.key),
                 items.label,
                 "*".into(),
                 header.reference,
             ));
-            list.extend(item_fields(header, items));
+            for inner in items.with_inner() {
+                list.extend(item_fields(header, inner));
+            }
         }
         if header.key == "tcp" || header.key == "udp" {
             list.push(Listed::new(
@@ -162,20 +164,25 @@ fn header_field(header: &'static Header, field: &'static Field) -> Listed {
 }
 
 fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterator<Item = Listed> {
-    list.items.iter().chain([list.unknown]).flat_map(move |item| {
+    let filler = list.filler.map(|field| {
+        let key = format!("{}.{}", list.prefix_in(header), field.key);
+        Listed::new(key, field.label, width(field), header.reference)
+    });
+    let fields = list.items.iter().chain([list.unknown]).flat_map(move |item| {
         item_keys(item).map(move |field| {
             // Kind and length are common to all options; the others belong to one.
             let own = item.bare
-                || field.bits.start >= 16
+                || field.bits.start >= item.head_bits()
                 || !item.repeat.is_empty() && !item.fields.iter().any(|f| f.key == field.key);
             let label = if own { format!("{}: {}", item.name, field.label) } else { field.label.to_owned() };
             let reference = if own { item.reference } else { header.reference };
-            let key = format!("{}.{}", header.prefix(), field.key);
+            let key = format!("{}.{}", list.prefix_in(header), field.key);
             let mut listed = Listed::new(key, &label, width(field), reference);
             listed.notation = if own { item.key } else { "" };
             listed
         })
-    })
+    });
+    fields.chain(filler)
 }
 
 /// The fields of an item and of its repetitions.
@@ -201,7 +208,8 @@ pub fn find(key: &str) -> Result<Meaning, String> {
         ));
     }
     let found = key.split_once('.').and_then(|(protocol, name)| {
-        let mut headers = protocols::ALL.iter().copied().filter(|h| h.prefix() == protocol);
+        let has = |h: &&Header| h.prefix() == protocol || h.lists().any(|list| list.prefix_in(h) == protocol);
+        let mut headers = protocols::ALL.iter().copied().filter(has);
         headers.find_map(|header| in_header(header, name))
     });
     found.ok_or_else(|| unknown(key))
@@ -224,7 +232,9 @@ fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
     if header.lists().any(|list| name == list.key) {
         return Some(Meaning::Items(header));
     }
-    let mut fields = header.lists().flat_map(|l| l.items.iter().chain([l.unknown])).flat_map(item_keys);
+    let lists = header.lists().flat_map(|list| list.with_inner());
+    let mut fields =
+        lists.flat_map(|l| l.items.iter().chain([l.unknown]).flat_map(item_keys).chain(l.filler));
     fields.find(|f| f.key == name).map(|f| Meaning::ItemField { header, key: f.key })
 }
 

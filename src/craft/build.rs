@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use super::draft::{Draft, Override};
 use super::edit::{MAX_FRAME, is_ended};
-use super::option_text::option_bytes;
+use super::items::joined;
+use super::option_text::option_node;
 use crate::wire::bits;
 use crate::wire::notation::{self, Arg, Item, NotationError, Part, Payload, Spanned, Value};
 use crate::wire::protocols;
-use crate::wire::table::{self, Field, Header, ItemList};
+use crate::wire::table::{Field, Header, ItemList};
 use crate::wire::value::{self, Refused};
 use crate::wire::view::{LayerView, Path};
 
@@ -127,7 +128,11 @@ impl Draft {
                 return self.build_options(index, list, items);
             }
             (Value::Word(word), Some(list)) if arg.key.text == list.key => {
-                let why = format!("{} takes a list in brackets, such as [{}]", list.key, list.items[0].key);
+                let why = format!(
+                    "{} takes a list in brackets, such as [{}]",
+                    list.key,
+                    list.items.first().unwrap_or(list.unknown).key
+                );
                 return Err(NotationError::new(word.at.clone(), why));
             }
             (Value::List(_, at), _) => {
@@ -152,6 +157,11 @@ impl Draft {
             };
             return Err(NotationError::new(arg.key.at.clone(), why));
         };
+        if found.field.kind.is_bytes() {
+            let at = |e: Refused| NotationError::new(word.at.clone(), e.0);
+            let data = value::parse_bytes(found.field, &word.text).map_err(at)?;
+            return self.put_bytes(&found, &data).map_err(at);
+        }
         let value = parse_word(header.fields, found.field, scale, word)?;
         self.put(index, found.field, value);
         if found.field.compute.is_some() {
@@ -163,7 +173,12 @@ impl Draft {
     }
 
     fn build_options(&mut self, index: usize, list: &'static ItemList, items: &[Item]) -> Built<()> {
-        let options = items.iter().map(|item| option_bytes(list, item)).collect::<Built<Vec<_>>>()?;
+        let nodes = items.iter().map(|item| option_node(list, item)).collect::<Built<Vec<_>>>()?;
+        let longest = || {
+            let at = items.first().map_or(0..0, |i| i.name.at.clone());
+            NotationError::new(at, format!("an option has at most {} bytes", list.longest()))
+        };
+        let options = joined(&nodes, true).ok_or_else(longest)?;
         let mut data = options.concat();
         data.resize(data.len() + list.padding(data.len()), 0);
         let start = self.view(index).items_range().start;
@@ -200,7 +215,7 @@ fn fetch(source: Payload, sources: &mut dyn Sources) -> Built<Vec<u8>> {
 
 pub(super) fn parse_word(fields: &[Field], field: &Field, scale: u32, word: &Spanned) -> Built<u128> {
     let at = |e: Refused| NotationError::new(word.at.clone(), e.0);
-    if field.kind == table::Kind::Bytes {
+    if field.kind.is_bytes() {
         return Err(at(Refused(format!("{} cannot be given here", field.label))));
     }
     let lettered = field.group && value::letters(fields, field, 0).is_some();

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use crate::wire::bits::{self, BitRange};
 use crate::wire::checksum;
-use crate::wire::table::{Compute, Field, Header, Kind, Length, RawSocket};
+use crate::wire::items;
+use crate::wire::table::{Compute, Family, Field, Header, Kind, Length, RawSocket};
 use crate::wire::view::{Layer, LayerView, Located, Path};
 
 /// How a computed field is kept from being computed.
@@ -217,7 +218,11 @@ impl Draft {
     pub(super) fn computed(&self, index: usize, field: &Field) -> Option<u128> {
         let layer = &self.layers[index];
         // What the system knows is of the outermost network: a tunnel carries packets of another one.
-        let outer = !self.layers[..index].iter().any(|l| l.header.network);
+        let before = &self.layers[..index];
+        let networks = before.iter().filter(|l| l.header.network).count();
+        let own = layer.header.family == Family::Control
+            && !before.iter().any(|l| l.header.family == Family::Tunnel);
+        let outer = networks == 0 || networks == 1 && own;
         let mac = |m: Option<[u8; 6]>| m.map_or(0, |m| m.iter().fold(0u128, |v, b| v << 8 | u128::from(*b)));
         let value = match field.compute? {
             Compute::HeaderLength => layer.header.length_of(layer.len) as u128,
@@ -229,6 +234,12 @@ impl Draft {
             Compute::NextHeader(space) => {
                 let next = self.layers.get(index + 1).and_then(|l| l.header.number_in(space));
                 next.map_or(field.default, u128::from)
+            }
+            Compute::ItemCount => {
+                let list = layer.header.list(self.view(index).header_bytes())?;
+                let range = self.view(index).items_range();
+                let spans = items::walk(list, self.bytes.get(range).unwrap_or_default(), 0);
+                spans.iter().filter(|s| s.depth == 0).count() as u128
             }
             Compute::RouteSource => match (self.surroundings.route_source.filter(|_| outer), field.kind) {
                 (Some(IpAddr::V4(a)), Kind::Ipv4) => u128::from(u32::from(a)),

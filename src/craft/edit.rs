@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use super::draft::{Draft, Override};
+pub(super) use super::options::is_ended;
+pub use super::options::{is_raw, new_option};
 use crate::wire::bits;
-use crate::wire::items::{self, ItemSpan};
-use crate::wire::table::{Header, Item, ItemList, Kind};
+use crate::wire::table::{Header, ItemList};
 use crate::wire::value::{self, Refused};
-use crate::wire::view::Path;
+use crate::wire::view::{Located, Path};
 
 /// Most bytes that a draft's frame may have: an IP packet of the largest size with its link header and a trailer.
 pub const MAX_FRAME: usize = 0x2_0000;
@@ -55,38 +56,40 @@ impl Draft {
     /// As [`value::parse`]: the message names the range. Nothing is changed then.
     pub fn set_text(&mut self, path: Path, scale: u32, text: &str) -> Result<(), Refused> {
         let found = self.locate(path).ok_or_else(|| Refused("the packet has no such field now".into()))?;
-        if found.field.kind == Kind::Bytes {
-            let data = value::parse_hex(text)?;
-            return self.set_item_data(path, &data);
+        if found.field.kind.is_bytes() {
+            let data = value::parse_bytes(found.field, text)?;
+            return self.set_bytes(path, &data);
         }
         let stored = value::parse(found.field, scale, text)?;
         self.set(path, stored)
     }
 
-    /// Replaces the data of an option of free length; its length byte follows. What has no structure (padding, what
-    /// cannot be read as an option) becomes just these bytes.
-    fn set_item_data(&mut self, path: Path, data: &[u8]) -> Result<(), Refused> {
-        let gone = || Refused("there is no such option now".into());
-        let item = path.item.ok_or_else(gone)?;
-        let list = self.list(path.layer).ok_or_else(gone)?;
-        let span = self.options(path.layer).into_iter().nth(item).ok_or_else(gone)?;
-        let mut all = self.option_bytes(path.layer);
-        let one = all.get_mut(item).ok_or_else(gone)?;
-        if is_raw(&span) {
-            *one = data.to_vec();
-            return self.set_options(path.layer, &all);
+    /// Sets a field that is bytes: one of a header, filled up with zero bytes, or the data of an option.
+    pub(super) fn set_bytes(&mut self, path: Path, data: &[u8]) -> Result<(), Refused> {
+        let found = self.locate(path).ok_or_else(|| Refused("the packet has no such field now".into()))?;
+        let fills = |item: usize| {
+            let spans = self.options(path.layer);
+            spans.get(item).and_then(|s| s.list.filler).is_some_and(|f| std::ptr::eq(f, found.field))
+        };
+        if found.field.bits.width == 0 && path.item.is_some_and(|item| !fills(item)) {
+            return self.set_item_data(path, data);
         }
-        let before = span.item.fields.get(path.field).map_or(2, |f| f.bits.start / 8);
-        if one.len() < before.max(span.item.head_bits() / 8) {
-            return Err(Refused("this option has no data".into()));
+        self.put_bytes(&found, data)?;
+        self.recompute();
+        Ok(())
+    }
+
+    /// Writes bytes into a field of a width of its own, filled up with zero bytes.
+    pub(super) fn put_bytes(&mut self, found: &Located, data: &[u8]) -> Result<(), Refused> {
+        let place = found.bits.bytes();
+        if data.len() > place.len() {
+            let (label, most) = (found.field.label, place.len());
+            return Err(Refused(format!("{label} has at most {most} bytes, these are {}", data.len())));
         }
-        one.truncate(before);
-        one.extend_from_slice(data);
-        let most = list.longest() - before;
-        *one = list
-            .sized(std::mem::take(one))
-            .ok_or_else(|| Refused(format!("an option has at most {most} bytes of data")))?;
-        self.set_options(path.layer, &all)
+        let (data_part, zeros) = self.bytes[place].split_at_mut(data.len());
+        data_part.copy_from_slice(data);
+        zeros.fill(0);
+        Ok(())
     }
 
     /// The list of options of a layer, where it has one as it is now.
@@ -129,7 +132,12 @@ impl Draft {
     }
 
     /// Puts new bytes in the place of those of a header that are given by their range.
-    fn resize_header(&mut self, layer: usize, old: Range<usize>, new: &[u8]) -> Result<(), Refused> {
+    pub(super) fn resize_header(
+        &mut self,
+        layer: usize,
+        old: Range<usize>,
+        new: &[u8],
+    ) -> Result<(), Refused> {
         self.splice(old.clone(), new)?;
         let shift = |at: usize| at + new.len() - old.len();
         self.layers[layer].len = shift(self.layers[layer].len);
@@ -238,93 +246,6 @@ impl Draft {
         self.bytes.splice(range, data.iter().copied());
         Ok(())
     }
-
-    /// The options of a layer, without the padding that the draft adds by itself.
-    #[must_use]
-    pub fn options(&self, layer: usize) -> Vec<ItemSpan> {
-        let Some(found) = self.layers.get(layer) else { return Vec::new() };
-        let mut spans = self.view(layer).items();
-        let end = found.start + found.len;
-        let zero = |s: &ItemSpan| self.bytes[s.range.clone()].iter().all(|b| *b == 0);
-        let tail = spans.len() - spans.iter().rev().take_while(|s| zero(s)).count();
-        let Some(list) = self.list(layer) else { return spans };
-        let start = self.view(layer).items_range().start;
-        let is_added = |spans: &[ItemSpan], from: usize| {
-            spans.get(from).is_some_and(|s| end - s.range.start == list.padding(s.range.start - start))
-        };
-        if is_added(&spans, tail) && !self.ended.contains(&layer) {
-            spans.truncate(tail);
-        } else if is_added(&spans, tail + 1) {
-            // The first zero ends the list, the others fill it up.
-            spans.truncate(tail + 1);
-        }
-        spans
-    }
-
-    fn option_bytes(&self, layer: usize) -> Vec<Vec<u8>> {
-        self.options(layer).iter().map(|s| self.bytes[s.range.clone()].to_vec()).collect()
-    }
-
-    /// Replaces the options of a layer by these, padded with zero bytes to what its list is aligned to (32 bits). A
-    /// layer without a list keeps as it is.
-    ///
-    /// # Errors
-    /// The frame would become larger than any packet.
-    pub fn set_options(&mut self, layer: usize, options: &[Vec<u8>]) -> Result<(), Refused> {
-        let Some(list) = self.list(layer) else { return Ok(()) };
-        let mut data = options.concat();
-        data.resize(data.len() + list.padding(data.len()), 0);
-        self.resize_header(layer, self.view(layer).items_range(), &data)?;
-        self.note_end(layer, is_ended(list, options));
-        self.recompute();
-        Ok(())
-    }
-
-    /// Remembers whether the user ended the list of options of a layer, where its bytes alone do not say it: where the
-    /// end could as well be padding.
-    pub(super) fn note_end(&mut self, layer: usize, ended: bool) {
-        self.ended.remove(&layer);
-        let shown = self.options(layer);
-        let hidden = self.view(layer).items().len() > shown.len();
-        if ended && hidden && !shown.iter().any(|s| s.item.ends) {
-            self.ended.insert(layer);
-        }
-    }
-
-    /// Adds an option before position `at`.
-    ///
-    /// # Errors
-    /// The frame would become larger than any packet.
-    pub fn insert_option(&mut self, layer: usize, at: usize, option: Vec<u8>) -> Result<(), Refused> {
-        let mut all = self.option_bytes(layer);
-        all.insert(at.min(all.len()), option);
-        self.set_options(layer, &all)
-    }
-
-    /// Takes an option out.
-    ///
-    /// # Errors
-    /// None that input can reach; as [`Draft::set_options`].
-    pub fn remove_option(&mut self, layer: usize, at: usize) -> Result<(), Refused> {
-        let mut all = self.option_bytes(layer);
-        if at < all.len() {
-            all.remove(at);
-        }
-        self.set_options(layer, &all)
-    }
-
-    /// Moves an option to another place in the list.
-    ///
-    /// # Errors
-    /// None that input can reach; as [`Draft::set_options`].
-    pub fn move_option(&mut self, layer: usize, from: usize, to: usize) -> Result<(), Refused> {
-        let mut all = self.option_bytes(layer);
-        if from < all.len() && to < all.len() {
-            let one = all.remove(from);
-            all.insert(to, one);
-        }
-        self.set_options(layer, &all)
-    }
 }
 
 /// Has the fields that stand elsewhere in the new form of a header (a word before them came or went) take their values
@@ -346,35 +267,4 @@ fn carry_over(header: &Header, before: &[u8], new: &mut [u8]) {
             let _ = bits::set(new, field.bits, field.default);
         }
     }
-}
-
-/// Whether one of these options ends their list.
-pub(super) fn is_ended(list: &ItemList, options: &[Vec<u8>]) -> bool {
-    let ends = |kind: u8| list.items.iter().any(|i| i.ends && i.kind == Some(kind));
-    options.iter().any(|o| matches!(o.as_slice(), [kind] if ends(*kind)))
-}
-
-/// The bytes of a new option with the defaults of its table; an option of free length gets no data, a list of
-/// repetitions one.
-#[must_use]
-pub fn new_option(list: &ItemList, item: &Item, kind: u8) -> Vec<u8> {
-    if item.single {
-        return vec![kind];
-    }
-    let len = if item.length > 0 { item.length } else { item.fixed_bytes().max(2) + item.repeat_bytes() };
-    let mut bytes = vec![0; len];
-    if !item.bare {
-        bytes[0] = kind;
-    }
-    for field in item.value_fields().filter(|f| f.bits.width > 0 && !f.group) {
-        let fitted = bits::set(&mut bytes, field.bits, field.default);
-        debug_assert!(fitted, "{}: the default does not fit", field.key);
-    }
-    list.sized(bytes).unwrap_or_default()
-}
-
-/// Whether a span is bytes that no option table describes.
-#[must_use]
-pub fn is_raw(span: &ItemSpan) -> bool {
-    std::ptr::eq(span.item, &raw const items::PADDING) || std::ptr::eq(span.item, &raw const items::MALFORMED)
 }

@@ -76,6 +76,15 @@ pub static ALL: &[Preset] = &[
         default: V4,
     },
     Preset {
+        name: "DHCP Discover at the link layer",
+        hint: "asks every DHCP server of the network for an address",
+        // Padded to the 300 bytes that BOOTP relays and servers expect at the least.
+        notation: "eth(dst=ff:ff:ff:ff:ff:ff)/ip(src=0.0.0.0, dst=255.255.255.255)/udp(srcport=68, dstport=67)/\
+                   dhcp(xid=0x72617762, options=[message(Discover), client_id(0, 72 61 77 62 65 6e 63 68), \
+                   parameters(1, 3, 6, 15, 28, 51, 54), end, zero(36)])",
+        default: IpAddr::V4(Ipv4Addr::BROADCAST),
+    },
+    Preset {
         name: "SYN over IPv6",
         hint: "opens a connection, no options",
         notation: "ipv6(dst={dst})/tcp(srcport=40000, dstport=80, seq=1, flags=S)",

@@ -1,7 +1,7 @@
 //! Notation from drafts. What is printed reads back to the same bytes.
 
 use super::draft::Draft;
-use super::option_text::option_notation;
+use super::option_text::option_notations;
 use crate::wire::bits;
 use crate::wire::notation;
 use crate::wire::table::{Field, Kind};
@@ -48,6 +48,13 @@ impl Draft {
                 continue;
             }
             done = local.end();
+            if found.field.kind.is_bytes() {
+                let data = self.bytes.get(found.bits.bytes()).unwrap_or_default();
+                if detail == Detail::Full || data.iter().any(|b| *b != 0) {
+                    args.push(format!("{}={}", found.field.notation_key(), bytes_word(found.field, data)));
+                }
+                continue;
+            }
             if detail == Detail::Full || self.is_said(&view, &found, stored) {
                 let text = letters.map(|l| if l.is_empty() { "none".into() } else { l });
                 let text = text.unwrap_or_else(|| field_text(found.field, stored));
@@ -56,8 +63,7 @@ impl Draft {
         }
         if let Some(list) = self.list(index) {
             let options = self.options(index);
-            let options: Vec<String> =
-                options.iter().map(|i| option_notation(i, list.unknown.key, &self.bytes)).collect();
+            let options = option_notations(&options, &self.bytes, true);
             if !options.is_empty() {
                 args.push(format!("{}=[{}]", list.key, options.join(", ")));
             }
@@ -79,6 +85,12 @@ impl Draft {
         };
         destination || stored != default
     }
+}
+
+/// Bytes as they are written in notation: text in quotes, or hex pairs.
+pub(super) fn bytes_word(field: &Field, data: &[u8]) -> String {
+    let text = value::bytes_text(field, data);
+    if field.kind == Kind::Text { format!("\"{}\"", text.replace('"', "\\\"")) } else { text }
 }
 
 /// A value as it is written in notation: in the unit of the field's first alias.

@@ -9,6 +9,7 @@ mod book;
 mod control;
 mod exchange;
 mod heads;
+mod in_order;
 mod job;
 mod pinger;
 mod probe;
@@ -19,6 +20,7 @@ mod transmitter;
 
 pub use control::{Engine, Event, Order, Waker};
 pub use exchange::{Answer, Exchange, Record, Seen};
+pub use in_order::in_order;
 pub use job::{Happened, Job, MOST_PER_SECOND, Summary};
 pub use pinger::{Course, Courses, Ping, Pinged, Pinger};
 pub use probe::{AnswerKind, Probe};

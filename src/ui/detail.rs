@@ -180,7 +180,7 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
         } else {
             format!("Option: {} ({terse})", item.item.name)
         };
-        line_ui(ui, lit, bits, 4.0, &text, note);
+        line_ui(ui, lit, bits, 4.0 + 14.0 * item.depth as f32, &text, note);
     }
 }
 

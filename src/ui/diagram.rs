@@ -322,7 +322,7 @@ fn tooltip(ui: &mut Ui, shown: &Shown<'_>, found: &Located) {
         field.key,
         if width == 1 { "bit" } else { "bits" }
     ));
-    if !matches!(field.kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mac | Kind::Bytes) {
+    if !matches!(field.kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mac | Kind::Bytes | Kind::Text) {
         let unit = field.aliases.first().map_or(field.scale, |a| a.1);
         ui.label(format!("takes {}", value::range_text(field, unit)));
     }
@@ -337,6 +337,7 @@ fn computed_text(compute: Compute) -> &'static str {
         Compute::HeaderLength => "computed: the length of the header with its options",
         Compute::TotalLength => "computed: the length of header and payload",
         Compute::PayloadLength => "computed: the length of the payload",
+        Compute::ItemCount => "computed: how many items follow",
         Compute::NextHeader(_) => "computed: the number of the next header",
         Compute::Checksum { coverage: Coverage::Crc32c, .. } => "computed: a CRC32c (RFC 9260)",
         Compute::Checksum { .. } => "computed: the Internet checksum (RFC 1071)",

@@ -41,8 +41,8 @@ pub fn unit(field: &Field) -> u32 {
 #[must_use]
 pub fn shown_text(found: &Located, bytes: &[u8]) -> String {
     match (found.field.kind, found.stored(bytes)) {
-        (Kind::Bytes, _) => {
-            value::hex_pairs(bytes.get(found.bits.bytes()).unwrap_or_default()).to_lowercase()
+        (Kind::Bytes | Kind::Text, _) => {
+            value::bytes_text(found.field, bytes.get(found.bits.bytes()).unwrap_or_default())
         }
         (Kind::Number, Some(stored)) => (stored * u128::from(unit(found.field))).to_string(),
         (_, Some(stored)) => value::stored_text(found.field, stored),

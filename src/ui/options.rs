@@ -7,14 +7,17 @@ use super::diagram::{Pen, field_name};
 use super::editor::{Editor, shown_text};
 use super::theme::{self, TINY, look};
 use crate::app::Command;
-use crate::craft::edit::new_option;
+use crate::craft::options::new_option;
+use crate::wire::bits;
 use crate::wire::items::ItemSpan;
-use crate::wire::table::{ItemList, Kind};
+use crate::wire::table::{Item, ItemList, Kind};
 use crate::wire::value;
 use crate::wire::view::Located;
 
 /// Room for the buttons of a row.
 const BUTTONS: f32 = 70.0;
+/// How far an option is set in for each one that it stands in.
+const INDENT: f32 = 16.0;
 /// Height of a row.
 const ROW: f32 = 24.0;
 
@@ -30,7 +33,8 @@ pub fn options_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
         None => items.len(),
     };
     for (index, item) in items.iter().take(shown).enumerate() {
-        row_ui(ui, pen, layer, index, item, shown);
+        let near = Siblings::of(&items[..shown.min(items.len())], index);
+        row_ui(ui, pen, layer, index, item, near);
     }
     let padding: usize = items.iter().skip(shown).map(|i| i.range.len()).sum();
     if padding > 0 {
@@ -39,6 +43,26 @@ pub fn options_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
             ui.add_space(10.0);
             ui.weak(RichText::new(format!("padded with {padding} zero {bytes} to 32 bits")).size(11.0));
         });
+    }
+}
+
+/// The options before and behind one in its list.
+#[derive(Clone, Copy)]
+struct Siblings {
+    before: Option<usize>,
+    behind: Option<usize>,
+}
+
+impl Siblings {
+    fn of(items: &[ItemSpan], index: usize) -> Self {
+        let depth = items.get(index).map_or(0, |i| i.depth);
+        // An option of a level further out ends the list on either side.
+        let at = |nth: &usize| items.get(*nth).is_some_and(|i| i.depth <= depth);
+        let same = |nth: &usize| items.get(*nth).is_some_and(|i| i.depth == depth);
+        Self {
+            before: (0..index).rev().find(at).filter(same),
+            behind: (index + 1..items.len()).find(at).filter(same),
+        }
     }
 }
 
@@ -84,7 +108,7 @@ fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static I
             continue;
         }
         let kind = item.kind.unwrap_or(0);
-        if ui.button(format!("{} ({kind})", item.name)).clicked() {
+        if ui.button(kind_name(item)).clicked() {
             let bytes = new_option(list, item, kind);
             editor.commands.push(Command::InsertOption { layer, at, bytes });
             ui.close();
@@ -95,13 +119,25 @@ fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static I
     }
     ui.separator();
     if ui.button("Any kind, raw bytes").clicked() {
-        let bytes = list.sized(vec![254, 0]).unwrap_or_default();
+        let kind = 254.min(bits::max_value(list.head.kind.width));
+        let mut bytes = vec![0; list.head.bytes];
+        let fitted = bits::set(&mut bytes, list.head.kind, kind);
+        debug_assert!(fitted);
+        let bytes = list.sized(bytes).unwrap_or_default();
         editor.commands.push(Command::InsertOption { layer, at, bytes });
         ui.close();
     }
 }
 
-fn row_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize, index: usize, item: &ItemSpan, count: usize) {
+/// What an option is called in a menu.
+fn kind_name(item: &Item) -> String {
+    match item.kind.filter(|_| !item.bare) {
+        Some(kind) => format!("{} ({kind})", item.name),
+        None => item.name.to_owned(),
+    }
+}
+
+fn row_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize, index: usize, item: &ItemSpan, near: Siblings) {
     let look = look(ui);
     let header = pen.shown.layers[layer].header;
     let hue = look.hue(header);
@@ -117,9 +153,11 @@ fn row_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize, index: usize, item: 
     ui.painter().rect_filled(ground, 2.0, look.ground(hue, lit));
     let bar = Rect::from_min_size(ground.min, vec2(3.0, ground.height()));
     ui.painter().rect_filled(bar, 1.0, hue);
+    let indent = INDENT * item.depth as f32;
     let line_ui = |ui: &mut Ui, nth: usize| {
         let top = ground.top() + nth as f32 * ROW;
-        let line = Rect::from_min_size(pos2(ground.left(), top), vec2(ground.width(), ROW - 2.0));
+        let line =
+            Rect::from_min_max(pos2(ground.left() + indent, top), pos2(ground.right(), top + ROW - 2.0));
         ui.new_child(
             eframe::egui::UiBuilder::new()
                 .id_salt((pen.shown.id, "option", layer, index, nth))
@@ -145,7 +183,7 @@ fn row_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize, index: usize, item: 
     }
     if pen.editor.is_some() {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            row_buttons(ui, pen, layer, index, item, count);
+            row_buttons(ui, pen, layer, index, item, near);
         });
     }
 }
@@ -158,7 +196,8 @@ fn value_lines(ui: &Ui, pen: &Pen<'_, '_>, layer: usize, index: usize, item: &It
         |f: &Located| item.item.kind.is_none() || f.path.nth.is_some() || item.item.is_told(f.path.field);
     let name =
         ui.fonts_mut(|f| f.layout_no_wrap(item.item.name.into(), theme::plain(12.0), look(ui).dim).size().x);
-    let mut room = ui.available_width() - BUTTONS;
+    let indent = INDENT * item.depth as f32;
+    let mut room = ui.available_width() - BUTTONS - indent;
     let mut lines = vec![Vec::new()];
     let mut used = name + 24.0;
     for found in view.item_fields(index, item).into_iter().filter(told) {
@@ -167,7 +206,7 @@ fn value_lines(ui: &Ui, pen: &Pen<'_, '_>, layer: usize, index: usize, item: &It
         let full = used + width > room && lines.last().is_some_and(|line| !line.is_empty());
         if full {
             lines.push(Vec::new());
-            (used, room) = (16.0, ui.available_width());
+            (used, room) = (16.0, ui.available_width() - indent);
         }
         used += width;
         lines.last_mut().into_iter().for_each(|line| line.push(found));
@@ -178,7 +217,7 @@ fn value_lines(ui: &Ui, pen: &Pen<'_, '_>, layer: usize, index: usize, item: &It
 /// Widths of the label of a value and of its field.
 fn value_size(ui: &Ui, found: &Located) -> (f32, f32) {
     let width = match found.field.kind {
-        Kind::Bytes => 150.0,
+        Kind::Bytes | Kind::Text => 150.0,
         Kind::Ipv6 => 316.0,
         Kind::Mac => 142.0,
         _ if found.field.bits.width > 16 => 92.0,
@@ -236,7 +275,7 @@ fn row_buttons(
     layer: usize,
     index: usize,
     item: &ItemSpan,
-    count: usize,
+    near: Siblings,
 ) {
     let view = pen.shown.view(layer);
     let list = view.layer().header.list(view.header_bytes());
@@ -251,11 +290,27 @@ fn row_buttons(
     if button(ui, "×", format!("Remove {name}"), true) {
         editor.commands.push(Command::RemoveOption { layer, at: index });
     }
-    if button(ui, "⬇", format!("Move {name} down"), index + 1 < count) {
-        editor.commands.push(Command::MoveOption { layer, from: index, to: index + 1 });
-    }
-    if button(ui, "⬆", format!("Move {name} up"), index > 0) {
-        editor.commands.push(Command::MoveOption { layer, from: index, to: index.wrapping_sub(1) });
+    let mut mover = |ui: &mut Ui, sign: &str, way: &str, to: Option<usize>| {
+        if button(ui, sign, format!("Move {name} {way}"), to.is_some())
+            && let Some(to) = to
+        {
+            editor.commands.push(Command::MoveOption { layer, from: index, to });
+        }
+    };
+    mover(ui, "⬇", "down", near.behind);
+    mover(ui, "⬆", "up", near.before);
+    if let Some(inner) = item.item.inner {
+        let button = Button::new(RichText::new("+").size(11.0)).frame(false);
+        let (response, _) = MenuButton::from_button(button).ui(ui, |ui| {
+            for (which, item) in inner.items.iter().enumerate() {
+                if ui.button(kind_name(item)).clicked() {
+                    editor.commands.push(Command::InsertInner { layer, parent: index, which });
+                    ui.close();
+                }
+            }
+        });
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Add to {name}")));
+        super::show_focused(&response);
     }
     let step = item.item.repeat_bytes();
     if step > 0 && button(ui, "+", format!("Add a block to {name}"), true) {

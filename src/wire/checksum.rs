@@ -276,7 +276,11 @@ fn covered(view: &LayerView<'_>, coverage: Coverage) -> Option<Range<usize>> {
 /// The pseudo header that belongs to this coverage.
 fn pseudo_words(view: &LayerView<'_>, coverage: Coverage, covered: &Range<usize>) -> Vec<PseudoWord> {
     match coverage {
-        Coverage::PseudoHeader => pseudo_header(view, view.layer().end - view.layer().start),
+        // The bytes that it leaves out may have been cut off.
+        Coverage::PseudoHeader if view.layer().header.covers.is_some() => {
+            pseudo_header(view, view.layer().declared)
+        }
+        Coverage::PseudoHeader => pseudo_header(view, covered.len()),
         // Of what the checksum leaves out the length knows nothing (RFC 7761 section 4.9, register messages).
         Coverage::PseudoHeaderOverV6 if is_over_v6(view) => pseudo_header(view, covered.len()),
         _ => Vec::new(),

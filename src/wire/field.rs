@@ -19,6 +19,16 @@ pub enum Kind {
     Mac,
     /// Plain bytes: of the field's width, or to the end of its item when the width is 0.
     Bytes,
+    /// Text, of such a width; a zero byte ends it.
+    Text,
+}
+
+impl Kind {
+    /// Whether the field is bytes, no number.
+    #[must_use]
+    pub const fn is_bytes(self) -> bool {
+        matches!(self, Self::Bytes | Self::Text)
+    }
 }
 
 /// A registry of numbers that select the next header.
@@ -74,7 +84,10 @@ pub enum Compute {
     PayloadLength,
     /// The number of the next header in that registry.
     NextHeader(Space),
-    /// The Internet checksum, RFC 1071, or a CRC where the coverage says so. `zero_is_none`: a sum of zero goes out as all ones (RFC 768).
+    /// How many items the list of the header has.
+    ItemCount,
+    /// The Internet checksum, RFC 1071, or a CRC where the coverage says so. `zero_is_none`: a sum of zero goes out as all
+    /// ones (RFC 768).
     Checksum {
         /// What is summed.
         coverage: Coverage,
@@ -217,6 +230,10 @@ impl Field {
     /// Plain bytes; width 0: all that is left.
     pub const fn bytes(key: &'static str, label: &'static str, start: usize, width: usize) -> Self {
         Self::new(key, label, start, width, Kind::Bytes)
+    }
+    /// Text; width 0: all that is left.
+    pub const fn text(key: &'static str, label: &'static str, start: usize, width: usize) -> Self {
+        Self::new(key, label, start, width, Kind::Text)
     }
     /// A union of leaves, shown in hexadecimal.
     pub const fn group(key: &'static str, label: &'static str, start: usize, width: usize) -> Self {

@@ -5,7 +5,8 @@
 //! part    = layer | payload | "trailer(" payload ")"
 //! layer   = NAME [ "(" [ KEY "=" value *( "," KEY "=" value ) ] ")" ]
 //! value   = WORD | "[" [ item *( "," item ) ] "]"
-//! item    = WORD [ "(" WORD *( "," WORD ) ")" ]
+//! item    = WORD [ "(" [ arg *( "," arg ) ] ")" ]
+//! arg     = WORD | KEY "=" "[" [ item *( "," item ) ] "]"
 //! payload = TEXT | "hex(" pairs ")" | "zero(" N ")" | "random(" N ")" | "file(" PATH ")"
 //! ```
 
@@ -15,6 +16,9 @@ use super::value;
 
 /// Most bytes of one payload part: no packet can carry more.
 pub const MAX_PAYLOAD: usize = 0xffff;
+
+/// Lists in each other.
+const MAX_NESTING: usize = 16;
 
 /// Text with the place where it stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +70,8 @@ pub struct Item {
     pub name: Spanned,
     /// Its values.
     pub args: Vec<Spanned>,
+    /// The lists in it, by their keys.
+    pub lists: Vec<(Spanned, Vec<Item>)>,
 }
 
 /// Where payload bytes come from.
@@ -125,7 +131,7 @@ pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 /// # Errors
 /// The place and what is wrong with the grammar; names and values are judged by whoever builds the packet.
 pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
-    let mut reader = Reader { source, at: 0 };
+    let mut reader = Reader { source, at: 0, depth: 0 };
     let mut parts = Vec::new();
     loop {
         reader.space();
@@ -138,9 +144,25 @@ pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
     }
 }
 
+/// Reads one item of a list.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_item(source: &str) -> Result<Item, NotationError> {
+    let source = format!("[{source}]");
+    let mut reader = Reader { source: &source, at: 0, depth: 0 };
+    let mut items = reader.items()?;
+    match items.pop() {
+        Some(item) if items.is_empty() && reader.at == source.len() => Ok(item),
+        _ => reader.error("here must stand one option"),
+    }
+}
+
 struct Reader<'a> {
     source: &'a str,
     at: usize,
+    /// Lists that are open.
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -206,7 +228,15 @@ impl Reader<'_> {
         let start = self.at;
         let mut depth = 0usize;
         let mut end = self.source.len();
+        let (mut quoted, mut escaped) = (false, false);
+        // A text in quotes may hold separators.
+        let may_quote = self.peek() == Some('"');
         for (i, c) in self.rest().char_indices() {
+            if quoted || may_quote && c == '"' {
+                quoted = escaped || c != '"' || !quoted;
+                escaped = quoted && c == '\\' && !escaped;
+                continue;
+            }
             match c {
                 '(' => depth += 1,
                 ')' if depth > 0 => depth -= 1,
@@ -322,22 +352,47 @@ impl Reader<'_> {
         }
         loop {
             let name = self.name("an option such as mss(1460) or nop")?;
-            let mut args = Vec::new();
+            let mut item = Item { name, args: Vec::new(), lists: Vec::new() };
             if self.accept('(') && !self.accept(')') {
                 loop {
-                    args.push(self.word("a value")?);
+                    match self.list_key() {
+                        Some(_) if self.depth == MAX_NESTING => return self.error("lists in too many lists"),
+                        Some(key) => {
+                            self.depth += 1;
+                            item.lists.push((key, self.items()?));
+                            self.depth -= 1;
+                        }
+                        None => item.args.push(self.word("a value")?),
+                    }
                     if self.accept(')') {
                         break;
                     }
                     self.expect(',', "',' or ')'")?;
                 }
             }
-            items.push(Item { name, args });
+            items.push(item);
             if self.accept(']') {
                 return Ok(items);
             }
             self.expect(',', "',' or ']'")?;
         }
+    }
+
+    /// The key of a list in an item, with the '=' behind it.
+    fn list_key(&mut self) -> Option<Spanned> {
+        self.space();
+        let (start, key) = (self.at, self.rest().split('=').next().unwrap_or_default().trim_end());
+        let is_name = !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let behind = self.rest().get(key.len()..).unwrap_or_default().trim_start();
+        let opens = behind.strip_prefix('=').is_some_and(|b| b.trim_start().starts_with('['));
+        if !is_name || !opens {
+            return None;
+        }
+        let key = Spanned { text: key.to_owned(), at: start..start + key.len() };
+        self.at = key.at.end;
+        self.accept('=');
+        self.space();
+        Some(key)
     }
 
     fn text(&mut self) -> Result<Vec<u8>, NotationError> {
@@ -429,7 +484,7 @@ pub fn escape(bytes: &[u8]) -> String {
 /// # Errors
 /// The place of an escape that is none.
 pub fn unescape(text: &str) -> Result<Vec<u8>, NotationError> {
-    let mut reader = Reader { source: text, at: 0 };
+    let mut reader = Reader { source: text, at: 0, depth: 0 };
     let mut out = Vec::new();
     while let Some(c) = reader.peek() {
         let at = reader.at;

@@ -1,7 +1,8 @@
 //! The part of the table language that speaks of lists of items: options, and what is like them.
 
+use super::bits::{self, BitRange};
 use super::field::{Field, When};
-use super::table::AddressOf;
+use super::table::{AddressOf, Header};
 
 /// How far a list of items goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +13,41 @@ pub enum Fills {
     Message,
 }
 
-/// A list of items (options) after the fixed part of a header.
+/// What an item begins with: its kind and its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Bytes of it.
+    pub bytes: usize,
+    /// Where the kind stands.
+    pub kind: BitRange,
+    /// Where the length stands.
+    pub len: BitRange,
+}
+
+impl Head {
+    /// A byte each.
+    pub const BYTES: Self = Self::of(2, (0, 8), (8, 8));
+    /// Two bytes each.
+    pub const WORDS: Self = Self::of(4, (0, 16), (16, 16));
+
+    /// A head of so many bytes; kind and length by their first bit and their width.
+    #[must_use]
+    pub const fn of(bytes: usize, kind: (usize, usize), len: (usize, usize)) -> Self {
+        Self {
+            bytes,
+            kind: BitRange { start: kind.0, width: kind.1 },
+            len: BitRange { start: len.0, width: len.1 },
+        }
+    }
+}
+
+/// A list of items (options) after the fixed part of a header, or of an item.
 #[derive(Clone, Copy, Debug)]
 pub struct ItemList {
     /// Key of the whole list, as Wireshark has it.
     pub key: &'static str,
+    /// What the keys of the items begin with, where that is not the protocol of the header.
+    pub prefix: &'static str,
     /// Label of the whole list.
     pub label: &'static str,
     /// The known items.
@@ -29,10 +60,16 @@ pub struct ItemList {
     pub otherwise: Option<&'static ItemList>,
     /// How far it goes.
     pub fills: Fills,
-    /// What the length byte of an item counts, in bytes; an item is as long as a multiple of it.
+    /// What an item begins with.
+    pub head: Head,
+    /// What the length of an item counts, in bytes; an item is as long as a multiple of it.
     pub unit: usize,
-    /// Bytes of an item that its length byte does not count.
+    /// Bytes of an item that its length does not count.
     pub beyond: usize,
+    /// An item is filled up to a multiple of this many bytes, which its length does not count.
+    pub step: usize,
+    /// What it is filled up with.
+    pub filler: Option<&'static Field>,
     /// A list that is made here is filled up with zero bytes, so that the header is a multiple of this many.
     pub align: usize,
     /// Bytes of the header before the list, beyond a multiple of `align`.
@@ -47,10 +84,33 @@ pub struct ItemList {
 }
 
 impl ItemList {
-    /// The longest item that a length byte can speak of, in bytes.
+    /// What a list leaves out.
+    pub const PLAIN: Self = Self {
+        key: "options",
+        prefix: "",
+        label: "Options",
+        items: &[],
+        unknown: &Item::PLAIN,
+        when: None,
+        otherwise: None,
+        fills: Fills::Message,
+        head: Head::BYTES,
+        unit: 1,
+        beyond: 0,
+        step: 1,
+        filler: None,
+        align: 1,
+        lead: 0,
+        limit: None,
+        route: None,
+        origin: None,
+    };
+
+    /// The longest item that a length can speak of, in bytes.
     #[must_use]
     pub fn longest(&self) -> usize {
-        if self.is_bare() { 0xffff } else { 0xff * self.unit + self.beyond }
+        let most = bits::max_value(self.head.len.width) as usize;
+        if self.is_bare() { 0xffff } else { most * self.unit + self.beyond }
     }
 
     /// Bytes that fill up so many bytes of items to the alignment of the list.
@@ -59,30 +119,78 @@ impl ItemList {
         (self.lead + len).next_multiple_of(self.align) - len - self.lead
     }
 
-    /// Whether its items have neither kind nor length: they are all of one table, one after the other.
+    /// What the keys of its items begin with, in this header.
+    #[must_use]
+    pub fn prefix_in(&self, header: &Header) -> &'static str {
+        if self.prefix.is_empty() { header.prefix() } else { self.prefix }
+    }
+
+    /// Whether its items have neither kind nor length: they follow each other in the order of their tables.
     #[must_use]
     pub fn is_bare(&self) -> bool {
         self.items.first().is_some_and(|i| i.bare)
     }
 
-    /// An item of kind, length byte and value with its length set, filled up with zero bytes to the unit; `None` when
-    /// it is longer than the length byte can say.
+    /// Whether fields of what the list stands in say where all of its items end.
+    #[must_use]
+    pub fn is_counted(&self) -> bool {
+        !self.items.is_empty() && self.items.iter().all(|i| i.count.is_some())
+    }
+
+    /// Bytes that the counts in `owner` (what the list stands in, from its first byte on) say.
+    #[must_use]
+    pub fn counted_len(&self, owner: &[u8]) -> usize {
+        let one = |i: &Item| if i.length == 0 { self.unit } else { i.length };
+        let count = |i: &Item| bits::get(owner, i.count?.bits);
+        self.items.iter().map(|i| count(i).unwrap_or(0) as usize * one(i)).sum()
+    }
+
+    /// The kind that an item begins with; `None` when it is cut off.
+    #[must_use]
+    pub fn kind_of(&self, item: &[u8]) -> Option<u32> {
+        u32::try_from(bits::get(item, self.head.kind)?).ok()
+    }
+
+    /// The length of an item as its head says it, in bytes; `None` when it is cut off.
+    #[must_use]
+    pub fn said_len(&self, item: &[u8]) -> Option<usize> {
+        Some(bits::get(item, self.head.len)? as usize * self.unit + self.beyond)
+    }
+
+    /// An item of kind, length and value with its length set, filled up with zero bytes to the unit; `None` when
+    /// it is longer than the length can say.
     #[must_use]
     pub fn sized(&self, mut item: Vec<u8>) -> Option<Vec<u8>> {
         if self.is_bare() {
             return Some(item);
         }
-        item.resize(item.len().max(2).next_multiple_of(self.unit), 0);
-        item[1] = u8::try_from((item.len() - self.beyond) / self.unit).ok()?;
-        Some(item)
+        item.resize(item.len().max(self.head.bytes).next_multiple_of(self.unit), 0);
+        let len = (item.len() - self.beyond) / self.unit;
+        bits::set(&mut item, self.head.len, len as u128).then_some(item)
+    }
+
+    /// Every table of the list, of lists in its items too, each list once. A list may stand in itself.
+    #[must_use]
+    pub fn with_inner(&'static self) -> Vec<&'static ItemList> {
+        let mut all: Vec<&'static Self> = vec![self];
+        let mut at = 0;
+        while let Some(list) = all.get(at).copied() {
+            for inner in list.items.iter().filter_map(|i| i.inner) {
+                if !all.iter().any(|l| std::ptr::eq(*l, inner)) {
+                    all.push(inner);
+                }
+            }
+            at += 1;
+        }
+        all
     }
 }
 
-/// One option: kind (8 bits), length (8 bits, counting both, in the unit of the list), value; or a kind alone.
+/// One option: kind, length (both as the list says), value; or a kind alone; or fields alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Item {
     /// The kind's number; `None` for the table of unknown kinds.
-    pub kind: Option<u8>,
+    pub kind: Option<u32>,
     /// Its name in notation.
     pub key: &'static str,
     /// The RFC's words.
@@ -108,6 +216,13 @@ pub struct Item {
     pub when: &'static [When],
     /// A field that says how far the repetitions are filled in.
     pub pointer: Option<Pointer>,
+    /// Bits of kind and length, which its fields begin with.
+    pub head: usize,
+    /// The list that follows the fields, to the end of the item.
+    pub inner: Option<&'static ItemList>,
+    /// Without kind and length: the field of what the list stands in that says how many of these there are; of an item
+    /// without a length, how many units it has.
+    pub count: Option<&'static Field>,
 }
 
 /// A pointer into the repetitions of an item (RFC 791: the route data, the time stamps).
@@ -120,29 +235,35 @@ pub struct Pointer {
 }
 
 impl Item {
+    /// What a table leaves out.
+    pub const PLAIN: Self = Self {
+        kind: None,
+        key: "",
+        name: "",
+        terse: "",
+        reference: "",
+        single: false,
+        bare: false,
+        ends: false,
+        length: 0,
+        fields: &[],
+        repeat: &[],
+        when: &[],
+        pointer: None,
+        head: 16,
+        inner: None,
+        count: None,
+    };
+
     /// A known item of kind, length and these fields, of any length that they allow.
     pub const fn known(
-        kind: u8,
+        kind: u32,
         key: &'static str,
         name: &'static str,
         reference: &'static str,
         fields: &'static [Field],
     ) -> Self {
-        Self {
-            kind: Some(kind),
-            key,
-            name,
-            terse: key,
-            reference,
-            single: false,
-            bare: false,
-            ends: false,
-            length: 0,
-            fields,
-            repeat: &[],
-            when: &[],
-            pointer: None,
-        }
+        Self { kind: Some(kind), key, name, terse: key, reference, fields, ..Self::PLAIN }
     }
     /// Sets the only length that it can have, in bytes.
     #[must_use]
@@ -166,6 +287,44 @@ impl Item {
     #[must_use]
     pub const fn pointer(mut self, by: &'static Field, past: &'static [Field]) -> Self {
         self.pointer = Some(Pointer { by, past });
+        self
+    }
+
+    /// Sets the bytes of kind and length.
+    #[must_use]
+    pub const fn head(mut self, bytes: usize) -> Self {
+        self.head = bytes * 8;
+        self
+    }
+    /// Sets the list that follows the fields.
+    #[must_use]
+    pub const fn inner(mut self, list: &'static ItemList) -> Self {
+        self.inner = Some(list);
+        self
+    }
+    /// Sets the field that says how many there are.
+    #[must_use]
+    pub const fn counted(mut self, by: &'static Field) -> Self {
+        self.count = Some(by);
+        self
+    }
+    /// Makes it the table of unknown kinds.
+    #[must_use]
+    pub const fn any_kind(mut self) -> Self {
+        self.kind = None;
+        self
+    }
+    /// Makes it a kind alone.
+    #[must_use]
+    pub const fn alone(mut self) -> Self {
+        self.single = true;
+        self.length = 1;
+        self
+    }
+    /// Says that nothing after it is an option.
+    #[must_use]
+    pub const fn last(mut self) -> Self {
+        self.ends = true;
         self
     }
 
@@ -215,7 +374,7 @@ impl Item {
     /// Bits of kind and length.
     #[must_use]
     pub fn head_bits(&self) -> usize {
-        if self.bare { 0 } else { 16 }
+        if self.bare { 0 } else { self.head }
     }
 
     /// The fields that carry a value: all but kind and length.
@@ -236,7 +395,9 @@ impl Item {
                 && g.bits.start <= field.bits.start
                 && field.bits.end() <= g.bits.end()
         };
+        let counts = |i: &Item| i.count.is_some_and(|by| by.bits == field.bits);
         !self.single
+            && !self.inner.is_some_and(|list| list.items.iter().any(counts))
             && field.bits.start >= self.head_bits()
             && !field.reserved
             && !self.fields.iter().any(inside)

@@ -30,14 +30,15 @@ pub fn row(link_type: u32, bytes: &[u8]) -> Row {
 #[must_use]
 pub fn row_of(bytes: &[u8], found: &Dissection) -> Row {
     let mut row = Row { protocol: "data", ..Row::default() };
-    for (index, layer) in found.layers.iter().enumerate().filter(|(_, l)| !l.quoted) {
-        let view = found.view(bytes, index);
-        if let Some((src, dst)) = layer.header.ends {
-            row.source = address(&view, src.key);
-            row.destination = address(&view, dst.key);
-        }
+    let mut own = found.layers.iter().enumerate().rev().filter(|(_, l)| !l.quoted);
+    if let Some((index, layer)) = own.clone().next() {
         row.protocol = layer.header.short;
-        row.info = (layer.header.info)(&view);
+        row.info = (layer.header.info)(&found.view(bytes, index));
+    }
+    if let Some((index, (src, dst))) = own.find_map(|(index, l)| Some((index, l.header.ends?))) {
+        let view = found.view(bytes, index);
+        row.source = address(&view, src.key);
+        row.destination = address(&view, dst.key);
     }
     if found.layers.is_empty() {
         row.info = format!("{} bytes of a link type without a table", bytes.len());

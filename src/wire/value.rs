@@ -45,13 +45,16 @@ pub fn mac(value: u128) -> String {
 #[must_use]
 pub fn stored_text(field: &Field, stored: u128) -> String {
     match field.kind {
-        Kind::Number => (stored * u128::from(field.scale)).to_string(),
-        Kind::Flag => (stored * u128::from(field.scale)).to_string(),
+        // 64 bits are written several times as fast as 128.
+        Kind::Number | Kind::Flag => match u64::try_from(stored) {
+            Ok(stored) if field.scale == 1 => stored.to_string(),
+            _ => (stored * u128::from(field.scale)).to_string(),
+        },
         Kind::Hex => format!("0x{stored:0w$x}", w = hex_digits(field)),
         Kind::Ipv4 => Ipv4Addr::from(stored as u32).to_string(),
         Kind::Ipv6 => Ipv6Addr::from(stored).to_string(),
         Kind::Mac => mac(stored),
-        Kind::Bytes => format!("{stored:x}"),
+        Kind::Bytes | Kind::Text => format!("{stored:x}"),
     }
 }
 
@@ -70,8 +73,14 @@ fn hex_digits(field: &Field) -> usize {
 /// The value of `field` at `bits` as Wireshark prints it for its key.
 #[must_use]
 pub fn text(field: &Field, bytes: &[u8], bits: BitRange) -> String {
-    if field.kind == Kind::Bytes {
-        return hex_plain(bytes.get(bits.bytes()).unwrap_or_default());
+    let plain = || bytes.get(bits.bytes()).unwrap_or_default();
+    match field.kind {
+        Kind::Bytes => return hex_plain(plain()),
+        Kind::Text => {
+            let end = plain().iter().position(|b| *b == 0).unwrap_or(plain().len());
+            return super::notation::escape(&plain()[..end]);
+        }
+        _ => {}
     }
     bits::get(bytes, bits).map(|v| stored_text(field, v)).unwrap_or_default()
 }
@@ -125,6 +134,7 @@ pub fn range_text(field: &Field, scale: u32) -> String {
         Kind::Ipv6 => "an IPv6 address such as fd77::2".into(),
         Kind::Mac => "a MAC address such as 02:00:00:00:00:01".into(),
         Kind::Bytes => "hex pairs such as de ad be ef".into(),
+        Kind::Text => "text, with \\xNN for bytes that are none".into(),
         _ if scale > 1 => {
             format!("0 to {} in steps of {scale}", bits::max_value(field.bits.width) * u128::from(scale))
         }
@@ -173,6 +183,30 @@ pub fn parse_hex(text: &str) -> Result<Vec<u8>, Refused> {
     Ok(out)
 }
 
+/// The bytes of a field that is no number, from what a person typed: hex pairs, or text (with the escapes of notation,
+/// in quotes or without).
+///
+/// # Errors
+/// As [`parse_hex`]; an escape that is none.
+pub fn parse_bytes(field: &Field, text: &str) -> Result<Vec<u8>, Refused> {
+    if field.kind != Kind::Text {
+        return parse_hex(text);
+    }
+    let inside = text.trim().strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text);
+    super::notation::unescape(inside).map_err(|e| Refused(e.message))
+}
+
+/// What [`parse_bytes`] reads back to these bytes. Zeros at the end of a text of a fixed width are not written.
+#[must_use]
+pub fn bytes_text(field: &Field, bytes: &[u8]) -> String {
+    if field.kind != Kind::Text {
+        return hex_pairs(bytes).to_lowercase();
+    }
+    let zeros = bytes.iter().rev().take_while(|b| **b == 0).count();
+    let end = if field.bits.width == 0 { bytes.len() } else { bytes.len() - zeros };
+    super::notation::escape(&bytes[..end])
+}
+
 fn parse_mac(text: &str) -> Option<u128> {
     let parts: Vec<&str> = text.split([':', '-']).collect();
     if parts.len() != 6 {
@@ -202,7 +236,7 @@ pub fn parse(field: &Field, scale: u32, text: &str) -> Result<u128, Refused> {
     if let Some(value) = found {
         return Ok(value);
     }
-    if matches!(field.kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mac | Kind::Bytes) {
+    if matches!(field.kind, Kind::Ipv4 | Kind::Ipv6 | Kind::Mac | Kind::Bytes | Kind::Text) {
         return Err(refuse(&format!("'{text}' is none")));
     }
     let by_name =

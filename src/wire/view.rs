@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::bits::{self, BitRange};
 use super::items::{self, ItemSpan};
-use super::table::{Field, Header, Kind};
+use super::table::{Field, Header};
 use super::value;
 
 /// One layer of a packet: a table and the bytes that it speaks of.
@@ -74,7 +74,7 @@ impl Located {
     /// The stored value; `None` for plain bytes.
     #[must_use]
     pub fn stored(&self, bytes: &[u8]) -> Option<u128> {
-        if self.field.kind == Kind::Bytes { None } else { bits::get(bytes, self.bits) }
+        if self.field.kind.is_bytes() { None } else { bits::get(bytes, self.bits) }
     }
 
     /// The value as Wireshark prints it for this key.
@@ -192,12 +192,15 @@ impl<'a> LayerView<'a> {
         (layer.start + layer.header.fixed_len(header)).min(end)..end
     }
 
-    /// The options, in order; empty where the header has no list.
+    /// The options, in order, an item before those in it; empty where the header has no list.
     #[must_use]
     pub fn items(&self) -> Vec<ItemSpan> {
         let range = self.items_range();
         match self.layer().header.list(self.header_bytes()) {
-            Some(list) => items::walk(list, self.bytes.get(range.clone()).unwrap_or_default(), range.start),
+            Some(list) => {
+                let bytes = self.bytes.get(range.clone()).unwrap_or_default();
+                items::walk_in(list, self.header_bytes(), bytes, range.start)
+            }
             None => Vec::new(),
         }
     }
@@ -205,7 +208,7 @@ impl<'a> LayerView<'a> {
     /// The options in a few letters each, for a list row: ` <mss 1460,sackOK>`; empty where there are none.
     #[must_use]
     pub fn terse_items(&self) -> String {
-        let texts = self.items().into_iter().map(|i| i.terse_text(self.bytes));
+        let texts = self.items().into_iter().filter(|i| i.depth == 0).map(|i| i.terse_text(self.bytes));
         let texts: Vec<String> = texts.filter(|t| !t.is_empty()).collect();
         if texts.is_empty() { String::new() } else { format!(" <{}>", texts.join(",")) }
     }

@@ -5,14 +5,18 @@ mod values;
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::args::ReadArgs;
 use super::keys::{self, Meaning};
-use super::output::{self, FAILED, Failure, Out, Outcome};
+use super::output::{self, FAILED, Failure, Outcome};
 use super::packet::Packet;
 use crate::craft::Draft;
 use crate::craft::print::Detail;
-use crate::pcap::{self, CaptureFile, ChecksumState, Format, Index, Report, Selection};
+use crate::engine::in_order;
+use crate::pcap::{
+    self, CaptureFile, ChecksumState, Format, Index, InterfaceInfo, PacketReader, Report, Selection,
+};
 use crate::wire::value;
 
 /// Runs it.
@@ -90,58 +94,89 @@ fn print(args: &ReadArgs, meanings: &[Meaning], capture: &CaptureFile) -> Result
         return Ok(());
     }
     let index = capture.index().snapshot();
-    let interfaces = capture.interfaces();
-    let first_ns = first_time(&index);
-    let mut previous_ns = first_ns;
-    let mut reader = capture.reader();
-    for (position, entry) in index.iter().enumerate() {
-        let bytes = match reader.bytes(entry) {
-            Ok(bytes) => bytes,
-            Err(error) => {
+    let printer =
+        Printer { args, meanings, first_ns: first_time(&index), index, interfaces: capture.interfaces() };
+    let worker = || {
+        let mut reader = capture.reader();
+        let printer = &printer;
+        move |chunk: usize| printer.chunk(chunk, &mut reader)
+    };
+    in_order(printer.index.len().div_ceil(CHUNK), worker, |(text, failed): (Vec<u8>, Option<Failure>)| {
+        out.write_all(&text)?;
+        match failed {
+            Some(failure) => {
                 out.flush()?;
-                return Err(Failure::failed(error));
+                Err(failure)
             }
-        };
-        let interface = interfaces.get(usize::from(entry.interface));
-        let packet = Packet {
-            number: position + 1,
-            time_ns: entry.has_time().then_some(entry.timestamp_ns),
-            original: entry.original,
-            bytes,
-            left_to_card: entry.checksum() == ChecksumState::NotComputed,
-            interface,
-            first_ns,
-            previous_ns,
-        };
-        print_packet(args, meanings, &packet, &mut out)?;
-        previous_ns = packet.time_ns.unwrap_or(previous_ns);
-    }
+            None => Ok(()),
+        }
+    })?;
     out.flush()?;
     Ok(())
 }
 
-fn first_time(index: &Index) -> u64 {
-    index.iter().find(|e| e.has_time()).map_or(0, |e| e.timestamp_ns)
+/// Packets that are printed by one worker in one go.
+const CHUNK: usize = 2048;
+
+/// What printing packets needs.
+struct Printer<'a> {
+    args: &'a ReadArgs,
+    meanings: &'a [Meaning],
+    first_ns: u64,
+    index: Index,
+    interfaces: Arc<Vec<InterfaceInfo>>,
 }
 
-fn print_packet(
-    args: &ReadArgs,
-    meanings: &[Meaning],
-    packet: &Packet<'_>,
-    out: &mut Out,
-) -> std::io::Result<()> {
-    if !meanings.is_empty() {
-        values::write_line(meanings, packet, out)
-    } else if args.verbose {
-        tree::write(packet, out)
-    } else if args.hex {
-        writeln!(out, "{}", value::hex_pairs(packet.bytes))
-    } else if args.notation {
-        let draft = Draft::from_bytes(packet.link_type(), packet.bytes, packet.left_to_card);
-        writeln!(out, "{}", draft.notation(Detail::Full))
-    } else if args.json {
-        packet.write_json(out)
-    } else {
-        packet.write_row(out)
+impl Printer<'_> {
+    /// The text of a chunk of packets; where a packet cannot be read, the text of those before it, and why.
+    fn chunk(&self, chunk: usize, reader: &mut PacketReader) -> (Vec<u8>, Option<Failure>) {
+        let range = chunk * CHUNK..((chunk + 1) * CHUNK).min(self.index.len());
+        let mut text = Vec::with_capacity(CHUNK * 128);
+        let before = (0..range.start).rev().filter_map(|n| self.index.get(n));
+        let mut previous_ns =
+            before.into_iter().find(|e| e.has_time()).map_or(self.first_ns, |e| e.timestamp_ns);
+        for (position, entry) in range.clone().zip(self.index.range(range)) {
+            let bytes = match reader.bytes(entry) {
+                Ok(bytes) => bytes,
+                Err(error) => return (text, Some(Failure::failed(error))),
+            };
+            let packet = Packet {
+                number: position + 1,
+                time_ns: entry.has_time().then_some(entry.timestamp_ns),
+                original: entry.original,
+                bytes,
+                left_to_card: entry.checksum() == ChecksumState::NotComputed,
+                interface: self.interfaces.get(usize::from(entry.interface)),
+                first_ns: self.first_ns,
+                previous_ns,
+            };
+            if let Err(error) = self.packet(&packet, &mut text) {
+                return (text, Some(Failure::from(error)));
+            }
+            previous_ns = packet.time_ns.unwrap_or(previous_ns);
+        }
+        (text, None)
     }
+
+    fn packet(&self, packet: &Packet<'_>, out: &mut Vec<u8>) -> std::io::Result<()> {
+        let args = self.args;
+        if !self.meanings.is_empty() {
+            values::write_line(self.meanings, packet, out)
+        } else if args.verbose {
+            tree::write(packet, out)
+        } else if args.hex {
+            writeln!(out, "{}", value::hex_pairs(packet.bytes))
+        } else if args.notation {
+            let draft = Draft::from_bytes(packet.link_type(), packet.bytes, packet.left_to_card);
+            writeln!(out, "{}", draft.notation(Detail::Full))
+        } else if args.json {
+            packet.write_json(out)
+        } else {
+            packet.write_row(out)
+        }
+    }
+}
+
+fn first_time(index: &Index) -> u64 {
+    index.iter().find(|e| e.has_time()).map_or(0, |e| e.timestamp_ns)
 }

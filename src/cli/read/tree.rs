@@ -155,15 +155,17 @@ fn options(view: &LayerView<'_>, out: &mut impl Write) -> std::io::Result<()> {
 fn option(view: &LayerView<'_>, index: usize, span: &ItemSpan, out: &mut impl Write) -> std::io::Result<()> {
     let terse = span.terse_text(view.bytes);
     let terse = if terse.is_empty() { String::new() } else { format!(" ({terse})") };
-    writeln!(out, "        {}{terse}", span.item.name)?;
+    let indent = 4 * (span.depth + 2);
+    writeln!(out, "{:indent$}{}{terse}", "", span.item.name)?;
+    let indent = indent + 4;
     for found in view.item_fields(index, span) {
         let named = value::named(found.field, view.bytes, found.bits);
         let text = plain(found.field, view.bytes, found.bits);
         let name = if named == text { text } else { format!("{named} ({text})") };
-        writeln!(out, "            {}: {name}", found.field.label)?;
+        writeln!(out, "{:indent$}{}: {name}", "", found.field.label)?;
     }
     if let Some(problem) = &span.problem {
-        writeln!(out, "            [{problem}]")?;
+        writeln!(out, "{:indent$}[{problem}]", "")?;
     }
     Ok(())
 }

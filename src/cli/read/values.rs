@@ -41,7 +41,14 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection) -> Vec<Str
     match *meaning {
         Meaning::Frame(key) => frame(key, packet).into_iter().collect(),
         Meaning::Field { header, key, scale } => {
-            views(header).filter_map(|v| shown(&v, &v.field(key)?, scale)).collect()
+            // Fields of options may share the key.
+            let shared = has_item_field(header, key);
+            let items = |v: &LayerView<'_>| if shared { item_values(v, key) } else { Vec::new() };
+            let value = |v: LayerView<'_>| {
+                let own = v.field(key).and_then(|found| shown(&v, &found, scale));
+                own.into_iter().chain(items(&v)).collect::<Vec<_>>()
+            };
+            views(header).flat_map(value).collect()
         }
         Meaning::Ends { header, keys } => views(header)
             .flat_map(|v| keys.into_iter().filter_map(move |k| v.field(k)))
@@ -75,12 +82,22 @@ fn payload_len(view: &LayerView<'_>, packet: &Packet<'_>) -> Option<usize> {
     (here + layer.declared.saturating_sub(here).min(cut)).checked_sub(header)
 }
 
+/// Whether options of the header have a field of this key too.
+fn has_item_field(header: &'static Header, key: &str) -> bool {
+    let lists = header.lists().flat_map(|list| list.with_inner());
+    lists.flat_map(|l| l.items.iter().chain([l.unknown])).any(|i| i.fields.iter().any(|f| f.key == key))
+}
+
 fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
     let mut all = Vec::new();
     for span in view.items() {
         // After the end of the list Wireshark goes on as long as zeros follow.
         let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
-        if std::ptr::eq(span.item, &items::PADDING) {
+        if span.item.ends && key == "option.type" {
+            // Wireshark's number for the end option of DHCP.
+            all.push("0".to_owned());
+        }
+        if std::ptr::eq(span.item, &items::PADDING) && span.list.filler.is_none() {
             if key == "option_kind" {
                 all.extend(rest.iter().take_while(|&&b| b == 0).map(|_| "0".to_owned()));
             }
@@ -95,20 +112,19 @@ fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
 
 /// The option that a short capture cut, as its kind: the fields that are wholly there still speak.
 fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
-    let list = view.layer().header.list(view.header_bytes())?;
     let is_cut = view.layer().declared > view.layer().end - view.layer().start;
     if !is_cut || !std::ptr::eq(span.item, &items::MALFORMED) {
         return None;
     }
-    let kind = view.bytes.get(span.range.start).copied();
     let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
-    let known = || list.items.iter().filter(|i| i.kind == kind && i.holds(rest));
+    let kind = span.list.kind_of(rest);
+    let known = || span.list.items.iter().filter(|i| i.kind == kind && i.holds(rest));
     // Of several tables the one whose length the option says.
-    let said = rest.get(1).map(|said| usize::from(*said) * list.unit + list.beyond);
+    let said = span.list.said_len(rest);
     let item =
         known().find(|i| Some(i.length) == said).or(known().find(|i| i.length == 0)).or(known().next());
-    let item = item.unwrap_or(list.unknown);
-    Some(ItemSpan { item, range: span.range.clone(), problem: None })
+    let item = item.unwrap_or(span.list.unknown);
+    Some(ItemSpan { item, problem: None, ..span.clone() })
 }
 
 /// The value as tshark prints it: in the unit that the name stands for (`tcp.hdr_len` in bytes, `tcp.data_offset` in

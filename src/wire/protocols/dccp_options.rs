@@ -5,12 +5,12 @@ use crate::wire::table::{Field, Fills, Item, ItemList};
 const KIND: Field = Field::number("option_type", "Option Type", 0, 8);
 const LENGTH: Field = Field::number("option_length", "Option Length", 8, 8);
 
-const fn single(kind: u8, key: &'static str, name: &'static str) -> Item {
+const fn single(kind: u32, key: &'static str, name: &'static str) -> Item {
     let mut item = Item::known(kind, key, name, "RFC 4340 section 5.8", &[KIND]);
     item.single = true;
     item
 }
-const fn option(kind: u8, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
+const fn option(kind: u32, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
     Item::known(kind, key, name, "RFC 4340 section 5.8", fields)
 }
 
@@ -61,16 +61,9 @@ pub(super) static OPTIONS: ItemList = ItemList {
         .exactly(6),
     ],
     unknown: &UNKNOWN,
-    when: None,
-    otherwise: None,
     fills: Fills::Header,
-    unit: 1,
-    beyond: 0,
     align: 4,
-    lead: 0,
-    limit: None,
-    route: None,
-    origin: None,
+    ..ItemList::PLAIN
 };
 
 static UNKNOWN: Item =

@@ -18,7 +18,7 @@ const LEN: Field = Field::number("opt.length", "Length", 8, 8);
 
 /// An option of a length that never varies.
 const fn fixed(
-    kind: u8,
+    kind: u32,
     key: &'static str,
     name: &'static str,
     length: usize,
@@ -37,7 +37,7 @@ const fn fixed(
         fields,
         repeat: &[],
         when: &[],
-        pointer: None,
+        ..Item::PLAIN
     }
 }
 
@@ -122,7 +122,7 @@ pub static LIST: ItemList = ItemList {
         fields: &[TYPE, LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
         repeat: &[],
         when: &[],
-        pointer: None,
+        ..Item::PLAIN
     },
     when: Some(HAS_OPTIONS),
     otherwise: None,
@@ -132,6 +132,5 @@ pub static LIST: ItemList = ItemList {
     align: 1,
     lead: 0,
     limit: None,
-    route: None,
-    origin: None,
+    ..ItemList::PLAIN
 };

@@ -23,10 +23,10 @@ const RECORDED: &[Field] = &[Field::ipv4("rec_rt", "Recorded Route", 0).short("R
 const EMPTY: &[Field] = &[Field::ipv4("empty_rt", "Empty Route", 0).short("Empty")];
 const TO_GO: &[Field] = &[Field::ipv4("src_rt", "Source Route", 0).short("Route")];
 
-const fn known(kind: u8, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
+const fn known(kind: u32, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
     Item::known(kind, key, name, "RFC 791 section 3.1", fields)
 }
-const fn single(kind: u8, key: &'static str, name: &'static str, ends: bool) -> Item {
+const fn single(kind: u32, key: &'static str, name: &'static str, ends: bool) -> Item {
     let mut item = known(kind, key, name, &[TYPE]).exactly(1);
     item.single = true;
     item.ends = ends;
@@ -140,7 +140,7 @@ pub static OPTIONS: ItemList = ItemList {
         fields: &[TYPE, LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
         repeat: &[],
         when: &[],
-        pointer: None,
+        ..Item::PLAIN
     },
     when: None,
     otherwise: None,
@@ -148,10 +148,9 @@ pub static OPTIONS: ItemList = ItemList {
     unit: 1,
     beyond: 0,
     align: 4,
-    lead: 0,
     limit: Some(40),
     route: Some(final_destination),
-    origin: None,
+    ..ItemList::PLAIN
 };
 
 /// The last address of a source route that is not used up (RFC 1122 section 4.1.1 and RFC 9293 section 3.9.2.1: it

@@ -35,8 +35,7 @@ const BASE: ItemList = ItemList {
     align: 8,
     lead: 2,
     limit: None,
-    route: None,
-    origin: None,
+    ..ItemList::PLAIN
 };
 const UNKNOWN: Item = {
     let fields = &[KIND, LEN, Field::bytes("opt.unknown", "Option Data", 16, 0)];

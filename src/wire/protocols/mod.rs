@@ -4,12 +4,18 @@ mod arp;
 mod chdlc;
 mod dccp;
 mod dccp_options;
+mod dhcp;
+mod dhcp_options;
+mod dhcpv6;
+mod erspan;
 mod esp;
 mod ethernet;
+mod geneve;
 mod gre;
 mod icmp;
 mod icmpv6;
 mod icmpv6_options;
+mod igmp;
 mod ipv4;
 mod ipv4_options;
 mod ipv6;
@@ -18,7 +24,9 @@ mod ipv6_options;
 mod llc;
 mod mpls;
 mod null;
+mod pim;
 mod pppoe;
+mod pppoe_tags;
 mod sctp;
 mod sll;
 mod tcp;
@@ -68,7 +76,15 @@ pub static ALL: &[&Header] = &[
     &null::HEADER,
     &null::NETWORK_ORDER,
     &gre::HEADER,
+    &gre::POINT_TO_POINT,
+    &erspan::HEADER,
+    &erspan::TYPE_3,
+    &pim::HEADER,
     &vxlan::HEADER,
+    &geneve::HEADER,
+    &dhcp::HEADER,
+    &dhcpv6::HEADER,
+    &igmp::HEADER,
 ];
 
 /// The protocol with this key.

@@ -44,12 +44,13 @@ pub static SESSION_STAGE: Header = Header {
     ..PPPOE
 };
 
-/// The discovery stage; its tags are the payload.
+/// The discovery stage.
 pub static DISCOVERY: Header = Header {
     key: "pppoed",
     name: "PPP over Ethernet, discovery",
     fields: &[VERSION, TYPE, CODE.default(9), SESSION, LENGTH],
     found_by: &[(Space::EtherType, 0x8863)],
+    items: Some(&super::pppoe_tags::LIST),
     family: Family::Control,
     ..PPPOE
 };
@@ -60,7 +61,7 @@ fn info(view: &LayerView<'_>) -> String {
 
 fn length(view: &LayerView<'_>) -> Option<String> {
     let said = view.number(LENGTH.key)? as usize;
-    let real = view.payload().len();
+    let real = view.items_range().len() + view.payload().len();
     (said != real).then(|| format!("length says {said} bytes, there are {real} behind the header"))
 }
 

@@ -25,7 +25,7 @@ pub(super) const KIND: Field = Field::number("option_kind", "Kind", 0, 8).names(
 ]);
 pub(super) const LEN: Field = Field::number("option_len", "Length", 8, 8);
 
-const fn single(kind: u8, key: &'static str, name: &'static str, ends: bool) -> Item {
+const fn single(kind: u32, key: &'static str, name: &'static str, ends: bool) -> Item {
     Item {
         kind: Some(kind),
         key,
@@ -39,7 +39,7 @@ const fn single(kind: u8, key: &'static str, name: &'static str, ends: bool) -> 
         fields: &[KIND],
         repeat: &[],
         when: &[],
-        pointer: None,
+        ..Item::PLAIN
     }
 }
 
@@ -48,7 +48,7 @@ const EXID: Field = Field::hex("options.experimental.exid", "Experiment Identifi
     .short("ExID")
     .names(&[(0xf989, "Fast Open"), (0xe2d4, "SMC-R")]);
 
-const fn experiment(kind: u8, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
+const fn experiment(kind: u32, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
     Item::known(kind, key, name, "RFC 6994 section 3", fields)
 }
 
@@ -76,7 +76,7 @@ const fn e1(nth: usize) -> Field {
     counter("options.acc_ecn.ee1b", "ECT(1) Bytes", "EE1B", nth)
 }
 /// Accurate ECN: of three counters the last ones may be missing.
-const fn accecn(kind: u8, key: &'static str, fields: &'static [Field], length: usize) -> Item {
+const fn accecn(kind: u32, key: &'static str, fields: &'static [Field], length: usize) -> Item {
     let name = if kind == 172 { "Accurate ECN Order 0" } else { "Accurate ECN Order 1" };
     Item::known(kind, key, name, "RFC 9768 section 3.2.3", fields).exactly(length)
 }
@@ -97,7 +97,7 @@ const PLAIN: [Item; 23] = [
         fields: &[KIND, LEN, Field::number("options.mss_val", "MSS Value", 16, 16).default(1460)],
         repeat: &[],
         when: &[],
-        pointer: None,
+        ..Item::PLAIN
     },
     Item {
         kind: Some(3),
@@ -112,7 +112,7 @@ const PLAIN: [Item; 23] = [
         fields: &[KIND, LEN, Field::number("options.wscale.shift", "Shift Count", 16, 8).default(7)],
         repeat: &[],
         when: &[],
-        pointer: None,
+        ..Item::PLAIN
     },
     Item {
         kind: Some(4),
@@ -127,7 +127,7 @@ const PLAIN: [Item; 23] = [
         fields: &[KIND, LEN],
         repeat: &[],
         when: &[],
-        pointer: None,
+        ..Item::PLAIN
     },
     Item {
         kind: Some(5),
@@ -145,7 +145,7 @@ const PLAIN: [Item; 23] = [
             Field::number("options.sack_re", "Right Edge", 32, 32),
         ],
         when: &[],
-        pointer: None,
+        ..Item::PLAIN
     },
     Item {
         kind: Some(8),
@@ -165,7 +165,7 @@ const PLAIN: [Item; 23] = [
         ],
         repeat: &[],
         when: &[],
-        pointer: None,
+        ..Item::PLAIN
     },
     Item::known(
         19,
@@ -252,7 +252,7 @@ pub static LIST: ItemList = ItemList {
         fields: &[KIND, LEN, Field::bytes("options.unknown.payload", "Option Data", 16, 0)],
         repeat: &[],
         when: &[],
-        pointer: None,
+        ..Item::PLAIN
     },
     when: None,
     otherwise: None,
@@ -262,6 +262,5 @@ pub static LIST: ItemList = ItemList {
     align: 4,
     lead: 0,
     limit: Some(40),
-    route: None,
-    origin: None,
+    ..ItemList::PLAIN
 };

@@ -229,3 +229,115 @@ fn pim() {
         &[],
     );
 }
+
+#[test]
+fn ppp() {
+    let udp = format!("{IP}/udp(srcport=1, dstport=2)");
+    let samples = [
+        format!("ppp_hdlc/{udp}"),
+        format!("ppp_hdlc/{IP6}/udp(srcport=1, dstport=2)"),
+        format!("ppp/{udp}"),
+        "ppp_hdlc/lcp(id=9, options=[mru(1500), accm(0), auth(0xc223, 05), magic(0xdeadbeef), pfc, acfc])".into(),
+        "ppp_hdlc/lcp(code=4, options=[mrru(1500), ssnhf, quality(0xc025, 00 00 00 01)])".into(),
+        "ppp/lcp(code=9, magic=7)/\"data\"".into(),
+        "ppp/lcp(code=8, rejected=0x8021)/hex(01 02 03)".into(),
+        "ppp/lcp(code=5)/\"why\"".into(),
+        "ppp/ipcp(code=3, options=[addr(10.0.0.1), dns1(8.8.8.8), dns2(9.9.9.9), nbns1(1.2.3.4), nbns2(1.1.1.1)])"
+            .into(),
+        "ppp/ipcp(options=[compress(0x2d, 0f 01)])".into(),
+        "ppp/ipv6cp(options=[id(72623859790382856)])".into(),
+        "ppp/pap(id=5)/hex(03 61 62 63 01 64)".into(),
+        "ppp/chap(code=2, id=5)/hex(01 02 61 62)".into(),
+    ];
+    for link_type in [9, 50] {
+        as_tshark(link_type, &samples, &[]);
+    }
+    as_scapy(&[
+        twin("ppp_hdlc/IP4/udp(srcport=1, dstport=2)", "HDLC()/Raw(b'\\x00\\x21')/IP4/UDP(sport=1, dport=2)"),
+        twin(
+            "lcp(id=7, options=[mru(1500), accm(0), magic(5)])",
+            "PPP_LCP_Configure(id=7, options=[PPP_LCP_MRU_Option(max_recv_unit=1500), \
+             PPP_LCP_ACCM_Option(accm=0), PPP_LCP_Magic_Number_Option(magic_number=5)])",
+        ),
+        twin("lcp(code=9, id=7, magic=5)/\"data\"", "PPP_LCP_Echo(id=7, magic_number=5, data=b'data')"),
+        twin(
+            "ipcp(id=7, options=[addr(10.0.0.1), dns1(8.8.8.8)])",
+            "PPP_IPCP(id=7, options=[PPP_IPCP_Option_IPAddress(data='10.0.0.1'), \
+             PPP_IPCP_Option_DNS1(data='8.8.8.8')])",
+        ),
+        twin("pap(id=5)/hex(03 61 62 63 01 64)", "PPP_PAP_Request(id=5, username='abc', password='d')"),
+        twin(
+            "chap(code=2, id=5)/hex(02 01 02 61 62)",
+            "PPP_CHAP_ChallengeResponse(code=2, id=5, value=b'\\x01\\x02', optional_name='ab')",
+        ),
+    ]);
+}
+
+/// 802.11 frames: data in each direction, QoS, what stops the reading, management and control.
+fn wireless() -> Vec<String> {
+    let udp = format!("llc/snap/{IP}/udp(srcport=1, dstport=2)");
+    let ends = "ra=02:00:00:00:00:01, ta=02:00:00:00:00:02";
+    vec![
+        format!("wlan({ends}, bssid=02:00:00:00:00:03, duration=314, seq_ctl=0x1230)/{udp}"),
+        format!("wlan({ends}, tods=1, da=02:00:00:00:00:03, fc.retry=1)/{udp}"),
+        format!("wlan({ends}, fromds=1, sa=02:00:00:00:00:03, fc.moredata=1)/{udp}"),
+        format!("wlan({ends}, fromds=1, tods=1, da=02:00:00:00:00:03, sa=02:00:00:00:00:04)/{udp}"),
+        format!("wlan({ends}, subtype=4, tods=1, fc.pwrmgt=1)"),
+        format!("wlan_qos({ends}, tods=1, tid=5, qos.ack=1)/{udp}"),
+        format!("wlan_qos({ends}, fromds=1, tid=6)/llc/snap/{IP6}/udp(srcport=1, dstport=2)"),
+        format!("wlan_qos({ends}, fromds=1, tods=1, eosp=1, fc.protected=1)/zero(40)"),
+        format!("wlan_qos({ends}, bssid=02:00:00:00:00:03, fc.protected=1)/zero(40)"),
+        format!("wlan_ctl(ra=02:00:00:00:00:01)"),
+        format!("wlan_ctl(subtype=12, ra=02:00:00:00:00:01, duration=50)"),
+        format!("wlan_ctl(subtype=11, {ends}, duration=50)"),
+    ]
+}
+
+#[test]
+fn wlan() {
+    as_tshark(105, &wireless(), &[]);
+    // Without data tshark does not show whether they are aggregated.
+    as_tshark(
+        105,
+        &["wlan_qos(subtype=12, tods=1, ra=02:00:00:00:00:01, ta=02:00:00:00:00:02)".into()],
+        &["wlan.qos.amsdupresent"],
+    );
+    let ends = "ra=02:00:00:00:00:01, ta=02:00:00:00:00:02, bssid=02:00:00:00:00:03";
+    as_tshark(105, &[8, 11, 12].map(|t| format!("wlan_mgmt(subtype={t}, {ends})/zero(12)")), &[]);
+}
+
+#[test]
+fn radiotap() {
+    let mut samples: Vec<String> = wireless().iter().map(|n| format!("radiotap/{n}")).collect();
+    samples.push("radiotap(present.rate=1, fields=[data(0c)])/wlan_ctl(ra=02:00:00:00:00:01)".into());
+    as_tshark(127, &samples, &[]);
+    as_scapy(&[
+        twin(
+            "radiotap/wlan(ra=02:00:00:00:00:01, ta=02:00:00:00:00:02, tods=1, da=02:00:00:00:00:03)\
+             /llc/snap/IP4/udp(srcport=1, dstport=2)",
+            "RadioTap()/Dot11(type=2, FCfield=1, addr1='02:00:00:00:00:01', addr2='02:00:00:00:00:02', \
+             addr3='02:00:00:00:00:03')/LLC()/SNAP()/IP4/UDP(sport=1, dport=2)",
+        ),
+        twin(
+            "wlan_ctl(subtype=11, ra=02:00:00:00:00:01, ta=02:00:00:00:00:02, duration=50)",
+            "Dot11(type=1, subtype=11, ID=0x3200, addr1='02:00:00:00:00:01', addr2='02:00:00:00:00:02')",
+        ),
+    ]);
+}
+
+#[test]
+fn numbered_frames_of_llc() {
+    let dot3 = "dot3(src=02:00:00:00:00:01, dst=02:00:00:00:00:02)";
+    as_tshark(
+        1,
+        &[
+            format!("{dot3}/llc(dsap=0x04, ssap=0x04, control.first=1, control.n_r=1)/zero(40)"),
+            format!(
+                "{dot3}/llc(dsap=0x04, ssap=0x04, control.first=2, control.n_r=1, control.pf=1)/zero(40)"
+            ),
+            format!("{dot3}/llc(dsap=0x04, ssap=0x05, control.first=5)/zero(42)"),
+            format!("{dot3}/llc(dsap=0x04, ssap=0x05, control=0x73)/zero(43)"),
+        ],
+        &[],
+    );
+}

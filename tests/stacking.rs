@@ -268,6 +268,12 @@ proptest! {
             (101, "ip(dst=1.2.3.4)/gre1(a=1, s=1)/ppp/ip(dst=1.2.3.4)/udplite(cover=8)/zero(9)"),
             (101, "ip(dst=1.2.3.4)/dccp(type=1, options=[mandatory, change_l(1, 02), ts(7)])/zero(9)"),
             (101, "ip(dst=1.2.3.4)/pim(type=1)/ip(dst=1.2.3.4)/udp"),
+            (9, "ppp_hdlc/lcp(options=[mru(1500), magic(5), pfc])"),
+            (50, "ppp/ipcp(code=3, options=[addr(10.0.0.1), dns1(8.8.8.8)])"),
+            (127, "radiotap(present.rate=1, fields=[data(0c)])/wlan_qos(tods=1)/llc/snap/ip(dst=1.2.3.4)/udp"),
+            (105, "wlan(fromds=1, tods=1)/llc/snap/ip(dst=1.2.3.4)/udp"),
+            (105, "wlan_ctl(subtype=11)"),
+            (1, "dot3/llc(dsap=4, ssap=4, control.first=1, control.n_r=3)/zero(9)"),
         ];
         let (link, text) = frames[which % frames.len()];
         let mut bytes = build(text).bytes().to_vec();
@@ -316,6 +322,9 @@ fn layers_that_stand_beside_each_other_differ_in_hue() {
         "eth ip gre erspan eth ip udplite",
         "eth ipv6 gre erspan3 eth arp",
         "ip gre1 ppp ip dccp",
+        "ip gre1 ppp_hdlc lcp",
+        "pppoes ppp ipcp",
+        "radiotap wlan_qos llc snap ip",
         "ipv6 pim ipv6 udp esp",
     ] {
         let headers: Vec<_> = stack.split(' ').map(|k| protocols::by_key(k).unwrap()).collect();

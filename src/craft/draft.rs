@@ -250,7 +250,7 @@ impl Draft {
             Compute::NeighbourAddress => mac(self.surroundings.neighbour.filter(|_| outer)),
             Compute::Checksum { .. } => return None,
         };
-        Some(value.min(bits::max_value(field.bits.width)))
+        Some(field.ordered(value.min(bits::max_value(field.bits.width))))
     }
 
     pub(super) fn put(&mut self, index: usize, field: &Field, value: u128) {

@@ -187,7 +187,7 @@ impl Walk<'_> {
     /// Narrows the bytes to the length that the header says.
     fn extent(&mut self, header: &'static Header, bytes: &[u8], len: usize) {
         let Some(extent) = header.extent else { return };
-        let stored = bits::get(bytes, extent.by.bits).unwrap_or(0) as usize;
+        let stored = extent.by.ordered(bits::get(bytes, extent.by.bits).unwrap_or(0)) as usize;
         // Offload super-packets carry a length of 0: the rest belongs to them.
         if stored == 0 && extent.zero_is_open.is_none_or(|w| w.holds(bytes)) {
             return;

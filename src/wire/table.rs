@@ -255,7 +255,7 @@ impl Header {
             Length::CountedIn { by, unit, .. } => (by, unit, 0),
             _ => return None,
         };
-        Some((by, bits::get(header, by.bits).unwrap_or(0) as usize * unit + beyond))
+        Some((by, by.ordered(bits::get(header, by.bits).unwrap_or(0)) as usize * unit + beyond))
     }
 
     /// What its length field stores for a header of `len` bytes.

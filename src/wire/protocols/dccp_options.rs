@@ -8,7 +8,7 @@ const LENGTH: Field = Field::number("option_length", "Option Length", 8, 8);
 const fn single(kind: u32, key: &'static str, name: &'static str) -> Item {
     let mut item = Item::known(kind, key, name, "RFC 4340 section 5.8", &[KIND]);
     item.single = true;
-    item
+    item.exactly(1)
 }
 const fn option(kind: u32, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
     Item::known(kind, key, name, "RFC 4340 section 5.8", fields)

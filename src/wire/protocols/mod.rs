@@ -25,8 +25,11 @@ mod llc;
 mod mpls;
 mod null;
 mod pim;
+mod ppp;
+mod ppp_options;
 mod pppoe;
 mod pppoe_tags;
+mod radiotap;
 mod sctp;
 mod sll;
 mod tcp;
@@ -36,6 +39,7 @@ mod udp;
 mod udplite;
 mod vlan;
 mod vxlan;
+mod wlan;
 
 use std::sync::LazyLock;
 
@@ -66,13 +70,24 @@ pub static ALL: &[&Header] = &[
     &vlan::WITH_LENGTH,
     &llc::HEADER,
     &llc::SNAP,
-    &pppoe::PPP,
+    &ppp::HEADER,
+    &ppp::FRAMED,
+    &ppp::LCP,
+    &ppp::IPCP,
+    &ppp::IPV6CP,
+    &ppp::PAP,
+    &ppp::CHAP,
     &pppoe::SESSION_STAGE,
     &pppoe::DISCOVERY,
     &ethernet::WITH_LENGTH,
     &sll::HEADER,
     &sll::V2,
     &chdlc::HEADER,
+    &radiotap::HEADER,
+    &wlan::DATA,
+    &wlan::QOS_DATA,
+    &wlan::MANAGEMENT,
+    &wlan::CONTROL,
     &null::HEADER,
     &null::NETWORK_ORDER,
     &gre::HEADER,

@@ -91,7 +91,7 @@ fn a_wrong_line_gives_an_empty_line() {
 
 #[test]
 fn a_line_without_an_end_is_refused_and_passed_over() {
-    let mut input = vec![b'x'; 3 << 20];
+    let mut input = vec![b'x'; 17 << 20];
     input.extend(b"\nip(dst=1.1.1.1)\n");
     let crafted = rawbench_with(&["craft", "-", "--hex"], &input);
     assert_eq!(crafted.status.code(), Some(2));

@@ -60,11 +60,12 @@ fn is_whole(text: &str) -> Draft {
 fn a_crc_is_computed_through_any_stacking() {
     let draft = is_whole(
         "eth/vlan(id=5)/ip(src=10.0.0.1, dst=10.0.0.2)/gre(c=1)/ipv6(src=fd77::1, dst=fd77::2)\
-         /sctp(srcport=1, dstport=2, vtag=7)/\"data\"",
+         /sctp(srcport=1, dstport=2, vtag=7, chunks=[cookie_echo(64)])",
     );
     assert_eq!(draft.view(4).number("nxt"), Some(132));
     // The same bytes behind another network header have the same CRC: it has no pseudo header.
-    let other = is_whole("ip(src=1.2.3.4, dst=1.2.3.5)/sctp(srcport=1, dstport=2, vtag=7)/\"data\"");
+    let other =
+        is_whole("ip(src=1.2.3.4, dst=1.2.3.5)/sctp(srcport=1, dstport=2, vtag=7, chunks=[cookie_echo(64)])");
     assert_eq!(other.view(1).text("checksum"), draft.view(5).text("checksum"));
     let bad = build("ip(dst=10.0.0.2)/sctp(checksum=1)");
     let verdict = checksum::verdict(bad.bytes(), bad.layers(), 1, false).unwrap();

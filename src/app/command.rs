@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::craft::export::Form;
 use crate::craft::print::Detail;
 use crate::engine::{Frame, Place, Via};
 use crate::wire::table::Header;
@@ -127,6 +128,13 @@ pub enum Command {
     CopyHex,
     /// Put this text on the clipboard.
     Copy(String),
+    /// Put a packet on the clipboard in the language of another tool.
+    CopyAs {
+        /// Which.
+        form: &'static Form,
+        /// The selected packet of the list, not the draft.
+        selected: bool,
+    },
     /// Take a notice away.
     Dismiss(usize),
     /// Have the lab's server answer that many milliseconds later.

@@ -1,7 +1,8 @@
 //! The commands that edit the draft.
 
 use super::command::Command;
-use super::workbench::{LocalSources, Workbench};
+use super::workbench::{LocalSources, Request, Workbench};
+use crate::craft::export::Form;
 use crate::craft::{Draft, presets};
 use crate::engine::Failure;
 use crate::wire::value::Refused;
@@ -77,6 +78,7 @@ impl Workbench {
             }
             Command::LoadNotation(text) => return self.load_notation(&text),
             Command::EditCopy(index) => return self.edit_copy(index),
+            Command::CopyAs { form, selected } => return self.copy_as(form, selected),
             _ => Ok(()),
         };
         if let Err(refused) = result {
@@ -113,6 +115,17 @@ impl Workbench {
         match Draft::from_notation(text, &mut LocalSources) {
             Ok(draft) => self.replace(draft),
             Err(error) => self.notice(Failure::new(error.render(text))),
+        }
+    }
+
+    fn copy_as(&mut self, form: &Form, selected: bool) {
+        let written = match self.capture.selected().filter(|_| selected) {
+            Some(packet) => form.write(&Draft::from_bytes(packet.link_type, &packet.bytes, false)),
+            None => form.write(self.builder.draft()),
+        };
+        match written {
+            Ok(text) => self.requests.push(Request::Clipboard(text)),
+            Err(why) => self.notice(Failure::new(why.to_string())),
         }
     }
 

@@ -4,9 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 use super::tcping::Host;
+use crate::craft::export::{self, Form};
 use crate::wire::notation;
 
 /// Build a TCP/IP packet bit by bit, send it, and watch what really happened.
@@ -92,6 +94,32 @@ pub struct CraftArgs {
     /// Layers and fields, warnings, bytes
     #[arg(long, group = "form")]
     pub json: bool,
+    /// The packet in the language of another tool, or as a program
+    #[arg(long = "as", value_name = "FORM", group = "form", value_parser = Forms)]
+    pub as_form: Option<&'static Form>,
+}
+
+/// The names of the forms, from their list.
+#[derive(Clone)]
+struct Forms;
+
+impl TypedValueParser for Forms {
+    type Value = &'static Form;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        let names = PossibleValuesParser::new(export::ALL.iter().map(|f| f.name));
+        let name = names.parse_ref(command, arg, value)?;
+        export::by_name(&name).ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidValue))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(export::ALL.iter().map(|f| PossibleValue::new(f.name).help(f.help))))
+    }
 }
 
 /// Where one works.

@@ -11,7 +11,7 @@ use crate::craft::print::Detail;
 use crate::wire::{dump, value};
 
 /// Longest line of standard input, in bytes: the largest packet in its longest form stays well below.
-const MAX_LINE: usize = 1 << 20;
+const MAX_LINE: usize = 16 << 20;
 
 /// Runs it.
 ///
@@ -30,7 +30,12 @@ pub fn run(args: &CraftArgs) -> Outcome {
         }
     };
     let mut out = output::out();
-    print(args, &draft, &mut out)?;
+    if let Some(form) = args.as_form {
+        let text = form.write(&draft).map_err(Failure::failed)?;
+        writeln!(out, "{text}")?;
+    } else {
+        print(args, &draft, &mut out)?;
+    }
     out.flush()?;
     if !args.json {
         warn(&draft);
@@ -85,7 +90,11 @@ fn one_line(
         return Ok(Err("it is no UTF-8 text; write such bytes as \\xNN or hex(…)".into()));
     };
     match Draft::from_notation(text, sources) {
-        Ok(draft) => print(args, &draft, out).map(Ok).map_err(Failure::from),
+        Ok(draft) => match args.as_form.map(|form| form.write(&draft)) {
+            Some(Ok(text)) => writeln!(out, "{text}").map(Ok).map_err(Failure::from),
+            Some(Err(why)) => Ok(Err(why.to_string())),
+            None => print(args, &draft, out).map(Ok).map_err(Failure::from),
+        },
         Err(error) => Ok(Err(format!("the notation is wrong\n{}", error.render(text)))),
     }
 }

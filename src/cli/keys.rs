@@ -172,7 +172,7 @@ fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterato
         item_keys(item).map(move |field| {
             // Kind and length are common to all options; the others belong to one.
             let own = item.bare
-                || field.bits.start >= item.head_bits()
+                || !item.is_head(field)
                 || !item.repeat.is_empty() && !item.fields.iter().any(|f| f.key == field.key);
             let label = if own { format!("{}: {}", item.name, field.label) } else { field.label.to_owned() };
             let reference = if own { item.reference } else { header.reference };

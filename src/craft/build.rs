@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::draft::{Draft, Override};
-use super::edit::{MAX_FRAME, is_ended};
+use super::edit::is_ended;
 use super::items::joined;
 use super::option_text::option_node;
 use crate::wire::bits;
@@ -24,6 +24,9 @@ pub trait Sources {
     fn file(&mut self, path: &str) -> Result<Vec<u8>, String>;
 }
 
+/// Most bytes that a packet may have: as many as a capture file holds of one.
+const MAX_PACKET: usize = 128 << 20;
+
 pub(super) type Built<T> = Result<T, NotationError>;
 
 impl Draft {
@@ -35,24 +38,35 @@ impl Draft {
         let mut draft = Self::default();
         let mut payload = Vec::new();
         let mut trailer = Vec::new();
-        let mut has_payload = false;
+        let (mut has_payload, mut has_trailer) = (false, false);
         for part in notation::parse(text)? {
             match part {
+                Part::Layer { name, .. } if has_trailer => {
+                    return Err(NotationError::new(name.at, "a header cannot follow a trailer"));
+                }
                 Part::Layer { name, .. } if has_payload => {
                     return Err(NotationError::new(name.at, "a header cannot follow a payload"));
                 }
                 Part::Layer { name, args } => draft.build_layer(&name, &args)?,
-                Part::Payload(source) => {
+                Part::Payload { at, .. } if has_trailer => {
+                    return Err(NotationError::new(at, "a payload cannot follow a trailer"));
+                }
+                Part::Payload { source, .. } => {
                     payload.extend(fetch(source, sources)?);
                     has_payload = true;
                 }
-                Part::Trailer(source) => trailer.extend(fetch(source, sources)?),
+                Part::Trailer { source, behind } => {
+                    let bytes = fetch(source, sources)?;
+                    draft.note_tail(behind.as_ref(), bytes.len(), trailer.len())?;
+                    trailer.extend(bytes);
+                    has_trailer = true;
+                }
             }
         }
         let start = draft.bytes.len();
         let size = start + payload.len() + trailer.len();
-        if size > MAX_FRAME {
-            let why = format!("the frame would have {size} bytes, more than {MAX_FRAME}");
+        if size > MAX_PACKET {
+            let why = format!("the frame would have {size} bytes, more than {MAX_PACKET}");
             return Err(NotationError::new(0..text.len(), why));
         }
         draft.payload = start..start + payload.len();
@@ -60,6 +74,28 @@ impl Draft {
         draft.bytes.extend(trailer);
         draft.recompute();
         Ok(draft)
+    }
+
+    /// Notes behind which layer a trailer of so many bytes stands; `before`: bytes of the trailers before it.
+    fn note_tail(&mut self, behind: Option<&Spanned>, len: usize, before: usize) -> Built<()> {
+        let known: usize = self.tails.values().sum();
+        let Some(word) = behind else { return Ok(()) };
+        let count = self.layers.len();
+        let number = value::number(&word.text).and_then(|n| usize::try_from(n).ok());
+        let Some(number) = number.filter(|n| (1..=count).contains(n)) else {
+            let why = format!("'{}' is no layer of this packet: behind takes 1 to {count}", word.text);
+            return Err(NotationError::new(word.at.clone(), why));
+        };
+        let layer = self.tail_of(number - 1);
+        let inner = self.tails.first_key_value().map_or(usize::MAX, |(layer, _)| *layer);
+        if layer > inner || layer > 0 && known < before {
+            let why = "trailers stand from the inside out: this one belongs before the one before it";
+            return Err(NotationError::new(word.at.clone(), why));
+        }
+        if layer > 0 && len > 0 {
+            *self.tails.entry(layer).or_insert(0) += len;
+        }
+        Ok(())
     }
 
     fn build_layer(&mut self, name: &Spanned, args: &[Arg]) -> Built<()> {

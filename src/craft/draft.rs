@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::wire::bits::{self, BitRange};
 use crate::wire::checksum;
 use crate::wire::items;
-use crate::wire::table::{Compute, Family, Field, Header, Kind, Length, RawSocket};
+use crate::wire::table::{Compute, Coverage, Family, Field, Header, Kind, Length, RawSocket};
 use crate::wire::view::{Layer, LayerView, Located, Path};
 
 /// How a computed field is kept from being computed.
@@ -38,6 +38,9 @@ pub struct Draft {
     pub(super) bytes: Vec<u8>,
     pub(super) layers: Vec<Layer>,
     pub(super) payload: Range<usize>,
+    /// Bytes behind the payload that belong to no layer from this one on, but to the layer before it (padding inside a
+    /// tunnel, say): each at least 1, from the highest layer on. What is left of the bytes belongs to no layer at all.
+    pub(super) tails: BTreeMap<usize, usize>,
     pub(super) overrides: BTreeMap<Path, Override>,
     /// Layers whose list of options the user ended: the first of the zero bytes behind it is an option, no padding.
     pub(super) ended: BTreeSet<usize>,
@@ -59,6 +62,7 @@ impl PartialEq for Draft {
         let shape = |d: &Self| d.layers.iter().map(|l| (l.header.key, l.start, l.len)).collect::<Vec<_>>();
         self.bytes == other.bytes
             && self.payload == other.payload
+            && self.tails == other.tails
             && self.overrides == other.overrides
             && self.ended == other.ended
             && shape(self) == shape(other)
@@ -96,7 +100,7 @@ impl Draft {
         &self.bytes[self.payload.clone()]
     }
 
-    /// The bytes past the length that the network layer says.
+    /// The bytes past the length that the layers say, of all layers: those of the innermost first.
     #[must_use]
     pub fn trailer(&self) -> &[u8] {
         &self.bytes[self.payload.end..]
@@ -180,11 +184,7 @@ impl Draft {
     /// Fills every computed field that is not overridden, lengths and numbers first, then checksums from the inside
     /// out.
     pub(super) fn recompute(&mut self) {
-        let end = self.payload.end;
-        for layer in &mut self.layers {
-            layer.end = end;
-            layer.declared = end - layer.start;
-        }
+        self.set_ends();
         for index in 0..self.layers.len() {
             for (field_index, field) in self.layers[index].header.fields.iter().enumerate() {
                 let path = Path::header(index, field_index);
@@ -199,6 +199,44 @@ impl Draft {
         for index in (0..self.layers.len()).rev() {
             self.recompute_checksum(index);
         }
+    }
+
+    /// Has every layer end where the payload and what belongs to the layer behind it ends.
+    pub(super) fn set_ends(&mut self) {
+        let mut end = self.payload.end;
+        for (index, layer) in self.layers.iter_mut().enumerate().rev() {
+            layer.end = end;
+            layer.declared = end - layer.start;
+            end += self.tails.get(&index).copied().unwrap_or(0);
+        }
+    }
+
+    /// The layer behind which bytes that do not belong to `layer` have to be kept apart: 0, outside of everything, when no
+    /// layer before it says or sums what it carries.
+    pub(super) fn tail_of(&self, layer: usize) -> usize {
+        let says = |f: &Field| match f.compute {
+            Some(Compute::TotalLength) => true,
+            Some(Compute::Checksum { coverage, .. }) => coverage != Coverage::Header,
+            _ => false,
+        };
+        let counts = |l: &Layer| l.header.extent.is_some() || l.header.fields.iter().any(says);
+        if self.layers.iter().take(layer).any(counts) { layer } else { 0 }
+    }
+
+    /// The trailers with the layer behind which each stands, from the inside out; the last, of layer 0, stands outside of
+    /// everything. None is empty.
+    pub(super) fn trailers(&self) -> Vec<(usize, &[u8])> {
+        let mut rest = self.trailer();
+        let mut found = Vec::new();
+        for (&layer, &len) in self.tails.iter().rev() {
+            let (one, more) = rest.split_at(len.min(rest.len()));
+            found.push((layer, one));
+            rest = more;
+        }
+        if !rest.is_empty() {
+            found.push((0, rest));
+        }
+        found
     }
 
     fn recompute_checksum(&mut self, index: usize) {

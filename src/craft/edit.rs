@@ -181,6 +181,10 @@ impl Draft {
             later.start += bytes.len();
         }
         self.payload = self.payload.start + bytes.len()..self.payload.end + bytes.len();
+        self.tails = std::mem::take(&mut self.tails)
+            .into_iter()
+            .map(|(layer, len)| (if layer >= index { layer + 1 } else { layer }, len))
+            .collect();
         self.shift_overrides(|layer| Some(if layer >= index { layer + 1 } else { layer }));
         self.recompute();
         Ok(())
@@ -197,12 +201,28 @@ impl Draft {
             later.start -= gone.len;
         }
         self.payload = self.payload.start - gone.len..self.payload.end - gone.len;
+        self.take_tail_out(index);
         self.shift_overrides(|layer| match layer.cmp(&index) {
             std::cmp::Ordering::Less => Some(layer),
             std::cmp::Ordering::Equal => None,
             std::cmp::Ordering::Greater => Some(layer - 1),
         });
         self.recompute();
+    }
+
+    /// Has the trailers follow the layers when `index` is taken out: what stood behind it stands behind the next layer,
+    /// or belongs to the payload where there is none.
+    fn take_tail_out(&mut self, index: usize) {
+        let mut tails = std::collections::BTreeMap::new();
+        for (layer, len) in std::mem::take(&mut self.tails) {
+            let layer = if layer > index { layer - 1 } else { layer };
+            if layer >= self.layers.len() {
+                self.payload.end += len;
+            } else if layer > 0 {
+                *tails.entry(layer).or_insert(0) += len;
+            }
+        }
+        self.tails = tails;
     }
 
     /// Has what is kept by the number of a layer follow the layers.
@@ -229,13 +249,16 @@ impl Draft {
         Ok(())
     }
 
-    /// Replaces the bytes past the network layer's length.
+    /// Replaces the bytes past the length that the layers say, by bytes outside of all layers.
     ///
     /// # Errors
     /// The frame would become larger than any packet.
     pub fn set_trailer(&mut self, data: &[u8]) -> Result<(), Refused> {
         let range = self.payload.end..self.bytes.len();
-        self.splice(range, data)
+        self.splice(range, data)?;
+        self.tails.clear();
+        self.recompute();
+        Ok(())
     }
 
     fn splice(&mut self, range: Range<usize>, data: &[u8]) -> Result<(), Refused> {

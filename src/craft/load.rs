@@ -10,7 +10,8 @@ impl Draft {
     /// Loads a packet of this link type.
     ///
     /// Computed fields whose stored value is the computed one stay computed, the others come in pinned. A transport
-    /// checksum that was `left_to_card` comes in computed. Bytes past the IP length are the trailer.
+    /// checksum that was `left_to_card` comes in computed. Bytes past the length that a layer says are trailers,
+    /// inside of the layers that count them.
     #[must_use]
     pub fn from_bytes(link_type: u32, bytes: &[u8], left_to_card: bool) -> Self {
         let found = dissect(link_type, bytes);
@@ -24,6 +25,9 @@ impl Draft {
             // Options that do not end where an option list can end: the rest is payload.
             let odd =
                 layer.header.list(header).map_or(0, |list| (layer.len - fixed + list.lead) % list.align);
+            if layer.len < fixed + odd {
+                break;
+            }
             let whole = odd == 0;
             layer.len -= odd;
             layer.quoted = false;
@@ -32,14 +36,18 @@ impl Draft {
                 break;
             }
         }
-        let end = layers.iter().find(|l| l.header.extent.is_some()).map_or(bytes.len(), |l| l.end);
         let start = layers.last().map_or(0, |l| l.start + l.len);
-        let end = end.max(start);
+        let end = layers.last().map_or(bytes.len(), |l| l.end).max(start);
+        let ends: Vec<usize> = layers.iter().map(|l| l.end.max(end)).collect();
         let mut draft = Self { bytes: bytes.to_vec(), layers, payload: start..end, ..Self::default() };
-        for layer in &mut draft.layers {
-            layer.end = end;
-            layer.declared = end - layer.start;
+        for (layer, pair) in ends.windows(2).enumerate() {
+            let (outer, inner) = (pair[0], pair[1]);
+            let behind = draft.tail_of(layer + 1);
+            if behind > 0 && outer > inner {
+                draft.tails.insert(behind, outer - inner);
+            }
         }
+        draft.set_ends();
         draft.pin_what_differs(left_to_card);
         draft.recompute();
         draft

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod draft;
 pub mod edit;
+pub mod export;
 pub mod history;
 mod items;
 pub mod load;

@@ -25,8 +25,9 @@ impl Draft {
         if !self.payload().is_empty() || parts.is_empty() {
             parts.push(notation::payload_text(self.payload()));
         }
-        if !self.trailer().is_empty() {
-            parts.push(format!("trailer({})", value::hex_pairs(self.trailer()).to_lowercase()));
+        for (layer, bytes) in self.trailers() {
+            let behind = if layer == 0 { String::new() } else { format!(", behind={}", layer + 1) };
+            parts.push(format!("trailer({}{behind})", value::hex_pairs(bytes).to_lowercase()));
         }
         parts.join("/")
     }
@@ -50,7 +51,7 @@ impl Draft {
             done = local.end();
             if found.field.kind.is_bytes() {
                 let data = self.bytes.get(found.bits.bytes()).unwrap_or_default();
-                if detail == Detail::Full || data.iter().any(|b| *b != 0) {
+                if detail == Detail::Full || header.blank().get(local.bytes()) != Some(data) {
                     args.push(format!("{}={}", found.field.notation_key(), bytes_word(found.field, data)));
                 }
                 continue;

@@ -15,6 +15,7 @@ use super::shown::Shown;
 use super::sums::checksum_ui;
 use super::theme::{GAP, look};
 use crate::app::{Command, Via, Workbench};
+use crate::craft::export;
 use crate::craft::print::Detail;
 use crate::craft::{Draft, presets};
 use crate::engine::Listen;
@@ -93,6 +94,12 @@ fn bar_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
                 for (name, command) in items {
                     if ui.button(name).clicked() {
                         commands.push(command);
+                        ui.close();
+                    }
+                }
+                for form in export::ALL {
+                    if ui.button(form.label).on_hover_text(form.help).clicked() {
+                        commands.push(Command::CopyAs { form, selected: false });
                         ui.close();
                     }
                 }

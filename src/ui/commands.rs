@@ -3,6 +3,7 @@
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::app::{Command, Theme, Workbench};
+use crate::craft::export;
 use crate::craft::presets;
 use crate::craft::print::Detail;
 
@@ -63,6 +64,10 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
             ctrl(Key::E),
             Command::EditCopy(selected.index),
         ));
+    }
+    for form in export::ALL {
+        let name = format!("Copy the packet for another tool: {}", form.label);
+        all.push(entry(&name, None, Command::CopyAs { form, selected: false }));
     }
     for (index, preset) in presets::ALL.iter().enumerate() {
         all.push(entry(&format!("Preset: {}", preset.name), digit(index), Command::Preset(index)));

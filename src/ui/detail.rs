@@ -15,6 +15,7 @@ use super::shown::Shown;
 use super::theme::{GAP, look};
 use crate::app::{Command, Selected, Workbench};
 use crate::craft::Draft;
+use crate::craft::export;
 use crate::craft::print::Detail;
 use crate::wire::bits::BitRange;
 use crate::wire::checksum::{self, Verdict};
@@ -89,9 +90,16 @@ fn bar_ui(ui: &mut Ui, packet: &Selected, state: &mut State, commands: &mut Vec<
                     ui.close();
                 }
                 if ui.button("Notation").clicked() {
-                    let draft = Draft::from_bytes(packet.link_type, &packet.bytes, packet.left_to_card());
+                    // As it was captured: a checksum that was left to the card too.
+                    let draft = Draft::from_bytes(packet.link_type, &packet.bytes, false);
                     commands.push(Command::Copy(draft.notation(Detail::Short)));
                     ui.close();
+                }
+                for form in export::ALL {
+                    if ui.button(form.label).on_hover_text(form.help).clicked() {
+                        commands.push(Command::CopyAs { form, selected: true });
+                        ui.close();
+                    }
                 }
             });
             if ui.button("Edit a copy").on_hover_text("Ctrl+E").clicked() {

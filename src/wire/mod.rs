@@ -10,6 +10,7 @@ pub mod dump;
 mod field;
 pub mod items;
 pub mod notation;
+mod notation_error;
 mod option;
 pub mod protocols;
 pub mod summary;

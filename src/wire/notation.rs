@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! packet  = part *( "/" part )
-//! part    = layer | payload | "trailer(" payload ")"
+//! part    = layer | payload | "trailer(" payload [ "," "behind" "=" N ] ")"
 //! layer   = NAME [ "(" [ KEY "=" value *( "," KEY "=" value ) ] ")" ]
 //! value   = WORD | "[" [ item *( "," item ) ] "]"
 //! item    = WORD [ "(" [ arg *( "," arg ) ] ")" ]
@@ -12,6 +12,7 @@
 
 use std::ops::Range;
 
+pub use super::notation_error::{NotationError, nearest};
 use super::value;
 
 /// Most bytes of one payload part: no packet can carry more.
@@ -40,9 +41,20 @@ pub enum Part {
         args: Vec<Arg>,
     },
     /// Bytes behind the headers.
-    Payload(Payload),
-    /// Bytes past the length that the network layer says.
-    Trailer(Payload),
+    Payload {
+        /// Where they come from.
+        source: Payload,
+        /// Where it stands in the notation.
+        at: Range<usize>,
+    },
+    /// Bytes past the length that the layers say.
+    Trailer {
+        /// Where they come from.
+        source: Payload,
+        /// The number of the layer behind which they stand, counted from 1: inside of the layer before that. Without it
+        /// they stand outside of everything.
+        behind: Option<Spanned>,
+    },
 }
 
 /// `key=value`.
@@ -85,53 +97,12 @@ pub enum Payload {
     File(Spanned),
 }
 
-/// What is wrong in a notation, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct NotationError {
-    /// The bytes of the source that are meant.
-    pub at: Range<usize>,
-    /// What is wrong and what would be right.
-    pub message: String,
-}
-
-impl NotationError {
-    /// An error at a place.
-    #[must_use]
-    pub fn new(at: Range<usize>, message: impl Into<String>) -> Self {
-        Self { at, message: message.into() }
-    }
-
-    /// The message under the source line, with a caret at the place.
-    #[must_use]
-    pub fn render(&self, source: &str) -> String {
-        let start = self.at.start.min(source.len());
-        let line_start = source.get(..start).and_then(|s| s.rfind('\n')).map_or(0, |i| i + 1);
-        let line = source.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
-        let before = source.get(line_start..start).map_or(0, |s| s.chars().count());
-        let width = source.get(self.at.clone()).map_or(1, |s| s.chars().count()).max(1);
-        let width = width.min(line.chars().count().saturating_sub(before).max(1));
-        format!("{line}\n{}{}\n{}", " ".repeat(before), "^".repeat(width), self.message)
-    }
-}
-
-/// The known name that looks most like `word`, when one is near.
-#[must_use]
-pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    known
-        .map(|k| (strsim::damerau_levenshtein(&word, &k.to_lowercase()), k))
-        .filter(|(distance, k)| *distance <= 1 + word.len().min(k.len()) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, k)| k)
-}
-
 /// Reads a notation.
 ///
 /// # Errors
 /// The place and what is wrong with the grammar; names and values are judged by whoever builds the packet.
 pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
-    let mut reader = Reader { source, at: 0, depth: 0 };
+    let mut reader = Reader::new(source);
     let mut parts = Vec::new();
     loop {
         reader.space();
@@ -149,13 +120,13 @@ pub fn parse(source: &str) -> Result<Vec<Part>, NotationError> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_item(source: &str) -> Result<Item, NotationError> {
-    let source = format!("[{source}]");
-    let mut reader = Reader { source: &source, at: 0, depth: 0 };
-    let mut items = reader.items()?;
-    match items.pop() {
-        Some(item) if items.is_empty() && reader.at == source.len() => Ok(item),
-        _ => reader.error("here must stand one option"),
+    let mut reader = Reader::new(source);
+    let item = reader.item()?;
+    reader.space();
+    if reader.at < source.len() {
+        return reader.error("the option ends before this");
     }
+    Ok(item)
 }
 
 struct Reader<'a> {
@@ -163,6 +134,14 @@ struct Reader<'a> {
     at: usize,
     /// Lists that are open.
     depth: usize,
+    /// Bytes that `zero(…)` and `random(…)` have made so far: a short text must not fill the memory.
+    made: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(source: &'a str) -> Self {
+        Self { source, at: 0, depth: 0, made: 0 }
+    }
 }
 
 impl Reader<'_> {
@@ -257,25 +236,42 @@ impl Reader<'_> {
 
     fn part(&mut self) -> Result<Part, NotationError> {
         if self.peek() == Some('"') {
-            return Ok(Part::Payload(Payload::Bytes(self.text()?)));
+            let start = self.at;
+            let source = Payload::Bytes(self.text()?);
+            return Ok(Part::Payload { source, at: start..self.at });
         }
         let name = self.name("a protocol such as eth, ip, tcp, or a payload such as \"text\" or hex(…)")?;
         self.space();
         let open = self.peek() == Some('(');
         match name.text.as_str() {
-            "hex" | "zero" | "random" | "file" if open => Ok(Part::Payload(self.payload(&name)?)),
+            "hex" | "zero" | "random" | "file" if open => {
+                let source = self.payload(&name)?;
+                Ok(Part::Payload { source, at: name.at.start..self.at })
+            }
             "trailer" => {
                 self.expect('(', "'(' and the bytes of the trailer")?;
                 self.space();
-                let bytes = self.trailer_bytes()?;
+                let source = self.trailer_bytes()?;
+                let behind = if self.accept(',') { Some(self.behind()?) } else { None };
                 self.expect(')', "')' after the trailer")?;
-                Ok(Part::Trailer(bytes))
+                Ok(Part::Trailer { source, behind })
             }
             _ => {
                 let args = if open { self.args()? } else { Vec::new() };
                 Ok(Part::Layer { name, args })
             }
         }
+    }
+
+    fn behind(&mut self) -> Result<Spanned, NotationError> {
+        let key = self.name("behind=, the number of a layer")?;
+        if key.text != "behind" {
+            let why =
+                format!("a trailer has no {}: only behind=, the number of a layer, can follow", key.text);
+            return Err(NotationError::new(key.at, why));
+        }
+        self.expect('=', "'=' and the number of a layer")?;
+        self.word("the number of a layer")
     }
 
     fn trailer_bytes(&mut self) -> Result<Payload, NotationError> {
@@ -313,8 +309,8 @@ impl Reader<'_> {
         self.expect(')', &format!("')' to close {}(", name.text))?;
         match name.text.as_str() {
             "hex" => Ok(Payload::Bytes(hex(&word)?)),
-            "zero" => Ok(Payload::Bytes(vec![0; count(&word)?])),
-            "random" => Ok(Payload::Random(count(&word)?)),
+            "zero" => Ok(Payload::Bytes(vec![0; self.count(&word)?])),
+            "random" => Ok(Payload::Random(self.count(&word)?)),
             _ => Ok(Payload::File(word)),
         }
     }
@@ -351,31 +347,36 @@ impl Reader<'_> {
             return Ok(items);
         }
         loop {
-            let name = self.name("an option such as mss(1460) or nop")?;
-            let mut item = Item { name, args: Vec::new(), lists: Vec::new() };
-            if self.accept('(') && !self.accept(')') {
-                loop {
-                    match self.list_key() {
-                        Some(_) if self.depth == MAX_NESTING => return self.error("lists in too many lists"),
-                        Some(key) => {
-                            self.depth += 1;
-                            item.lists.push((key, self.items()?));
-                            self.depth -= 1;
-                        }
-                        None => item.args.push(self.word("a value")?),
-                    }
-                    if self.accept(')') {
-                        break;
-                    }
-                    self.expect(',', "',' or ')'")?;
-                }
-            }
-            items.push(item);
+            items.push(self.item()?);
             if self.accept(']') {
                 return Ok(items);
             }
             self.expect(',', "',' or ']'")?;
         }
+    }
+
+    /// One item: its name, its values, the lists in it.
+    fn item(&mut self) -> Result<Item, NotationError> {
+        let name = self.name("an option such as mss(1460) or nop")?;
+        let mut item = Item { name, args: Vec::new(), lists: Vec::new() };
+        if self.accept('(') && !self.accept(')') {
+            loop {
+                match self.list_key() {
+                    Some(_) if self.depth == MAX_NESTING => return self.error("lists in too many lists"),
+                    Some(key) => {
+                        self.depth += 1;
+                        item.lists.push((key, self.items()?));
+                        self.depth -= 1;
+                    }
+                    None => item.args.push(self.word("a value")?),
+                }
+                if self.accept(')') {
+                    break;
+                }
+                self.expect(',', "',' or ')'")?;
+            }
+        }
+        Ok(item)
     }
 
     /// The key of a list in an item, with the '=' behind it.
@@ -393,6 +394,18 @@ impl Reader<'_> {
         self.accept('=');
         self.space();
         Some(key)
+    }
+
+    /// A number of bytes to make.
+    fn count(&mut self, word: &Spanned) -> Result<usize, NotationError> {
+        let number = count(word)?;
+        self.made += number;
+        if self.made > 2 * MAX_PAYLOAD {
+            let why =
+                format!("zero(…) and random(…) make {} bytes here, more than any packet has", self.made);
+            return Err(NotationError::new(word.at.clone(), why));
+        }
+        Ok(number)
     }
 
     fn text(&mut self) -> Result<Vec<u8>, NotationError> {
@@ -454,7 +467,7 @@ fn count(word: &Spanned) -> Result<usize, NotationError> {
 pub fn payload_text(bytes: &[u8]) -> String {
     let plain = |b: &u8| (0x20..0x7f).contains(b) || matches!(b, b'\r' | b'\n' | b'\t');
     if bytes.is_empty() || bytes.iter().filter(|b| plain(b)).count() * 10 < bytes.len() * 9 {
-        if bytes.len() > 8 && bytes.iter().all(|&b| b == 0) {
+        if (9..=MAX_PAYLOAD).contains(&bytes.len()) && bytes.iter().all(|&b| b == 0) {
             return format!("zero({})", bytes.len());
         }
         return format!("hex({})", value::hex_pairs(bytes).to_lowercase());
@@ -484,7 +497,7 @@ pub fn escape(bytes: &[u8]) -> String {
 /// # Errors
 /// The place of an escape that is none.
 pub fn unescape(text: &str) -> Result<Vec<u8>, NotationError> {
-    let mut reader = Reader { source: text, at: 0, depth: 0 };
+    let mut reader = Reader::new(text);
     let mut out = Vec::new();
     while let Some(c) = reader.peek() {
         let at = reader.at;

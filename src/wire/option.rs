@@ -216,8 +216,8 @@ pub struct Item {
     pub when: &'static [When],
     /// A field that says how far the repetitions are filled in.
     pub pointer: Option<Pointer>,
-    /// Bits of kind and length, which its fields begin with.
-    pub head: usize,
+    /// Where kind and length stand in it.
+    pub head: Head,
     /// The list that follows the fields, to the end of the item.
     pub inner: Option<&'static ItemList>,
     /// Without kind and length: the field of what the list stands in that says how many of these there are; of an item
@@ -250,7 +250,7 @@ impl Item {
         repeat: &[],
         when: &[],
         pointer: None,
-        head: 16,
+        head: Head::BYTES,
         inner: None,
         count: None,
     };
@@ -290,10 +290,10 @@ impl Item {
         self
     }
 
-    /// Sets the bytes of kind and length.
+    /// Sets where kind and length stand.
     #[must_use]
-    pub const fn head(mut self, bytes: usize) -> Self {
-        self.head = bytes * 8;
+    pub const fn head(mut self, head: Head) -> Self {
+        self.head = head;
         self
     }
     /// Sets the list that follows the fields.
@@ -374,13 +374,20 @@ impl Item {
     /// Bits of kind and length.
     #[must_use]
     pub fn head_bits(&self) -> usize {
-        if self.bare { 0 } else { self.head }
+        if self.bare { 0 } else { self.head.bytes * 8 }
+    }
+
+    /// Whether the field is its kind or its length, or a part of these.
+    #[must_use]
+    pub fn is_head(&self, field: &Field) -> bool {
+        let overlaps = |bits: BitRange| field.bits.start < bits.end() && bits.start < field.bits.end();
+        let open = field.bits.width == 0;
+        !self.bare && !open && (overlaps(self.head.kind) || overlaps(self.head.len))
     }
 
     /// The fields that carry a value: all but kind and length.
-    pub fn value_fields(&self) -> impl Iterator<Item = &'static Field> {
-        let head = self.head_bits();
-        self.fields.iter().filter(move |f| f.bits.start >= head)
+    pub fn value_fields(&self) -> impl Iterator<Item = &'static Field> + '_ {
+        self.fields.iter().filter(|f| !self.is_head(f))
     }
 
     /// The values that are told one by one in short forms, by their place in `fields`: neither what is reserved or
@@ -398,7 +405,7 @@ impl Item {
         let counts = |i: &Item| i.count.is_some_and(|by| by.bits == field.bits);
         !self.single
             && !self.inner.is_some_and(|list| list.items.iter().any(counts))
-            && field.bits.start >= self.head_bits()
+            && !self.is_head(field)
             && !field.reserved
             && !self.fields.iter().any(inside)
     }

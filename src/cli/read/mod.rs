@@ -167,7 +167,8 @@ impl Printer<'_> {
         } else if args.hex {
             writeln!(out, "{}", value::hex_pairs(packet.bytes))
         } else if args.notation {
-            let draft = Draft::from_bytes(packet.link_type(), packet.bytes, packet.left_to_card);
+            // As it was captured: a checksum that was left to the card too.
+            let draft = Draft::from_bytes(packet.link_type(), packet.bytes, false);
             writeln!(out, "{}", draft.notation(Detail::Full))
         } else if args.json {
             packet.write_json(out)

@@ -57,7 +57,7 @@ const LEN: Field = Field::number("option.length", "Length", 16, 16);
 const HEAD: &[Field] = &[KIND, LEN];
 
 const fn option(kind: u32, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
-    Item::known(kind, key, name, "RFC 8415 section 21", fields).head(4)
+    Item::known(kind, key, name, "RFC 8415 section 21", fields).head(Head::WORDS)
 }
 const DUID: &[Field] = &[KIND, LEN, Field::bytes("duid.bytes", "DUID", 32, 0)];
 const IAID: Field = Field::bytes("iaid", "IAID", 32, 32);

@@ -16,6 +16,7 @@ const PROTO: Field = Field::hex("proto_type", "Protocol Type", 16, 16)
     .default(0x6558)
     .computed(Compute::NextHeader(Space::EtherType));
 
+const HEAD: Head = Head::of(4, (0, 24), (27, 5));
 /// An option's class and type are its kind.
 const CLASS: Field = Field::hex("option.class", "Option Class", 0, 16).short("Class");
 const TYPE: Field = Field::group("option.type", "Type", 16, 8);
@@ -43,10 +44,10 @@ static LIST: ItemList = ItemList {
             Field::bytes("option.unknown.data", "Option Data", 32, 0).short("Data"),
         ],
     )
-    .head(4)
+    .head(HEAD)
     .any_kind(),
     fills: Fills::Header,
-    head: Head::of(4, (0, 24), (27, 5)),
+    head: HEAD,
     unit: 4,
     beyond: 4,
     align: 4,

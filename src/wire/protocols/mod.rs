@@ -31,6 +31,7 @@ mod pppoe;
 mod pppoe_tags;
 mod radiotap;
 mod sctp;
+mod sctp_chunks;
 mod sll;
 mod tcp;
 mod tcp_mptcp;

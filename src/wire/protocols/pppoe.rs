@@ -50,6 +50,8 @@ pub static DISCOVERY: Header = Header {
     name: "PPP over Ethernet, discovery",
     fields: &[VERSION, TYPE, CODE.default(9), SESSION, LENGTH],
     found_by: &[(Space::EtherType, 0x8863)],
+    // A length of zero: there are no tags, and what follows is padding.
+    extent: Some(Extent { by: &LENGTH, beyond: 6, zero_is_open: Some(When::is(&LENGTH, &[])) }),
     items: Some(&super::pppoe_tags::LIST),
     family: Family::Control,
     ..PPPOE

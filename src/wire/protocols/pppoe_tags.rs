@@ -19,7 +19,7 @@ const LEN: Field = Field::number("tag_length", "Tag Length", 16, 16);
 const REFERENCE: &str = "RFC 2516 appendix A";
 
 const fn tag(kind: u32, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
-    Item::known(kind, key, name, REFERENCE, fields).head(4)
+    Item::known(kind, key, name, REFERENCE, fields).head(Head::WORDS)
 }
 const fn text(key: &'static str, label: &'static str) -> Field {
     Field::text(key, label, 32, 0)

@@ -1,5 +1,6 @@
 //! SCTP's common header, RFC 9260.
 
+use crate::wire::items::ItemSpan;
 use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Space};
 use crate::wire::view::LayerView;
 
@@ -18,20 +19,25 @@ pub static HEADER: Header = Header {
     ],
     length: Length::Fixed(12),
     found_by: &[(Space::IpProtocol, 132)],
+    items: Some(&super::sctp_chunks::CHUNKS),
     family: Family::Transport,
     info,
-    warnings: &[port_zero],
+    warnings: &[port_zero, item_problem],
     ..Header::PLAIN
 };
 
 fn info(view: &LayerView<'_>) -> String {
-    format!(
-        "{} → {} tag {} length {}",
-        view.text("srcport"),
-        view.text("dstport"),
-        view.text("verification_tag"),
-        view.payload_len()
-    )
+    let chunk = |span: ItemSpan| match span.item.kind {
+        Some(_) => span.item.name.to_owned(),
+        None => span.terse_text(view.bytes),
+    };
+    let chunks: Vec<String> = view.items().into_iter().filter(|s| s.depth == 0).map(chunk).collect();
+    let (src, dst) = (view.text("srcport"), view.text("dstport"));
+    format!("{src} → {dst} tag {} {}", view.text("verification_tag"), chunks.join(", "))
+}
+
+fn item_problem(view: &LayerView<'_>) -> Option<String> {
+    view.items().into_iter().find_map(|i| i.problem)
 }
 
 fn port_zero(view: &LayerView<'_>) -> Option<String> {

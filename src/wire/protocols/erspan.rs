@@ -14,7 +14,8 @@ const ERSPAN: Header = Header {
     prefix: "erspan",
     short: "ERSPAN",
     reference: "draft-foschiano-erspan-03",
-    family: Family::Tunnel,
+    // Beside GRE, which is the tunnel.
+    family: Family::Extension,
     info,
     warnings: &[needs_sequence],
     ..Header::PLAIN

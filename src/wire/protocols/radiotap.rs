@@ -72,7 +72,8 @@ pub static HEADER: Header = Header {
         fills: Fills::Header,
         ..ItemList::PLAIN
     }),
-    family: Family::Link,
+    // Beside the header of the frame.
+    family: Family::Extension,
     info,
     ..Header::PLAIN
 };

@@ -77,6 +77,63 @@ fn a_crc_is_computed_through_any_stacking() {
 }
 
 #[test]
+fn what_is_mirrored_or_registered_or_partly_covered_is_whole() {
+    let ip = "ip(src=10.0.0.1, dst=10.0.0.2)";
+    let ip6 = "ipv6(src=fd77::1, dst=fd77::2)";
+    let frame = format!("eth/{ip}/tcp(flags=S)/\"data\"");
+    let mirrored = is_whole(&format!("{ip}/gre(s=1)/erspan/{frame}"));
+    assert_eq!((mirrored.view(1).number("proto"), mirrored.layers().len()), (Some(0x88be), 6));
+    is_whole(&format!("{ip}/gre(proto=0x88be)/{frame}"));
+    is_whole(&format!("{ip6}/gre(s=1)/erspan3(o=1)/eth/vlan/{ip6}/udplite(cover=8)/\"data\""));
+    is_whole(&format!("{ip}/udp/vxlan/{frame}"));
+    is_whole(&format!("chdlc/mpls/{ip6}/gre(c=1)/{ip}/dccp(cscov=1)/\"data\""));
+    is_whole(&format!("{ip}/gre1(s=1)/ppp/{ip6}/dccp(type=7, options=[ts(7), slow])/\"data\""));
+    is_whole(&format!("{ip}/udp/esp/\"data\""));
+    let call = is_whole(&format!("{ip}/gre1(s=1, a=1)/ppp/{ip}/udp/\"data\""));
+    assert_eq!(call.view(1).number("length"), Some(2 + 20 + 8 + 4));
+    // A register message covers its first 8 bytes: what it carries may change.
+    for (outer, change) in [(ip, "data"), (ip6, "other data")] {
+        let pim = is_whole(&format!("{outer}/pim(type=1)/{ip}/udp/\"{change}\""));
+        let same = is_whole(&format!("{outer}/pim(type=1)/{ip}/udp(srcport=9)/\"what\""));
+        assert_eq!(pim.view(1).number("checksum"), same.view(1).number("checksum"));
+    }
+    is_whole(&format!("{ip6}/pim/hex(00 01 00 02 00 69)"));
+}
+
+#[test]
+fn a_partial_checksum_says_nothing_of_what_it_leaves_out() {
+    let verdict = |text: &str, at: usize, cut: usize| {
+        let draft = build(text);
+        let mut bytes = draft.bytes().to_vec();
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte ^= 1;
+        }
+        bytes.truncate(bytes.len() - cut);
+        let layers = rawbench::wire::dissect::dissect(101, &bytes).layers;
+        checksum::verdict(&bytes, &layers, 1, false).unwrap()
+    };
+    let lite = |cover: usize| format!("ip(dst=1.2.3.4)/udplite(cover={cover})/\"0123456789\"");
+    assert_eq!(verdict(&lite(12), 35, 0), checksum::Verdict::Good);
+    assert!(verdict(&lite(12), 30, 0).is_bad());
+    assert!(verdict(&lite(0), 35, 0).is_bad());
+    // Cut short behind what is covered, and within it.
+    assert_eq!(verdict(&lite(12), 999, 6), checksum::Verdict::Good);
+    assert!(matches!(verdict(&lite(12), 999, 7), checksum::Verdict::NotCovered(_)));
+    for illegal in [1, 7, 19] {
+        assert!(matches!(verdict(&lite(illegal), 999, 0), checksum::Verdict::NotCovered(_)), "{illegal}");
+        assert!(!build(&lite(illegal)).warnings().is_empty());
+    }
+    // Unlike UDP it is never left out.
+    assert!(verdict("ip(dst=1.2.3.4)/udplite(checksum=0)", 999, 0).is_bad());
+    // No data, a part of it, all of it.
+    let dccp = |cover: usize| format!("ip(dst=1.2.3.4)/dccp(cscov={cover})/\"0123456789\"");
+    assert_eq!(verdict(&dccp(1), 40, 0), checksum::Verdict::Good);
+    assert_eq!(verdict(&dccp(2), 44, 0), checksum::Verdict::Good);
+    assert!(verdict(&dccp(2), 43, 0).is_bad());
+    assert!(matches!(verdict(&dccp(4), 999, 0), checksum::Verdict::NotCovered(_)));
+}
+
+#[test]
 fn the_kernel_is_handed_the_outer_network_header_and_knows_nothing_of_the_inner() {
     let mut draft = build("eth/ip(dst=10.0.0.2)/gre/ip(dst=10.0.0.3)/udp/vxlan/eth/ip(dst=10.0.0.4)");
     draft.surround(Surroundings {
@@ -142,6 +199,16 @@ fn frames_below_ip_come_in_whole_and_read_back() {
             101,
             "ip(src=1.1.1.1, dst=1.2.3.4)/gre(s=1, k=1, c=1, key=5, seq=6)/eth/ip(src=1.1.1.1, dst=1.2.3.4)/tcp",
         ),
+        (104, "chdlc(address=0x8f)/ip(src=1.1.1.1, dst=1.2.3.4)/sctp/hex(01 02 03)"),
+        (
+            101,
+            "ip(src=1.1.1.1, dst=1.2.3.4)/gre(s=1)/erspan3(o=1, platid=5)/eth/ip(src=1.1.1.1, dst=1.2.3.4)/esp",
+        ),
+        (
+            101,
+            "ip(src=1.1.1.1, dst=1.2.3.4)/gre1(a=1)/ppp/ip(src=1.1.1.1, dst=1.2.3.4)/udplite(cover=8)/\"hi\"",
+        ),
+        (101, "ip(src=1.1.1.1, dst=1.2.3.4)/dccp(type=1, options=[mandatory, change_l(1, 02)])/\"hi\""),
         (101, "ip(src=1.1.1.1, dst=1.2.3.4)/udp/vxlan(vni=5)/dot3/llc/snap/ip(src=1.1.1.1, dst=1.2.3.4)/tcp"),
     ] {
         let built = build(text);
@@ -197,6 +264,17 @@ proptest! {
             (108, "loop/ip(dst=1.2.3.4)/tcp"),
             (101, "ip(dst=1.2.3.4)/gre(s=1, k=1, c=1)/eth/ip(dst=1.2.3.4)/tcp"),
             (101, "ip(dst=1.2.3.4)/udp/vxlan/dot3/llc/snap/ip(dst=1.2.3.4)/tcp"),
+            (104, "chdlc/ip(dst=1.2.3.4)/sctp/zero(9)"),
+            (101, "ip(dst=1.2.3.4)/gre(s=1)/erspan3(o=1)/eth/ip(dst=1.2.3.4)/esp/zero(9)"),
+            (101, "ip(dst=1.2.3.4)/gre1(a=1, s=1)/ppp/ip(dst=1.2.3.4)/udplite(cover=8)/zero(9)"),
+            (101, "ip(dst=1.2.3.4)/dccp(type=1, options=[mandatory, change_l(1, 02), ts(7)])/zero(9)"),
+            (101, "ip(dst=1.2.3.4)/pim(type=1)/ip(dst=1.2.3.4)/udp"),
+            (9, "ppp_hdlc/lcp(options=[mru(1500), magic(5), pfc])"),
+            (50, "ppp/ipcp(code=3, options=[addr(10.0.0.1), dns1(8.8.8.8)])"),
+            (127, "radiotap(present.rate=1, fields=[data(0c)])/wlan_qos(tods=1)/llc/snap/ip(dst=1.2.3.4)/udp"),
+            (105, "wlan(fromds=1, tods=1)/llc/snap/ip(dst=1.2.3.4)/udp"),
+            (105, "wlan_ctl(subtype=11)"),
+            (1, "dot3/llc(dsap=4, ssap=4, control.first=1, control.n_r=3)/zero(9)"),
         ];
         let (link, text) = frames[which % frames.len()];
         let mut bytes = build(text).bytes().to_vec();
@@ -241,6 +319,14 @@ fn layers_that_stand_beside_each_other_differ_in_hue() {
         "loop ipv6 gre ip",
         "eth arp",
         "pppoes ppp mpls ip",
+        "chdlc ip sctp",
+        "eth ip gre erspan eth ip udplite",
+        "eth ipv6 gre erspan3 eth arp",
+        "ip gre1 ppp ip dccp",
+        "ip gre1 ppp_hdlc lcp",
+        "pppoes ppp ipcp",
+        "radiotap wlan_qos llc snap ip",
+        "ipv6 pim ipv6 udp esp",
     ] {
         let headers: Vec<_> = stack.split(' ').map(|k| protocols::by_key(k).unwrap()).collect();
         for pair in headers.windows(2) {

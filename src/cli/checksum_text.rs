@@ -140,7 +140,10 @@ fn result_lines(text: &mut String, work: &Work) {
     let _ = writeln!(text, "  {:<12}0x{:04x}{why}", "computed", work.computed);
     let verdict = match (work.stored == work.computed, work.zero_is_none && work.stored == 0) {
         (_, true) => "none is sent",
-        _ if work.zero_is_forbidden && work.stored == 0 => "wrong: over IPv6 there has to be one (RFC 8200)",
+        _ if work.zero_is_forbidden && work.stored == 0 => match work.pseudo.len() {
+            0..=8 => "wrong: there has to be one",
+            _ => "wrong: over IPv6 there has to be one (RFC 8200)",
+        },
         (true, _) => "right",
         (false, _) if work.is_accepted() => "right too: in one's complement it is the same number",
         (false, _) => "wrong",

@@ -228,7 +228,7 @@ fn plain_value(field: &Field, stored: Option<u128>, text: impl Fn() -> String) -
     let number = matches!(field.kind, Kind::Number | Kind::Hex | Kind::Flag)
         .then_some(stored)
         .flatten()
-        .and_then(|v| u64::try_from(v * u128::from(field.scale)).ok());
+        .and_then(|v| u64::try_from(field.ordered(v) * u128::from(field.scale)).ok());
     number.map_or_else(|| Value::from(text()), Value::from)
 }
 

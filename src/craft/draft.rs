@@ -268,6 +268,7 @@ impl Draft {
                 let beyond = layer.header.extent.map_or(0, |e| e.beyond);
                 (layer.end - layer.start).saturating_sub(beyond) as u128 / u128::from(field.scale)
             }
+            Compute::PayloadLength => (layer.end - layer.start).saturating_sub(layer.len) as u128,
             Compute::NextHeader(space) => {
                 let next = self.layers.get(index + 1).and_then(|l| l.header.number_in(space));
                 next.map_or(field.default, u128::from)
@@ -287,7 +288,7 @@ impl Draft {
             Compute::NeighbourAddress => mac(self.surroundings.neighbour.filter(|_| outer)),
             Compute::Checksum { .. } => return None,
         };
-        Some(value.min(bits::max_value(field.bits.width)))
+        Some(field.ordered(value.min(bits::max_value(field.bits.width))))
     }
 
     pub(super) fn put(&mut self, index: usize, field: &Field, value: u128) {

@@ -98,7 +98,7 @@ pub(super) fn bytes_word(field: &Field, data: &[u8]) -> String {
 pub(super) fn field_text(field: &Field, stored: u128) -> String {
     let scale = field.aliases.first().map_or(field.scale, |a| a.1);
     match field.kind {
-        Kind::Number | Kind::Flag => (stored * u128::from(scale)).to_string(),
+        Kind::Number | Kind::Flag => (field.ordered(stored) * u128::from(scale)).to_string(),
         _ => value::stored_text(field, stored),
     }
 }

@@ -70,10 +70,12 @@ impl Draft {
                 Some(format!("{name} is wrong on purpose: right would be 0x{computed:0digits$x}"))
             }
             Override::Pinned if may_be_none && stored == 0 => Some(format!("{name} 0: none is sent")),
-            Override::Pinned if zero_is_none && stored == 0 => Some(format!(
-                "{name} 0 says that there is none, which IPv6 allows to tunnels alone (RFC 8200 section 8.1, RFC \
+            Override::Pinned if zero_is_none && stored == 0 && self.layers[layer].header.covers.is_none() => {
+                Some(format!(
+                    "{name} 0 says that there is none, which IPv6 allows to tunnels alone (RFC 8200 section 8.1, RFC \
                  6935): receivers drop it; right would be 0x{computed:0digits$x}"
-            )),
+                ))
+            }
             Override::Pinned if !checksum::accepted(&self.bytes, &self.layers, layer)? => Some(format!(
                 "{name} is pinned to 0x{stored:0digits$x}, right would be 0x{computed:0digits$x}"
             )),

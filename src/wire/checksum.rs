@@ -207,7 +207,9 @@ fn network_below<'a>(view: &LayerView<'a>) -> Option<LayerView<'a>> {
 /// of its own (RFC 8200 section 8.1), but under a tunnel. A computed zero goes out as all ones there too.
 #[must_use]
 pub fn may_be_none(view: &LayerView<'_>) -> bool {
-    let none = field_of(view).is_some_and(|(.., zero_is_none)| zero_is_none);
+    // Whoever can leave out the data has no need to leave out the checksum (RFC 3828 section 3.1).
+    let none =
+        view.layer().header.covers.is_none() && field_of(view).is_some_and(|(.., zero_is_none)| zero_is_none);
     none && (!is_over_v6(view) || carries_tunnel(view))
 }
 
@@ -274,7 +276,11 @@ fn covered(view: &LayerView<'_>, coverage: Coverage) -> Option<Range<usize>> {
 /// The pseudo header that belongs to this coverage.
 fn pseudo_words(view: &LayerView<'_>, coverage: Coverage, covered: &Range<usize>) -> Vec<PseudoWord> {
     match coverage {
-        Coverage::PseudoHeader => pseudo_header(view, view.layer().end - view.layer().start),
+        // The bytes that it leaves out may have been cut off.
+        Coverage::PseudoHeader if view.layer().header.covers.is_some() => {
+            pseudo_header(view, view.layer().declared)
+        }
+        Coverage::PseudoHeader => pseudo_header(view, covered.len()),
         // Of what the checksum leaves out the length knows nothing (RFC 7761 section 4.9, register messages).
         Coverage::PseudoHeaderOverV6 if is_over_v6(view) => pseudo_header(view, covered.len()),
         _ => Vec::new(),
@@ -407,7 +413,7 @@ pub fn verdict(bytes: &[u8], layers: &[Layer], index: usize, left_to_card: bool)
         if network.is_none() && matches!(coverage, Coverage::PseudoHeader | Coverage::PseudoHeaderOverV6) {
             return Some(Verdict::NotCovered("no network layer"));
         }
-        if zero_is_none && stored == 0 {
+        if zero_is_none && stored == 0 && layer.header.covers.is_none() {
             return Some(match (may_be_none(&view), left_to_card) {
                 (true, _) => Verdict::Absent,
                 (false, true) => Verdict::LeftToCard,

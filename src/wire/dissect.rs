@@ -68,6 +68,7 @@ fn by_version(bytes: &[u8]) -> Option<&'static Header> {
 
 fn follow(next: &[Next], header: &[u8], payload: &[u8]) -> Option<(&'static Header, bool)> {
     let rules = next.iter().filter(|n| n.when.is_none_or(|w| w.holds(header)));
+    let rules = rules.take_while(|n| !matches!(n.to, To::Nothing));
     rules.into_iter().find_map(|rule| target(rule.to, header, payload).map(|h| (h, rule.quoted)))
 }
 
@@ -83,6 +84,7 @@ fn target(to: To, header: &[u8], payload: &[u8]) -> Option<&'static Header> {
         }
         To::Always(space, number) => protocols::by_number(space, u128::from(number), payload),
         To::Version => by_version(payload),
+        To::Nothing => None,
     }
 }
 
@@ -191,7 +193,7 @@ impl Walk<'_> {
     /// Narrows the bytes to the length that the header says.
     fn extent(&mut self, header: &'static Header, bytes: &[u8], len: usize) {
         let Some(extent) = header.extent else { return };
-        let stored = bits::get(bytes, extent.by.bits).unwrap_or(0) as usize;
+        let stored = extent.by.ordered(bits::get(bytes, extent.by.bits).unwrap_or(0)) as usize;
         // Offload super-packets carry a length of 0: the rest belongs to them.
         if stored == 0 && extent.zero_is_open.is_none_or(|w| w.holds(bytes)) {
             return;

@@ -58,6 +58,8 @@ pub enum Space {
     TcpPort,
     /// What is known by its first bytes, whatever the port; all have the number 0.
     TcpContent,
+    /// What a number of GRE means when the header has no sequence number, in the place of the EtherType.
+    GreUnsequenced,
 }
 
 /// What a checksum covers.
@@ -82,11 +84,14 @@ pub enum Compute {
     HeaderLength,
     /// The length of header and payload.
     TotalLength,
+    /// The length of what is behind the header.
+    PayloadLength,
     /// The number of the next header in that registry.
     NextHeader(Space),
     /// How many items the list of the header has.
     ItemCount,
-    /// The Internet checksum, RFC 1071, or a CRC where the coverage says so. `zero_is_none`: a sum of zero goes out as all ones (RFC 768).
+    /// The Internet checksum, RFC 1071, or a CRC where the coverage says so. `zero_is_none`: a sum of zero goes out as all
+    /// ones (RFC 768).
     Checksum {
         /// What is summed.
         coverage: Coverage,
@@ -130,6 +135,13 @@ impl When {
         Self { field, is, not: false }
     }
 
+    /// The predicate turned around.
+    #[must_use]
+    pub const fn negated(mut self) -> Self {
+        self.not = !self.not;
+        self
+    }
+
     /// Whether the predicate holds in `header` (the bytes from the header's first on). A header that is too
     /// short to say answers no.
     #[inline]
@@ -171,6 +183,8 @@ pub struct Field {
     pub letter: char,
     /// What a raw IP socket does to it.
     pub raw_socket: RawSocket,
+    /// Its lowest byte stands first; it is of whole bytes. What is stored is the number as if its highest did.
+    pub little: bool,
     /// Hexadecimal digits that it is written with; 0: as many as its width has.
     pub digits: usize,
     /// Its default in every packet so far (RFC words: reserved, unused; or the subtype that makes an item what it is): an
@@ -199,6 +213,7 @@ impl Field {
             when: None,
             letter: '\0',
             raw_socket: RawSocket::Kept,
+            little: false,
             digits: 0,
             reserved: false,
             words: None,
@@ -297,6 +312,12 @@ impl Field {
         self.raw_socket = what;
         self
     }
+    /// Says that its lowest byte stands first.
+    #[must_use]
+    pub const fn little(mut self) -> Self {
+        self.little = true;
+        self
+    }
     /// Sets the hexadecimal digits that it is written with.
     #[must_use]
     pub const fn digits(mut self, digits: usize) -> Self {
@@ -326,6 +347,15 @@ impl Field {
     #[must_use]
     pub fn is_in(&self, header: &[u8]) -> bool {
         self.when.is_none_or(|w| w.holds(header))
+    }
+
+    /// From what is stored to the value and back: the bytes in the other order where the lowest stands first.
+    #[must_use]
+    pub fn ordered(&self, stored: u128) -> u128 {
+        match self.bits.width {
+            width @ 16..=128 if self.little => stored.swap_bytes() >> (128 - width),
+            _ => stored,
+        }
     }
 
     /// The name in notation: the first alias where there is one, else the key.

@@ -40,6 +40,17 @@ pub enum Length {
         /// Bytes that are always there; the deciding fields stand in them.
         otherwise: usize,
     },
+    /// Both: the first case that holds says how long the fixed part is, and a field the header with its list.
+    CountedIn {
+        /// The field.
+        by: &'static Field,
+        /// What it counts, in bytes.
+        unit: usize,
+        /// The cases, in bytes.
+        cases: &'static [(When, usize)],
+        /// Bytes that are always there; the deciding fields stand in them.
+        otherwise: usize,
+    },
 }
 
 /// What follows a header.
@@ -70,6 +81,8 @@ pub enum To {
         /// The registry.
         space: Space,
     },
+    /// None does, whatever the bytes are and whatever later rules say.
+    Nothing,
     /// The packet itself says it in its first four bits.
     Version,
     /// Always the one with this number in that registry.
@@ -211,7 +224,7 @@ impl Header {
         match self.length {
             Length::Fixed(n) => n,
             Length::Said { min, .. } | Length::Counted { min, .. } => min,
-            Length::Cases { otherwise, .. } => otherwise,
+            Length::Cases { otherwise, .. } | Length::CountedIn { otherwise, .. } => otherwise,
         }
     }
 
@@ -220,7 +233,7 @@ impl Header {
     #[must_use]
     pub fn fixed_len(&self, header: &[u8]) -> usize {
         match self.length {
-            Length::Cases { cases, otherwise } => {
+            Length::Cases { cases, otherwise } | Length::CountedIn { cases, otherwise, .. } => {
                 cases.iter().find(|(when, _)| when.holds(header)).map_or(otherwise, |(_, len)| *len)
             }
             _ => self.min_len(),
@@ -246,9 +259,10 @@ impl Header {
         let (by, unit, beyond) = match self.length {
             Length::Said { by, .. } => (by, by.scale as usize, 0),
             Length::Counted { by, unit, beyond, .. } => (by, unit, beyond),
+            Length::CountedIn { by, unit, .. } => (by, unit, 0),
             _ => return None,
         };
-        Some((by, bits::get(header, by.bits).unwrap_or(0) as usize * unit + beyond))
+        Some((by, by.ordered(bits::get(header, by.bits).unwrap_or(0)) as usize * unit + beyond))
     }
 
     /// What its length field stores for a header of `len` bytes.
@@ -257,6 +271,7 @@ impl Header {
         match self.length {
             Length::Said { by, .. } => len / by.scale as usize,
             Length::Counted { unit, beyond, .. } => len.saturating_sub(beyond).div_ceil(unit),
+            Length::CountedIn { unit, .. } => len.div_ceil(unit),
             _ => len,
         }
     }

@@ -45,6 +45,7 @@ pub fn mac(value: u128) -> String {
 /// A stored value of `field` in the field's unit, as Wireshark prints it.
 #[must_use]
 pub fn stored_text(field: &Field, stored: u128) -> String {
+    let stored = field.ordered(stored);
     match field.kind {
         // 64 bits are written several times as fast as 128.
         Kind::Number | Kind::Flag => match u64::try_from(stored) {
@@ -96,7 +97,8 @@ pub fn named(field: &Field, bytes: &[u8], bits: BitRange) -> String {
 /// The table's name for a stored value.
 #[must_use]
 pub fn name_of(field: &Field, stored: u128) -> Option<&'static str> {
-    field.names.iter().find(|(n, _)| u128::from(*n) == stored).map(|(_, name)| *name)
+    let value = field.ordered(stored);
+    field.names.iter().find(|(n, _)| u128::from(*n) == value).map(|(_, name)| *name)
 }
 
 /// What a stored value means: the table's name for it, or its words.
@@ -250,7 +252,7 @@ pub fn parse(field: &Field, scale: u32, text: &str) -> Result<u128, Refused> {
         || field.names.iter().find(|(_, n)| n.eq_ignore_ascii_case(text)).map(|(v, _)| u128::from(*v));
     let Some(value) = number(text) else {
         if let Some(value) = by_name() {
-            return Ok(value);
+            return Ok(field.ordered(value));
         }
         let shown =
             if text.is_empty() { "nothing is typed".into() } else { format!("'{text}' is no number") };
@@ -263,7 +265,7 @@ pub fn parse(field: &Field, scale: u32, text: &str) -> Result<u128, Refused> {
     if value / scale > bits::max_value(field.bits.width) {
         return Err(refuse(&format!("{text} does not fit {} bits", field.bits.width)));
     }
-    Ok(value / scale)
+    Ok(field.ordered(value / scale))
 }
 
 /// Reads tcpdump's flag letters (`S.`, `FPU`; `none` or nothing for no flag) for a group.

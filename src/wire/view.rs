@@ -127,7 +127,7 @@ impl<'a> LayerView<'a> {
     pub fn number(&self, name: &str) -> Option<u128> {
         let found = self.field(name)?;
         let scale = found.field.scale_for(name)?;
-        bits::get(self.bytes, found.bits)?.checked_mul(u128::from(scale))
+        found.field.ordered(bits::get(self.bytes, found.bits)?).checked_mul(u128::from(scale))
     }
 
     /// Whether a flag is set.

@@ -44,6 +44,7 @@ fn followers(header: &Header) -> Vec<&'static Header> {
         let fits = |h: &&&Header| match next.to {
             To::Selected { space, .. } | To::Either { space, .. } => h.number_in(space).is_some(),
             To::Always(space, number) => h.found_by.contains(&(space, number)),
+            To::Nothing => false,
             To::Version => h.number_in(Space::IpVersion).is_some(),
         };
         found.extend(protocols::ALL.iter().filter(fits).copied());

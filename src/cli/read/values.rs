@@ -46,10 +46,13 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection, read: &[Re
         let layers = found.layers.iter().enumerate().filter(move |(_, l)| l.header.form() == header.form());
         layers.map(|(index, _)| found.view(bytes, index))
     };
-    // Headers of one protocol share the keys of their options.
+    // Headers of one protocol share the keys of their options, unless the lists are named otherwise.
     let alike = |header: &'static Header| {
+        let prefixes = |h: &'static Header| h.lists().map(move |list| list.prefix_in(h));
+        let same =
+            move |h: &'static Header| prefixes(h).any(|one| prefixes(header).any(|other| one == other));
         let layers = found.layers.iter().enumerate();
-        let layers = layers.filter(move |(_, l)| l.header.prefix() == header.prefix());
+        let layers = layers.filter(move |(_, l)| l.header.prefix() == header.prefix() && same(l.header));
         layers.map(|(index, _)| found.view(bytes, index))
     };
     match *meaning {

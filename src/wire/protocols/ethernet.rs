@@ -18,14 +18,17 @@ const UPPER: Field = Field::number("type", "EtherType", 96, 7);
 pub(super) const TYPE_NAMES: &[(u64, &str)] = &[
     (0x0800, "IPv4"),
     (0x0806, "ARP"),
+    (0x22eb, "ERSPAN III"),
     (0x6558, "Ethernet"),
     (0x8100, "802.1Q"),
     (0x86dd, "IPv6"),
+    (0x880b, "PPP"),
     (0x8847, "MPLS"),
     (0x8848, "MPLS multicast"),
     (0x8863, "PPPoE discovery"),
     (0x8864, "PPPoE session"),
     (0x88a8, "802.1ad"),
+    (0x88be, "ERSPAN"),
     (0x88cc, "LLDP"),
     (0x9000, "Loopback"),
     (0x9100, "802.1Q QinQ"),
@@ -37,6 +40,10 @@ pub(super) const IS_LENGTH: &[u64] = &[0, 1, 2];
 /// A length says nothing of what follows: it is LLC.
 pub(super) const BEHIND_LENGTH: &[Next] =
     &[Next { when: None, to: To::Always(Space::BehindLength, 0), quoted: false }];
+
+/// An Ethernet frame in GRE is 0x6558 (RFC 1701), or ERSPAN type I, which has no header of its own.
+const FOUND_BY: &[(Space, u32)] =
+    &[(Space::LinkType, 1), (Space::EtherType, 0x6558), (Space::GreUnsequenced, 0x88be)];
 
 /// What both have in common.
 const FRAME: Header = Header {
@@ -56,8 +63,7 @@ pub static HEADER: Header = Header {
     key: "eth",
     name: "Ethernet II",
     fields: &[DST, SRC, TYPE],
-    // 0x6558: an Ethernet frame in GRE (RFC 1701).
-    found_by: &[(Space::LinkType, 1), (Space::EtherType, 0x6558)],
+    found_by: FOUND_BY,
     next: &[Next { when: None, to: To::Selected { by: &TYPE, space: Space::EtherType }, quoted: false }],
     ..FRAME
 };
@@ -70,7 +76,7 @@ pub static WITH_LENGTH: Header = Header {
     short: "802.3",
     fields: &[DST, SRC, LEN],
     extent: Some(Extent { by: &LEN, beyond: 14, zero_is_open: None }),
-    found_by: &[(Space::LinkType, 1), (Space::EtherType, 0x6558)],
+    found_by: FOUND_BY,
     only_when: Some(When { field: &UPPER, is: IS_LENGTH, not: false }),
     next: BEHIND_LENGTH,
     warnings: &[group_source, length],

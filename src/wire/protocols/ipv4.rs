@@ -49,13 +49,16 @@ const PROTO: Field = Field::number("proto", "Protocol", 72, 8)
         (4, "IPv4"),
         (6, "TCP"),
         (17, "UDP"),
+        (33, "DCCP"),
         (41, "IPv6"),
         (47, "GRE"),
         (50, "ESP"),
         (51, "AH"),
         (58, "ICMPv6"),
         (89, "OSPF"),
+        (103, "PIM"),
         (132, "SCTP"),
+        (136, "UDP-Lite"),
     ])
     .computed(Compute::NextHeader(Space::IpProtocol));
 const CHECKSUM: Field = Field::hex("checksum", "Header Checksum", 80, 16)

@@ -11,6 +11,7 @@ const NAMES: &[(u64, &str)] = &[
     (4, "IPv4"),
     (6, "TCP"),
     (17, "UDP"),
+    (33, "DCCP"),
     (41, "IPv6"),
     (43, "Routing"),
     (44, "Fragment"),
@@ -20,7 +21,9 @@ const NAMES: &[(u64, &str)] = &[
     (58, "ICMPv6"),
     (59, "No Next Header"),
     (60, "Destination Options"),
+    (103, "PIM"),
     (132, "SCTP"),
+    (136, "UDP-Lite"),
 ];
 
 const fn next_header(key: &'static str) -> Field {

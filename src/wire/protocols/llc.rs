@@ -22,14 +22,18 @@ const SSAP: Field = Field::hex("ssap", "Source Service Access Point", 8, 8)
     .short("SSAP")
     .names(SAPS)
     .computed(Compute::NextHeader(Space::Sap));
-const CONTROL: Field = Field::hex("control", "Control", 16, 8)
-    .digits(4)
-    .names(&[(0x03, "UI"), (0xaf, "XID"), (0xe3, "TEST")])
-    .default(3);
+/// Of an unnumbered frame the control field has one byte.
+const CONTROL: Field =
+    Field::group("control", "Control", 16, 8).digits(4).names(&[(0x03, "UI"), (0xaf, "XID"), (0xe3, "TEST")]);
+const FIRST: Field = Field::hex("control.first", "First Byte of Control", 16, 8).short("Control").default(3);
 
 /// Both lower bits set: an unnumbered frame, whose control field is one byte long.
 const FORMAT: Field = Field::number("control", "Control", 22, 2);
 const NUMBERED: When = When { field: &FORMAT, is: &[3], not: true };
+const UNNUMBERED: When = When { field: &FORMAT, is: &[3], not: false };
+
+/// Of a numbered frame the control field has two bytes, the lower one first.
+const NUMBERED_CONTROL: Field = Field::group("control", "Control", 16, 16).little();
 
 /// Logical link control.
 pub static HEADER: Header = Header {
@@ -40,7 +44,9 @@ pub static HEADER: Header = Header {
     fields: &[
         DSAP,
         SSAP,
-        CONTROL,
+        CONTROL.when(UNNUMBERED),
+        NUMBERED_CONTROL.when(NUMBERED),
+        FIRST,
         Field::number("control.n_r", "N(R)", 24, 7).when(NUMBERED),
         Field::flag("control.pf", "Poll or Final", 31).short("P/F").when(NUMBERED),
     ],

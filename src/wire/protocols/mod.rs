@@ -1,10 +1,15 @@
 //! The protocols, a file each. Adding one is adding its file and its line in [`ALL`].
 
 mod arp;
+mod chdlc;
+mod dccp;
+mod dccp_options;
 mod dhcp;
 mod dhcp_options;
 mod dhcpv6;
 mod dns;
+mod erspan;
+mod esp;
 mod ethernet;
 mod geneve;
 mod gre;
@@ -22,9 +27,13 @@ mod llc;
 mod mpls;
 mod ntp;
 mod null;
+mod pim;
+mod ppp;
+mod ppp_options;
 mod pppoe;
 mod pppoe_tags;
 mod quic;
+mod radiotap;
 mod sctp;
 mod sctp_chunks;
 mod sll;
@@ -33,8 +42,10 @@ mod tcp_mptcp;
 mod tcp_options;
 mod tls;
 mod udp;
+mod udplite;
 mod vlan;
 mod vxlan;
+mod wlan;
 
 use std::sync::LazyLock;
 
@@ -55,6 +66,9 @@ pub static ALL: &[&Header] = &[
     &tcp::HEADER,
     &udp::HEADER,
     &sctp::HEADER,
+    &udplite::HEADER,
+    &dccp::HEADER,
+    &esp::HEADER,
     &arp::HEADER,
     &vlan::HEADER,
     &vlan::SERVICE,
@@ -62,15 +76,31 @@ pub static ALL: &[&Header] = &[
     &vlan::WITH_LENGTH,
     &llc::HEADER,
     &llc::SNAP,
-    &pppoe::PPP,
+    &ppp::HEADER,
+    &ppp::FRAMED,
+    &ppp::LCP,
+    &ppp::IPCP,
+    &ppp::IPV6CP,
+    &ppp::PAP,
+    &ppp::CHAP,
     &pppoe::SESSION_STAGE,
     &pppoe::DISCOVERY,
     &ethernet::WITH_LENGTH,
     &sll::HEADER,
     &sll::V2,
+    &chdlc::HEADER,
+    &radiotap::HEADER,
+    &wlan::DATA,
+    &wlan::QOS_DATA,
+    &wlan::MANAGEMENT,
+    &wlan::CONTROL,
     &null::HEADER,
     &null::NETWORK_ORDER,
     &gre::HEADER,
+    &gre::POINT_TO_POINT,
+    &erspan::HEADER,
+    &erspan::TYPE_3,
+    &pim::HEADER,
     &vxlan::HEADER,
     &geneve::HEADER,
     &dhcp::HEADER,

@@ -1,4 +1,4 @@
-//! PPP over Ethernet, RFC 2516, and the protocol field of PPP, RFC 1661.
+//! PPP over Ethernet, RFC 2516.
 
 use crate::wire::table::{Compute, Extent, Family, Field, Header, Length, Next, Space, To, When};
 use crate::wire::view::LayerView;
@@ -68,42 +68,4 @@ fn length(view: &LayerView<'_>) -> Option<String> {
     let said = view.number(LENGTH.key)? as usize;
     let real = view.items_range().len() + view.payload().len();
     (said != real).then(|| format!("length says {said} bytes, there are {real} behind the header"))
-}
-
-const PROTOCOL: Field = Field::hex("protocol", "Protocol", 0, 16)
-    .names(&[
-        (0x0021, "IPv4"),
-        (0x0057, "IPv6"),
-        (0x0281, "MPLS"),
-        (0x8021, "IPCP"),
-        (0x8057, "IPv6CP"),
-        (0xc021, "LCP"),
-        (0xc023, "PAP"),
-        (0xc025, "LQR"),
-        (0xc223, "CHAP"),
-    ])
-    .default(0xc021)
-    .computed(Compute::NextHeader(Space::Ppp));
-
-/// An address byte of HDLC stands where the protocol field would begin.
-const FIRST: Field = Field::hex("protocol", "Protocol", 0, 8);
-
-/// The protocol field of PPP.
-pub static PPP: Header = Header {
-    key: "ppp",
-    name: "Point-to-Point Protocol",
-    short: "PPP",
-    reference: "RFC 1661",
-    fields: &[PROTOCOL],
-    length: Length::Fixed(2),
-    found_by: &[(Space::LinkType, 9), (Space::EtherType, 0x880b)],
-    only_when: Some(When { field: &FIRST, is: &[0xff], not: true }),
-    next: &[Next { when: None, to: To::Selected { by: &PROTOCOL, space: Space::Ppp }, quoted: false }],
-    family: Family::Shim,
-    info: ppp_info,
-    ..Header::PLAIN
-};
-
-fn ppp_info(view: &LayerView<'_>) -> String {
-    format!("protocol {}, {} bytes", view.value_name(PROTOCOL.key), view.payload_len())
 }

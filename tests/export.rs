@@ -49,7 +49,10 @@ fn scapy_makes_our_bytes() {
 import sys
 from scapy.all import *
 for line in sys.stdin:
-    print(bytes(eval(line)).hex(' ').upper())
+    try:
+        print(bytes(eval(line)).hex(' ').upper())
+    except Exception as error:
+        sys.exit(f'{error}: {line}')
 ";
     let Some(python) = python_with_scapy() else { return };
     let drafts = all();

@@ -48,7 +48,8 @@ fn damaged(dice: &mut Dice, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn every_table_has_a_sample() {
     let samples = samples();
-    for header in protocols::ALL {
+    // What is known by its content has samples of its own, in the test of the applications.
+    for header in protocols::ALL.iter().filter(|h| h.accepts.is_none()) {
         let found = samples.iter().any(|s| {
             let draft = Draft::from_bytes(s.link_type, &s.bytes, false);
             draft.layers().iter().any(|l| std::ptr::eq(l.header, *header))

@@ -21,6 +21,7 @@ use crate::craft::{Draft, presets};
 use crate::engine::Listen;
 use crate::wire::checksum;
 use crate::wire::protocols;
+use crate::wire::table::{Family, Header};
 use crate::wire::value;
 
 /// What the lower part of the builder shows.
@@ -152,22 +153,32 @@ fn stack_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     ui.add_space(2.0);
 }
 
-/// Each protocol, outside the others or inside.
+/// Each protocol that has a header of its own, by families, so that the menu fits a small window.
 fn add_layer_menu(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
-    let draft = bench.builder().draft();
-    for header in protocols::ALL {
-        ui.menu_button(header.short, |ui| {
-            for at in 0..=draft.layers().len() {
-                let text = match draft.layers().get(at) {
-                    Some(layer) => format!("before {}", layer.header.short),
-                    None => "at the end".to_owned(),
-                };
-                if ui.button(text).clicked() {
-                    commands.push(Command::InsertLayer { at, header });
-                    ui.close();
-                }
+    for family in Family::ALL {
+        ui.menu_button(family.label(), |ui| {
+            let own = |h: &&&Header| h.family == family && h.min_len() > 0;
+            for header in protocols::ALL.iter().filter(own).copied() {
+                ui.menu_button(header.short, |ui| places_ui(ui, bench, header, commands))
+                    .response
+                    .on_hover_text(header.name);
             }
         });
+    }
+}
+
+/// Where a new layer can stand: outside the others or inside.
+fn places_ui(ui: &mut Ui, bench: &Workbench, header: &'static Header, commands: &mut Vec<Command>) {
+    let draft = bench.builder().draft();
+    for at in 0..=draft.layers().len() {
+        let text = match draft.layers().get(at) {
+            Some(layer) => format!("before {}", layer.header.short),
+            None => "at the end".to_owned(),
+        };
+        if ui.button(text).clicked() {
+            commands.push(Command::InsertLayer { at, header });
+            ui.close();
+        }
     }
 }
 

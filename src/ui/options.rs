@@ -36,12 +36,13 @@ pub fn options_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
         let near = Siblings::of(&items[..shown.min(items.len())], index);
         row_ui(ui, pen, layer, index, item, near);
     }
-    let padding: usize = items.iter().skip(shown).map(|i| i.range.len()).sum();
-    if padding > 0 {
-        let bytes = if padding == 1 { "byte" } else { "bytes" };
+    let filled: usize = items.iter().skip(shown).map(|i| i.range.len()).sum();
+    if filled > 0 {
+        let bytes = if filled == 1 { "byte" } else { "bytes" };
+        let bits = view.layer().header.list(view.header_bytes()).map_or(8, |list| list.align * 8);
         ui.horizontal(|ui| {
             ui.add_space(10.0);
-            ui.weak(RichText::new(format!("padded with {padding} zero {bytes} to 32 bits")).size(11.0));
+            ui.weak(RichText::new(format!("padded with {filled} zero {bytes} to {bits} bits")).size(11.0));
         });
     }
 }

@@ -110,6 +110,35 @@ pub enum Family {
     Application,
 }
 
+impl Family {
+    /// All of them, the outermost first.
+    pub const ALL: [Self; 8] = [
+        Self::Link,
+        Self::Shim,
+        Self::Network,
+        Self::Extension,
+        Self::Control,
+        Self::Transport,
+        Self::Tunnel,
+        Self::Application,
+    ];
+
+    /// Its name in a menu.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Link => "Link",
+            Self::Shim => "Tags, labels, sessions",
+            Self::Network => "Network",
+            Self::Extension => "Extension headers",
+            Self::Control => "Control",
+            Self::Transport => "Transport",
+            Self::Tunnel => "Tunnels",
+            Self::Application => "Applications",
+        }
+    }
+}
+
 /// Where a layer's length of header and payload is said.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {

@@ -336,7 +336,7 @@ def wireless():
     for _ in range(40):
         head = bytes([0, 0, 8, 0, 0, 0, 0, 0])
         yield Raw(head) / Dot11(type=2, subtype=0, FCfield=R.choice([1, 2]), addr1=mac(), addr2=mac(), addr3=mac(),
-                                SC=n(16)) / LLC(dsap=0xaa, ssap=0xaa, ctrl=3) / SNAP() / ip() / upper()
+                                SC=n(16) & 0xfff0) / LLC(dsap=0xaa, ssap=0xaa, ctrl=3) / SNAP() / ip() / upper()
 
 
 def damaged(source, count):

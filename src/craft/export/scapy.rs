@@ -79,6 +79,11 @@ static CLASSES: &[Class] = &[
         key: "llc",
         name: "LLC",
         fields: &[("dsap", "dsap", None), ("ssap", "ssap", None), ("control", "ctrl", None)],
+        // scapy knows no control field of two bytes: only unnumbered frames, the usual ones.
+        only: &[(
+            "control",
+            &[0x03, 0x0f, 0x13, 0x1f, 0x43, 0x53, 0x63, 0x6f, 0x73, 0x7f, 0xaf, 0xbf, 0xe3, 0xf3],
+        )],
         ..PLAIN
     },
     Class { key: "vlan", name: "Dot1Q", fields: TAG, next: &["ip", "ipv6", "arp"], ..PLAIN },

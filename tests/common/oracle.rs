@@ -206,7 +206,8 @@ fn stored(keys: &[String], lines: &[Vec<String>]) -> String {
             continue;
         }
         let runs = values.chunk_by(|a, b| a == b).map(|run| match run.len() {
-            1 => run[0].clone(),
+            // A value with a star of its own must not look like a run.
+            1 if !run[0].contains('*') => run[0].clone(),
             count => format!("{count}*{}", run[0]),
         });
         let _ = writeln!(text, "{key}\t{}", runs.collect::<Vec<_>>().join("\t"));
@@ -226,10 +227,8 @@ fn unstored(keys: &[String], text: &str) -> Vec<Vec<String>> {
         let mut at = 0;
         for run in runs.split('\t') {
             let (count, value) = match run.split_once('*') {
-                Some((count, value)) if count.bytes().all(|b| b.is_ascii_digit()) => {
-                    (count.parse().unwrap(), value)
-                }
-                _ => (1, run),
+                Some((count, value)) => (count.parse().unwrap(), value),
+                None => (1, run),
             };
             values[at..at + count].iter_mut().for_each(|line| value.clone_into(&mut line[column]));
             at += count;

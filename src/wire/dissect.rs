@@ -156,6 +156,10 @@ impl Walk<'_> {
         self.push(header, len);
         let header_bytes = &bytes[..len];
         self.at += len;
+        // Nothing is behind it: no need to ask what it would be.
+        if self.at == self.end {
+            return None;
+        }
         let (next, quoted) = follow(header.next, header_bytes, &self.bytes[self.at..self.end.max(self.at)])?;
         self.quoted |= quoted;
         Some(next)

@@ -42,17 +42,35 @@ pub fn max_value(width: usize) -> u128 {
 #[inline]
 #[must_use]
 pub fn get(bytes: &[u8], range: BitRange) -> Option<u128> {
-    // Nearly every field is within eight bytes that are there: dissection spends its time here.
-    let lead = range.start % 8;
-    if let Some(word) = bytes.get(range.start / 8..).and_then(|rest| rest.first_chunk::<8>())
-        && (1..=64 - lead).contains(&range.width)
-    {
-        return Some(u128::from(u64::from_be_bytes(*word) << lead >> (64 - range.width)));
+    // Nearly every field is within eight bytes that are there.
+    match in_word(bytes, range) {
+        Some(value) => Some(u128::from(value)),
+        None => get_any(bytes, range),
     }
-    get_any(bytes, range)
 }
 
-/// The same for any width, and near the end of `bytes`.
+/// The same for a value of up to 64 bits; a larger one reads as `None`. Dissection spends its time here.
+#[inline]
+#[must_use]
+pub fn word(bytes: &[u8], range: BitRange) -> Option<u64> {
+    match in_word(bytes, range) {
+        Some(value) => Some(value),
+        None => get_any(bytes, range).and_then(|value| u64::try_from(value).ok()),
+    }
+}
+
+/// The same where it is within eight bytes of `bytes`.
+#[inline]
+fn in_word(bytes: &[u8], range: BitRange) -> Option<u64> {
+    let first = (range.start / 8).min(bytes.len().checked_sub(8)?);
+    let word = bytes.get(first..)?.first_chunk::<8>()?;
+    let lead = range.start - first * 8;
+    (lead < 64 && (1..=64 - lead).contains(&range.width))
+        .then(|| u64::from_be_bytes(*word) << lead >> (64 - range.width))
+}
+
+/// The same for any width and any bytes.
+#[cold]
 fn get_any(bytes: &[u8], range: BitRange) -> Option<u128> {
     if range.width > 128 || range.end() > bytes.len() * 8 {
         return None;

@@ -48,7 +48,7 @@ pub fn first_header(link_type: u32, bytes: &[u8]) -> Option<&'static Header> {
     if RAW.contains(&link_type) {
         return by_version(bytes);
     }
-    protocols::by_number(Space::LinkType, u128::from(link_type), bytes)
+    protocols::by_number(Space::LinkType, u64::from(link_type), bytes)
 }
 
 /// The link header of frames that go out on an interface.
@@ -63,26 +63,35 @@ pub fn ethernet() -> &'static Header {
 }
 
 fn by_version(bytes: &[u8]) -> Option<&'static Header> {
-    protocols::by_number(Space::IpVersion, u128::from(bytes.first()? >> 4), bytes)
+    protocols::by_number(Space::IpVersion, u64::from(bytes.first()? >> 4), bytes)
 }
 
 fn follow(next: &[Next], header: &[u8], payload: &[u8]) -> Option<(&'static Header, bool)> {
-    let rules = next.iter().filter(|n| n.when.is_none_or(|w| w.holds(header)));
-    let rules = rules.take_while(|n| !matches!(n.to, To::Nothing));
-    rules.into_iter().find_map(|rule| target(rule.to, header, payload).map(|h| (h, rule.quoted)))
+    for rule in next {
+        if rule.when.is_some_and(|w| !w.holds(header)) {
+            continue;
+        }
+        if matches!(rule.to, To::Nothing) {
+            return None;
+        }
+        if let Some(found) = target(rule.to, header, payload) {
+            return Some((found, rule.quoted));
+        }
+    }
+    None
 }
 
 /// The header that a rule finds.
 #[inline]
 fn target(to: To, header: &[u8], payload: &[u8]) -> Option<&'static Header> {
     match to {
-        To::Selected { by, space } => protocols::by_number(space, bits::get(header, by.bits)?, payload),
+        To::Selected { by, space } => protocols::by_number(space, bits::word(header, by.bits)?, payload),
         To::Either { by: [a, b], space } => {
-            let (a, b) = (bits::get(header, a.bits)?, bits::get(header, b.bits)?);
+            let (a, b) = (bits::word(header, a.bits)?, bits::word(header, b.bits)?);
             let found = protocols::by_number(space, a.min(b), payload);
             found.or_else(|| protocols::by_number(space, a.max(b), payload))
         }
-        To::Always(space, number) => protocols::by_number(space, u128::from(number), payload),
+        To::Always(space, number) => protocols::by_number(space, u64::from(number), payload),
         To::Version => by_version(payload),
         To::Nothing => None,
     }
@@ -136,21 +145,10 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Takes one layer and says which header follows.
     fn layer(&mut self, header: &'static Header) -> Option<&'static Header> {
-        let available = self.end - self.at;
         let bytes = &self.bytes[self.at..self.end];
-        let min = header.min_len();
-        if available < min {
-            return self.short(header, bytes, None);
-        }
-        let said = header.said_len(bytes).map(|(_, said)| said);
-        let fixed = header.fixed_len(bytes);
-        let mut len = said.unwrap_or(min);
-        if len < min || len.max(fixed) > available {
-            return self.short(header, bytes, said);
-        }
-        len = len.max(fixed);
+        let Some(mut len) = header.len_in(bytes) else { return self.short(header, bytes) };
         self.extent(header, bytes, len);
-        if header.list(bytes).is_some_and(|list| list.fills == Fills::Message) {
+        if header.items.is_some() && header.list(bytes).is_some_and(|list| list.fills == Fills::Message) {
             len = self.end.max(self.at + len) - self.at;
         }
         self.push(header, len);
@@ -167,25 +165,21 @@ impl Walk<'_> {
 
     /// A header that is not wholly there, or that says a length that cannot be.
     #[cold]
-    fn short(
-        &mut self,
-        header: &'static Header,
-        bytes: &[u8],
-        said: Option<usize>,
-    ) -> Option<&'static Header> {
+    fn short(&mut self, header: &'static Header, bytes: &[u8]) -> Option<&'static Header> {
         let (available, min) = (bytes.len(), header.min_len());
         let needs =
             |needed| format!("{}: the header needs {needed} bytes, {available} are left", header.name);
         if available < min {
             return self.stop(header, available, needs(min));
         }
-        let by = header.said_len(bytes).map_or("", |(by, _)| by.label);
-        match said {
-            Some(said) if said < min => {
+        match header.said_len(bytes) {
+            Some((by, said)) if said < min => {
+                let by = by.label;
                 let why = format!("{}: {by} says {said} bytes, the header needs {min}", header.name);
                 self.stop(header, min, why)
             }
-            Some(said) if said > available => {
+            Some((by, said)) if said > available => {
+                let by = by.label;
                 let short = said - available;
                 let why = format!("{}: {by} says {said} bytes, {short} more than are left", header.name);
                 self.stop(header, available, why)
@@ -197,7 +191,7 @@ impl Walk<'_> {
     /// Narrows the bytes to the length that the header says.
     fn extent(&mut self, header: &'static Header, bytes: &[u8], len: usize) {
         let Some(extent) = header.extent else { return };
-        let stored = extent.by.ordered(bits::get(bytes, extent.by.bits).unwrap_or(0)) as usize;
+        let stored = extent.by.word(bytes).unwrap_or(0) as usize;
         // Offload super-packets carry a length of 0: the rest belongs to them.
         if stored == 0 && extent.zero_is_open.is_none_or(|w| w.holds(bytes)) {
             return;

@@ -147,8 +147,8 @@ impl When {
     #[inline]
     #[must_use]
     pub fn holds(&self, header: &[u8]) -> bool {
-        let value = bits::get(header, self.field.bits);
-        value.is_some_and(|v| u64::try_from(v).is_ok_and(|v| self.is.contains(&v)) != self.not)
+        let value = bits::word(header, self.field.bits);
+        value.is_some_and(|v| self.is.contains(&v) != self.not)
     }
 }
 
@@ -356,6 +356,14 @@ impl Field {
             width @ 16..=128 if self.little => stored.swap_bytes() >> (128 - width),
             _ => stored,
         }
+    }
+
+    /// What is stored in `header`, in order, when it is there and is no wider than 64 bits.
+    #[inline]
+    #[must_use]
+    pub fn word(&self, header: &[u8]) -> Option<u64> {
+        let stored = bits::word(header, self.bits)?;
+        Some(if self.little { self.ordered(u128::from(stored)) as u64 } else { stored })
     }
 
     /// The name in notation: the first alias where there is one, else the key.

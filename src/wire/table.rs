@@ -273,7 +273,14 @@ impl Header {
     #[inline]
     #[must_use]
     pub fn list(&self, header: &[u8]) -> Option<&'static ItemList> {
-        self.lists().find(|list| list.when.is_none_or(|w| w.holds(header)))
+        let mut next = self.items;
+        while let Some(list) = next {
+            if list.when.is_none_or(|w| w.holds(header)) {
+                return next;
+            }
+            next = list.otherwise;
+        }
+        None
     }
 
     /// Every list of items that it may have.
@@ -291,7 +298,24 @@ impl Header {
             Length::CountedIn { by, unit, .. } => (by, unit, 0),
             _ => return None,
         };
-        Some((by, by.ordered(bits::get(header, by.bits).unwrap_or(0)) as usize * unit + beyond))
+        Some((by, by.word(header).unwrap_or(0) as usize * unit + beyond))
+    }
+
+    /// How long the header is that `bytes` begin with; `None` where it is not wholly there, or where the length that it says
+    /// cannot be.
+    #[inline]
+    #[must_use]
+    pub fn len_in(&self, bytes: &[u8]) -> Option<usize> {
+        let (min, said) = match self.length {
+            Length::Fixed(n) => return (n <= bytes.len()).then_some(n),
+            Length::Said { by, min } => (min, by.word(bytes)? as usize * by.scale as usize),
+            _ => {
+                let min = self.min_len();
+                let said = self.said_len(bytes).map_or(min, |(_, said)| said);
+                (min, if said < min { said } else { said.max(self.fixed_len(bytes)) })
+            }
+        };
+        (min <= said && said <= bytes.len()).then_some(said)
     }
 
     /// What its length field stores for a header of `len` bytes.

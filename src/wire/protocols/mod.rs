@@ -130,6 +130,20 @@ struct Candidates {
     plain: Option<&'static Header>,
 }
 
+impl Candidates {
+    /// The one that `bytes` decide for.
+    fn meant(&self, bytes: &[u8]) -> Option<&'static Header> {
+        for header in &self.conditional {
+            if header.only_when.is_none_or(|w| w.holds(bytes))
+                && header.accepts.is_none_or(|accepts| accepts(bytes))
+            {
+                return Some(header);
+            }
+        }
+        self.plain
+    }
+}
+
 /// The numbers of a space.
 #[derive(Default)]
 struct Numbers {
@@ -138,13 +152,15 @@ struct Numbers {
     protocols: Vec<Candidates>,
 }
 
+/// How many registries of numbers there are.
+const SPACES: usize = Space::GreUnsequenced as usize + 1;
+
 /// What [`ALL`] says of numbers, by space: looked up for each layer of each packet.
-static BY_NUMBER: LazyLock<Vec<Numbers>> = LazyLock::new(|| {
-    let mut spaces: Vec<Numbers> = Vec::new();
+static BY_NUMBER: LazyLock<[Numbers; SPACES]> = LazyLock::new(|| {
+    let mut spaces: [Numbers; SPACES] = Default::default();
     for header in ALL.iter().copied() {
         for &(space, number) in header.found_by {
             let (space, number) = (space as usize, number as usize);
-            spaces.resize_with(spaces.len().max(space + 1), Numbers::default);
             let Numbers { places, protocols } = &mut spaces[space];
             places.resize(places.len().max(number + 1), 0);
             if places[number] == 0 {
@@ -166,12 +182,13 @@ static BY_NUMBER: LazyLock<Vec<Numbers>> = LazyLock::new(|| {
 /// decide for.
 #[inline]
 #[must_use]
-pub fn by_number(space: Space, number: u128, bytes: &[u8]) -> Option<&'static Header> {
-    let space = BY_NUMBER.get(space as usize)?;
-    let place = *space.places.get(usize::try_from(number).ok()?)?;
-    let candidates = space.protocols.get(usize::from(place).checked_sub(1)?)?;
-    let meant = |h: &&Header| {
-        h.only_when.is_none_or(|w| w.holds(bytes)) && h.accepts.is_none_or(|accepts| accepts(bytes))
-    };
-    candidates.conditional.iter().copied().find(meant).or(candidates.plain)
+pub fn by_number(space: Space, number: u64, bytes: &[u8]) -> Option<&'static Header> {
+    // Most ports have none, and this is asked twice for each packet.
+    let space = &BY_NUMBER[space as usize];
+    let place = *space.places.get(number as usize)?;
+    if place == 0 {
+        return None;
+    }
+    let candidates = &space.protocols[usize::from(place) - 1];
+    if candidates.conditional.is_empty() { candidates.plain } else { candidates.meant(bytes) }
 }

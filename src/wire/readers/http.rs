@@ -90,12 +90,12 @@ const STATUS: &[u8] = b"HTTP/1.";
 /// at its end.
 #[must_use]
 pub fn begins(bytes: &[u8]) -> bool {
-    if bytes.starts_with(STATUS) || bytes.len() >= 5 && STATUS.starts_with(bytes) {
-        return true;
-    }
     // Nearly everything that is not HTTP leaves here.
     if !bytes.first().is_some_and(u8::is_ascii_uppercase) {
         return false;
+    }
+    if bytes.starts_with(STATUS) || bytes.len() >= 5 && STATUS.starts_with(bytes) {
+        return true;
     }
     let end = bytes.iter().take(LONGEST_METHOD + 1).position(|b| *b == b' ').unwrap_or(bytes.len());
     if !bytes.get(..end).is_some_and(|word| METHODS.contains(&word)) {

@@ -202,3 +202,64 @@ fn datagrams_are_whole_where_tshark_says_so_and_have_the_same_bytes() {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
 }
+
+#[test]
+fn the_tree_has_the_whole_and_says_what_is_missing() {
+    let said = rawbench(&["read", "-V", capture().to_str().unwrap()]);
+    assert!(said.status.success(), "{}", stderr(&said));
+    let text = stdout(&said);
+    let frames: Vec<&str> = text.split("\n\nFrame ").collect();
+    assert_eq!(frames.len(), 285);
+    assert!(frames[2].contains("\n    Checksum: 0x3222 [not covered: fragment]\n"), "{}", frames[2]);
+    let missing = "\n[IPv4 datagram 0x0101 is not whole: 1 fragment is here, all from byte 1480 on missing]";
+    assert!(frames[2].ends_with(missing), "{}", frames[2]);
+    let whole = "\nReassembled IPv4 (1480+1480+48 bytes in packets #3, #4, #5)\n    \
+                 Packet #3: bytes 0 to 1479 (1480 bytes)\n    \
+                 Packet #4: bytes 1480 to 2959 (1480 bytes)\n    \
+                 Packet #5: bytes 2960 to 3007 (48 bytes)\n\
+                 Internet Protocol Version 4, Src: 10.0.0.1, Dst: 10.0.0.2\n";
+    let (_, whole) = frames[4].split_once(whole).expect(frames[4]);
+    for line in
+        ["Total Length: 3028\n", "Fragment Offset: 0\n", "Checksum: 0x3222 [good]\n", "Data (2988 bytes)\n"]
+    {
+        assert!(whole.contains(line), "{line} in {whole}");
+    }
+    assert!(!whole.contains("[bad"), "{whole}");
+    assert!(
+        frames[20].contains(" [bad, should be 0x"),
+        "a checksum that is wrong over the whole: {}",
+        frames[20]
+    );
+    let told = "rawbench: 70 datagrams were reassembled, 6 not (5 with fragments missing, 1 void by the rules of their \
+                protocol)\n";
+    assert_eq!(stderr(&said), told);
+}
+
+#[test]
+fn fragments_far_apart_come_together_in_the_order_of_the_file() {
+    // Workers take some thousand packets each.
+    let one = |text: &str| oracle::craft(&[text.to_owned()]).remove(0);
+    let (syn, first, last) = (
+        one("ip(dst=10.0.0.2)/tcp(flags=S)"),
+        one("ip(dst=10.0.0.2, id=5, proto=17, flags=M)/hex(00 01 00 02 00 10 00 00)"),
+        one("ip(dst=10.0.0.2, id=5, proto=17, frag_offset=1)/\"12345678\""),
+    );
+    let mut packets = vec![syn; 3_400];
+    // The middle pair stands in two chunks; packets are a second apart.
+    for at in [100, 2041, 3_380] {
+        (packets[at], packets[at + 9]) = (first.clone(), last.clone());
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("far.pcap");
+    cli::write_pcap(&path, 101, &oracle::whole(packets));
+    let said = rawbench(&["read", "-V", path.to_str().unwrap()]);
+    let text = stdout(&said);
+    let numbers: Vec<usize> =
+        text.lines().filter_map(|l| l.strip_prefix("Frame ")?.split(':').next()?.parse().ok()).collect();
+    assert!(numbers.iter().copied().eq(1..=3_400), "every packet once, in order");
+    let wholes: Vec<&str> = text.lines().filter(|l| l.starts_with("Reassembled")).collect();
+    let expected = [100, 2041, 3_380]
+        .map(|at| format!("Reassembled IPv4 (8+8 bytes in packets #{}, #{})", at + 1, at + 10));
+    assert_eq!(wholes, expected);
+    assert_eq!(stderr(&said), "");
+}

@@ -7,7 +7,8 @@
 mod common;
 
 use common::{Window, craft};
-use eframe::egui::{Event, Pos2};
+use eframe::egui::{Event, Rect};
+use egui_kittest::kittest::NodeT;
 use rawbench::app::Command;
 use rawbench::engine;
 
@@ -122,22 +123,27 @@ fn the_bytes_follow_what_is_pointed_at() {
     select(&mut window, 1);
     answer(&mut window);
     let point = |window: &mut Window, text: &str| {
-        let place = window.harness.root();
-        let found: Vec<Pos2> = {
-            use egui_kittest::kittest::NodeT;
-            let nodes = place.children_recursive();
-            nodes
-                .filter(|n| n.accesskit_node().value().is_some_and(|v| v.starts_with(text)))
-                .map(|n| n.rect().center())
-                .collect()
+        let line = |window: &Window| -> Rect {
+            let nodes = window.harness.root().children_recursive();
+            let found: Vec<_> = nodes
+                .filter(|n| {
+                    let node = n.accesskit_node();
+                    [node.value(), node.label()].iter().flatten().any(|t| t.starts_with(text))
+                })
+                .collect();
+            assert_eq!(found.len(), 1, "{text}");
+            found[0].scroll_to_me();
+            found[0].rect()
         };
-        assert_eq!(found.len(), 1, "{text}");
-        window.send(Event::PointerMoved(found[0]));
+        line(window);
+        window.settle();
+        let place = line(window).center();
+        window.send(Event::PointerMoved(place));
         window.settle();
     };
     point(&mut window, "Source Port: 9999");
     assert!(window.is_on("Reassembled IPv4 (1228 bytes)"));
-    point(&mut window, "Fragment Offset: 150");
+    point(&mut window, "Internet Protocol Version 4, 10.0.0.1 → 10.0.0.2, fragment");
     assert!(window.is_on("Packet (28 bytes)"));
 }
 

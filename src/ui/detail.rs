@@ -64,16 +64,23 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
     );
     CentralPanel::default().frame(frame).show(ui, |ui| {
         ScrollArea::vertical().id_salt("detail-scroll").auto_shrink(false).show(ui, |ui| {
-            headers_ui(ui, &shown, &found, state.headers, &mut state.lit_detail);
+            let folded = reassembly::is_of_whole(bench.capture());
+            headers_ui(ui, &shown, &found, (state.headers, folded), &mut state.lit_detail);
             reassembly::datagrams_ui(ui, bench.capture(), state, commands);
         });
     });
 }
 
-/// Draws the headers of a packet.
-pub fn headers_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, headers: Headers, lit: &mut Lit) {
+/// Draws the headers of a packet in a form, in which the tree may be folded.
+pub fn headers_ui(
+    ui: &mut Ui,
+    shown: &Shown<'_>,
+    found: &Dissection,
+    (headers, folded): (Headers, bool),
+    lit: &mut Lit,
+) {
     if headers == Headers::Tree {
-        return tree_ui(ui, shown, found, lit);
+        return tree_ui(ui, shown, found, folded, lit);
     }
     for index in 0..found.layers.len() {
         let mut pen = Pen { shown: *shown, lit, editor: None };
@@ -128,7 +135,7 @@ fn bar_ui(
     });
 }
 
-fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, lit: &mut Lit) {
+fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, folded: bool, lit: &mut Lit) {
     ui.spacing_mut().item_spacing.y = 1.0;
     for (index, layer) in found.layers.iter().enumerate() {
         let look = look(ui);
@@ -139,11 +146,11 @@ fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, lit: &mut Lit) {
         };
         let text = format!("{}, {ends}{}", layer.header.name, (layer.header.info)(&view));
         // The innermost layer is what one looks for; the others say the main thing in their line.
-        let innermost = index + 1 == found.layers.len();
+        let innermost = index + 1 == found.layers.len() && !folded;
         let hue = look.hue(layer.header);
         let title = RichText::new(text).size(12.5).color(super::theme::mix(hue, look.text, 70));
         let open = CollapsingHeader::new(title)
-            .id_salt((index, layer.header.key))
+            .id_salt((index, layer.header.key, folded))
             .default_open(innermost)
             .show(ui, |ui| {
                 layer_fields(ui, shown, index, lit);

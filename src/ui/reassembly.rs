@@ -1,6 +1,6 @@
 //! The datagrams that the selected packet is a fragment of: their fragments, their layers, their bytes.
 
-use eframe::egui::{RichText, Ui};
+use eframe::egui::{CollapsingHeader, RichText, Ui};
 
 use super::State;
 use super::detail::headers_ui;
@@ -14,6 +14,9 @@ use crate::wire::reassembly::{Datagram, MOST_DEPTH, Part, Whole};
 
 /// Tells the packet views of the wholes apart.
 const IDS: [&str; MOST_DEPTH] = ["whole", "whole-2", "whole-3", "whole-4"];
+
+/// Fragments beyond this are folded away.
+const MANY: usize = 6;
 
 /// Which bytes the hex view shows, and what is lit in the wholes.
 #[derive(Debug, Default)]
@@ -38,6 +41,11 @@ pub fn datagrams(capture: &CaptureState) -> &[Datagram] {
         Some(Ok(found)) => &found.datagrams,
         _ => &[],
     }
+}
+
+/// The selected packet is a fragment whose whole is shown below it, or is about to be: what it says is said there too.
+pub fn is_of_whole(capture: &CaptureState) -> bool {
+    capture.is_seeking() || wholes(datagrams(capture)).next().is_some()
 }
 
 /// A whole and how it is shown.
@@ -95,7 +103,7 @@ pub fn datagrams_ui(ui: &mut Ui, capture: &CaptureState, state: &mut State, comm
     }
     let headers = state.headers;
     let mut at = 0;
-    for datagram in datagrams(capture) {
+    for (depth, datagram) in datagrams(capture).iter().enumerate() {
         let Some(lit) = state.wholes.lit.get_mut(at) else { break };
         ui.add_space(GAP);
         let title = datagram.title();
@@ -104,7 +112,7 @@ pub fn datagrams_ui(ui: &mut Ui, capture: &CaptureState, state: &mut State, comm
             None => RichText::new(format!("▲ {title}")).size(12.0).color(look.warn),
         };
         ui.label(title);
-        let chosen = fragments_ui(ui, datagram, capture, lit);
+        let chosen = ui.push_id(("datagram", depth), |ui| fragments_ui(ui, datagram, capture, lit)).inner;
         if let Some(position) = chosen {
             commands.extend([Command::Select(Some(position)), Command::Follow(false)]);
             state.scroll_to = Some(position);
@@ -115,14 +123,25 @@ pub fn datagrams_ui(ui: &mut Ui, capture: &CaptureState, state: &mut State, comm
         if let Some((whole, shown)) =
             wholes(datagrams(capture)).nth(at).filter(|_| datagram.whole().is_some())
         {
-            ui.push_id(shown.id, |ui| headers_ui(ui, &shown, &whole.found, headers, lit));
+            ui.push_id(shown.id, |ui| headers_ui(ui, &shown, &whole.found, (headers, false), lit));
             at += 1;
         }
     }
 }
 
-/// A line for each fragment; gives the position of the packet that was clicked.
+/// A line for each fragment, folded where there are many; gives the position of the packet that was clicked.
 fn fragments_ui(ui: &mut Ui, datagram: &Datagram, capture: &CaptureState, lit: &mut Lit) -> Option<usize> {
+    let many = datagram.parts.len() > MANY;
+    if !many {
+        return ui.indent("fragments", |ui| lines_ui(ui, datagram, capture, lit)).inner;
+    }
+    let title = RichText::new(format!("{} fragments", datagram.parts.len())).size(12.5);
+    let open = CollapsingHeader::new(title).id_salt("fragments").default_open(false);
+    open.show(ui, |ui| lines_ui(ui, datagram, capture, lit)).body_returned.flatten()
+}
+
+fn lines_ui(ui: &mut Ui, datagram: &Datagram, capture: &CaptureState, lit: &mut Lit) -> Option<usize> {
+    let look = look(ui);
     let here = capture.selected().map(|s| s.index + 1);
     let head = datagram.whole().map(|whole| whole.head);
     let mut clicked = None;
@@ -130,7 +149,7 @@ fn fragments_ui(ui: &mut Ui, datagram: &Datagram, capture: &CaptureState, lit: &
         let text = RichText::new(format!("Packet {}: {}", part.packet, part.text())).size(12.0);
         let response = ui.push_id((index, part.packet), |ui| match here == Some(part.packet) {
             true => ui.label(text),
-            false => ui.link(text).on_hover_text("Go to this packet"),
+            false => ui.link(text.color(look.accent)).on_hover_text("Go to this packet"),
         });
         let response = response.inner;
         if response.clicked() {

@@ -5,7 +5,6 @@
 #[path = "common/cli.rs"]
 mod cli;
 #[path = "common/oracle.rs"]
-#[allow(dead_code, reason = "shared by several tests")]
 mod oracle;
 
 use std::path::{Path, PathBuf};

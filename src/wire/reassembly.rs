@@ -195,11 +195,13 @@ impl Reassembler {
         match taken {
             Err(why) => {
                 let taken = datagram(work, Vec::new(), State::Dropped(why));
-                // The others wait for one that is better.
+                let crowded = work.crowded;
                 if work.len() == 0 && !is_void {
+                    // Nothing has begun with it.
                     self.work.remove(&fragment.key);
                 }
-                self.tally.void += u64::from(is_void && !was_void);
+                self.tally.crowded_out += u64::from(is_void && !was_void && crowded);
+                self.tally.void += u64::from(is_void && !was_void && !crowded);
                 self.tally.unused += u64::from(!is_void);
                 taken
             }
@@ -407,7 +409,7 @@ impl Tally {
         };
         reason(self.unfinished, "with fragments missing");
         reason(self.void, "void by the rules of their protocol");
-        reason(self.crowded_out, "given up because too much was held for others");
+        reason(self.crowded_out, "given up because too much was held");
         let mut text = format!("{} datagrams were reassembled, {lost} not", self.whole);
         if !reasons.is_empty() {
             text += &format!(" ({})", reasons.join(", "));

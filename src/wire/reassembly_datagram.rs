@@ -47,6 +47,8 @@ pub(super) struct Work {
     head: Option<(Vec<u8>, bool)>,
     /// Why nothing can be made of it any more.
     pub void: Option<String>,
+    /// That is because too much is held for it.
+    pub crowded: bool,
     /// Bytes that it holds.
     pub held: usize,
 }
@@ -62,6 +64,7 @@ impl Work {
             end: None,
             head: None,
             void: None,
+            crowded: false,
             held: 0,
         }
     }
@@ -89,6 +92,7 @@ impl Work {
         }
         if self.pieces.len() == MOST_FRAGMENTS || self.held + range.len() > MOST_HELD {
             let (count, held) = (self.pieces.len(), self.held);
+            self.crowded = true;
             return self
                 .give_up(format!("{count} fragments with {held} bytes are held for it, and no more are"));
         }

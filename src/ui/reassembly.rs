@@ -77,8 +77,8 @@ pub fn bytes_ui(ui: &mut Ui, shown: &Shown<'_>, capture: &CaptureState, state: &
             ui.selectable_value(&mut choice.chosen, 0, size(text));
             for (index, (whole, _)) in (1..).zip(&all) {
                 let text = format!("Reassembled {} ({} bytes)", whole.network.short, whole.bytes.len());
-                let data = whole.bytes.len() - whole.head;
-                let hint = format!("{} bytes of headers and {data} of the fragments' data", whole.head);
+                let given = whole.bytes.len() - whole.head;
+                let hint = format!("{} bytes of headers, {given} that the fragments gave", whole.head);
                 ui.selectable_value(&mut choice.chosen, index, size(text)).on_hover_text(hint);
             }
         });
@@ -112,7 +112,7 @@ pub fn datagrams_ui(ui: &mut Ui, capture: &CaptureState, state: &mut State, comm
             None => RichText::new(format!("▲ {title}")).size(12.0).color(look.warn),
         };
         ui.label(title);
-        let chosen = ui.push_id(("datagram", depth), |ui| fragments_ui(ui, datagram, capture, lit)).inner;
+        let chosen = ui.push_id(("parts", depth), |ui| fragments_ui(ui, datagram, capture, lit)).inner;
         if let Some(position) = chosen {
             commands.extend([Command::Select(Some(position)), Command::Follow(false)]);
             state.scroll_to = Some(position);

@@ -229,7 +229,7 @@ fn the_tree_has_the_whole_and_says_what_is_missing() {
         "a checksum that is wrong over the whole: {}",
         frames[20]
     );
-    let told = "rawbench: 70 datagrams were reassembled, 6 not (5 with fragments missing, 1 void by the rules of their \
+    let told = "rawbench: datagrams reassembled: 70; not: 6 (5 with fragments missing, 1 void by the rules of their \
                 protocol)\n";
     assert_eq!(stderr(&said), told);
 }

@@ -410,12 +410,12 @@ impl Tally {
         reason(self.unfinished, "with fragments missing");
         reason(self.void, "void by the rules of their protocol");
         reason(self.crowded_out, "given up because too much was held");
-        let mut text = format!("{} datagrams were reassembled, {lost} not", self.whole);
+        let mut text = format!("datagrams reassembled: {}; not: {lost}", self.whole);
         if !reasons.is_empty() {
             text += &format!(" ({})", reasons.join(", "));
         }
         if self.unused > 0 {
-            text += &format!("; {} fragments could not be used", self.unused);
+            text += &format!("; fragments of no use: {}", self.unused);
         }
         Some(text)
     }

@@ -308,7 +308,7 @@ fn what_waits_too_long_is_given_up_and_counted() {
     add(&mut all, 1, RAW, &first);
     assert!(add(&mut all, late + 1, RAW, &second)[0].whole().is_none());
     assert_eq!(all.tally(), Tally { whole: 1, unfinished: 2, ..Tally::default() });
-    assert_eq!(all.tally().text().unwrap(), "1 datagrams were reassembled, 2 not (2 with fragments missing)");
+    assert_eq!(all.tally().text().unwrap(), "datagrams reassembled: 1; not: 2 (2 with fragments missing)");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
-use crate::engine::Counters;
+use crate::engine::{Counters, Reassembly};
 use crate::pcap::{CaptureFile, ChecksumState, IndexEntry};
 use crate::wire::summary::{self, Row};
 
@@ -49,6 +50,18 @@ pub struct Selected {
     pub entry: IndexEntry,
 }
 
+/// The datagram that the selected packet is a fragment of.
+#[derive(Debug)]
+pub(super) struct Sought {
+    /// The number of the order that asks for it, and when it was given.
+    pub ask: u64,
+    pub asked: Instant,
+    /// The answer has not come yet.
+    pub waiting: bool,
+    /// What was found until now, or why nothing can be.
+    pub found: Option<Result<Reassembly, String>>,
+}
+
 /// The capture panel.
 #[derive(Debug, Default)]
 pub struct CaptureState {
@@ -68,6 +81,7 @@ pub struct CaptureState {
     /// The newest row is kept in sight.
     pub(super) follow: bool,
     pub(super) selected: Option<Selected>,
+    pub(super) sought: Option<Sought>,
     rows: HashMap<usize, Arc<ListRow>>,
     first_ns: Option<u64>,
 }
@@ -75,6 +89,12 @@ pub struct CaptureState {
 impl CaptureState {
     pub(super) fn new(file: Option<CaptureFile>, origin: Origin) -> Self {
         Self { file, origin, follow: true, ..Self::default() }
+    }
+
+    /// The capture itself, where there is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&CaptureFile> {
+        self.file.as_ref()
     }
 
     /// How many packets there are.
@@ -140,6 +160,19 @@ impl CaptureState {
         self.selected.as_ref()
     }
 
+    /// The datagrams that the selected packet is a fragment of, or why they cannot be found; `None` where it is none, or
+    /// they are still being sought.
+    #[must_use]
+    pub fn reassembly(&self) -> Option<&Result<Reassembly, String>> {
+        self.sought.as_ref()?.found.as_ref()
+    }
+
+    /// The selected packet is a fragment, and what it is of is still being sought.
+    #[must_use]
+    pub fn is_seeking(&self) -> bool {
+        self.sought.as_ref().is_some_and(|s| s.found.is_none())
+    }
+
     /// The link type of a packet.
     #[must_use]
     pub fn link_type(&self, entry: &IndexEntry) -> u32 {
@@ -175,6 +208,7 @@ impl CaptureState {
     /// Selects a packet and reads its bytes; the error is for the person.
     pub(super) fn select(&mut self, index: Option<usize>) -> Result<(), String> {
         self.selected = None;
+        self.sought = None;
         let (Some(index), Some(file)) = (index, self.file.as_ref()) else { return Ok(()) };
         let mut bytes = Vec::new();
         let entry = file.read_packet(index, &mut bytes).map_err(|e| e.to_string())?;

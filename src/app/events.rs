@@ -67,6 +67,7 @@ impl Workbench {
             Event::Delayed(Ok(0)) => self.done("the lab's server answers at once".into()),
             Event::Delayed(Ok(ms)) => self.done(format!("the lab's server answers {ms} ms later")),
             Event::Delayed(Err(failure)) => self.notice(failure),
+            Event::Reassembled(ask, found) => self.reassembled(ask, found),
             file_event => self.take_file_event(file_event),
         }
     }

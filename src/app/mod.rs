@@ -9,6 +9,7 @@ mod command;
 mod edits;
 mod events;
 mod files;
+mod reassembly;
 mod start;
 mod workbench;
 

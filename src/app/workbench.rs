@@ -81,6 +81,8 @@ pub struct Workbench {
     pub(super) directory: PathBuf,
     pub(super) traffic: Traffic,
     pub(super) engine: Option<Engine>,
+    /// Datagrams that were asked for.
+    pub(super) asks: u64,
 }
 
 impl Workbench {
@@ -111,6 +113,7 @@ impl Workbench {
             directory,
             traffic: Traffic::default(),
             engine,
+            asks: 0,
         };
         bench.order(Order::Sources);
         bench
@@ -265,9 +268,11 @@ impl Workbench {
             Command::StartCapture => self.unless_unsaved(Then::Capture(None)),
             Command::StopCapture => self.order(Order::Stop),
             Command::Select(index) => {
+                let before = self.capture.sought.take();
                 if let Err(text) = self.capture.select(index) {
                     self.notice(Failure::new(text));
                 }
+                self.seek(before);
             }
             Command::Follow(follow) => self.capture.follow = follow,
             Command::Open => self.unless_unsaved(Then::Open(None)),

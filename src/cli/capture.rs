@@ -11,6 +11,7 @@ use super::packet::Packet;
 use crate::engine::{self, Access, End, Listen, Lost, Recorder, Sink, Source, Unwritten};
 use crate::net::SNAP_LENGTH;
 use crate::pcap::{self, ChecksumState, Format, InterfaceInfo, InterfaceStatistics, PacketRecord, Writer};
+use crate::wire::dissect::dissect;
 use crate::wire::value;
 
 /// Runs it.
@@ -138,7 +139,7 @@ impl Sink for PrintSink {
         let written = match self.form {
             Form::Row => packet.write_row(&mut self.out),
             Form::Hex => writeln!(self.out, "{}", value::hex_pairs(packet.bytes)),
-            Form::Json => packet.write_json(&mut self.out),
+            Form::Json => packet.write_json(&dissect(packet.link_type(), packet.bytes), &[], &mut self.out),
         };
         self.previous_ns = record.timestamp_ns;
         self.checked(written)?;

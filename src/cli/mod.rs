@@ -17,6 +17,7 @@ pub mod live;
 pub mod output;
 pub mod packet;
 pub mod read;
+pub mod reassembled;
 pub mod send;
 pub mod sources;
 pub mod tcping;

@@ -5,8 +5,10 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::json::{self, LayerLine};
+use super::reassembled::{self, ReassembledLine};
 use crate::pcap::InterfaceInfo;
-use crate::wire::dissect::dissect;
+use crate::wire::dissect::{Dissection, Stop};
+use crate::wire::reassembly::Datagram;
 use crate::wire::summary;
 use crate::wire::value;
 
@@ -53,13 +55,21 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     stop: Option<StopLine>,
     bytes: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reassembled: Option<ReassembledLine>,
 }
 
 /// Where and why the layers end early.
-#[derive(Serialize)]
-struct StopLine {
+#[derive(Debug, Serialize)]
+pub(super) struct StopLine {
     at: usize,
     why: String,
+}
+
+impl From<&Stop> for StopLine {
+    fn from(stop: &Stop) -> Self {
+        Self { at: stop.at, why: stop.why.clone() }
+    }
 }
 
 impl Packet<'_> {
@@ -92,13 +102,17 @@ impl Packet<'_> {
         writeln!(out, "{}", line.trim_end())
     }
 
-    /// Writes the line of JSON.
+    /// Writes the line of JSON, with the datagrams that the packet is a fragment of, the outermost first.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write_json(&self, out: &mut impl Write) -> std::io::Result<()> {
-        let found = dissect(self.link_type(), self.bytes);
-        let row = summary::row_of(self.bytes, &found);
+    pub fn write_json(
+        &self,
+        found: &Dissection,
+        datagrams: &[Datagram],
+        out: &mut impl Write,
+    ) -> std::io::Result<()> {
+        let row = summary::row_of(self.bytes, found);
         let hex = |range: std::ops::Range<usize>| value::hex_pairs(self.bytes.get(range).unwrap_or_default());
         let line = Line {
             number: self.number,
@@ -114,8 +128,9 @@ impl Packet<'_> {
             layers: json::captured_layers(self.bytes, &found.layers, self.left_to_card),
             payload: hex(found.payload.clone()),
             trailer: hex(found.trailer.clone()),
-            stop: found.stop.map(|s| StopLine { at: s.at, why: s.why }),
+            stop: found.stop.as_ref().map(StopLine::from),
             bytes: value::hex_pairs(self.bytes),
+            reassembled: reassembled::line(datagrams),
         };
         json::write_line(&line, out)
     }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::reassembly::{Reassembly, reassemble};
 use super::recorder::{Counters, End, Recorder, Recording};
 use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::transmitter::{Frame, Transmitter};
@@ -65,6 +66,15 @@ pub enum Order {
         /// Comes back in the events about it. A later one ends the reading of an earlier one.
         generation: u64,
     },
+    /// Find the other fragments of a packet's datagram. A later one of these orders ends the search of an earlier one.
+    Reassemble {
+        /// In which capture.
+        file: CaptureFile,
+        /// Position of the packet, from 0.
+        position: usize,
+        /// Comes back in the event about it.
+        ask: u64,
+    },
     /// Save a capture.
     Save {
         /// Which.
@@ -119,6 +129,8 @@ pub enum Event {
     Loaded(u64, Report),
     /// It cannot be opened or read.
     NotOpened(u64, Failure),
+    /// What the packet of this order is a fragment of.
+    Reassembled(u64, Result<Reassembly, Failure>),
     /// A capture is saved.
     Saved {
         /// Where.
@@ -138,8 +150,11 @@ pub struct Engine {
     transmitter: Sender<Order>,
     files: Sender<Order>,
     saver: Sender<Order>,
+    reassembler: Sender<Order>,
     /// The newest file that was asked for.
     latest: Arc<AtomicU64>,
+    /// The newest datagram that was asked for.
+    sought: Arc<AtomicU64>,
     events: Receiver<Event>,
 }
 
@@ -169,6 +184,13 @@ impl Engine {
             let post = post.clone();
             thread("saver", move |orders: Receiver<Order>| orders.iter().for_each(|o| save(o, &post)))?
         };
+        let sought = Arc::new(AtomicU64::new(0));
+        let reassembler = {
+            let (post, sought) = (post.clone(), Arc::clone(&sought));
+            thread("reassembler", move |orders: Receiver<Order>| {
+                orders.iter().for_each(|o| seek(o, &sought, &post));
+            })?
+        };
         let transmitter = thread("transmitter", move |orders: Receiver<Order>| {
             let mut transmitter = Transmitter::default();
             for order in orders {
@@ -180,7 +202,7 @@ impl Engine {
                 }
             }
         })?;
-        Ok(Self { control, transmitter, files, saver, latest, events })
+        Ok(Self { control, transmitter, files, saver, reassembler, latest, sought, events })
     }
 
     /// Gives an order. `false`: so many wait already that it was not taken.
@@ -193,6 +215,10 @@ impl Engine {
                 &self.files
             }
             Order::Save { .. } => &self.saver,
+            Order::Reassemble { ask, .. } => {
+                self.sought.store(ask, Ordering::Relaxed);
+                &self.reassembler
+            }
             _ => &self.control,
         };
         queue.try_send(order).is_ok()
@@ -260,7 +286,7 @@ impl Control {
                     self.post.event(Event::Delayed(done));
                 }
                 Order::Stop => self.stop(),
-                Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
+                Order::Send { .. } | Order::Open { .. } | Order::Save { .. } | Order::Reassemble { .. } => {}
             }
         }
         self.stop();
@@ -333,6 +359,13 @@ fn load(order: Order, latest: &AtomicU64, post: &Post) {
         Ok(report) => post.event(Event::Loaded(generation, report)),
         Err(error) => failed(error),
     }
+}
+
+/// Finds a datagram, as long as no other is asked for.
+fn seek(order: Order, sought: &AtomicU64, post: &Post) {
+    let Order::Reassemble { file, position, ask } = order else { return };
+    let found = reassemble(&file, position, &|| sought.load(Ordering::Relaxed) == ask);
+    post.event(Event::Reassembled(ask, found));
 }
 
 fn save(order: Order, post: &Post) {

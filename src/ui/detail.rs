@@ -8,9 +8,9 @@ use eframe::egui::{
 use super::State;
 use super::builder::{bar_frame, layer_heading};
 use super::diagram::{Pen, diagram_ui};
-use super::hex::hex_ui;
 use super::lit::Lit;
 use super::options::{option_line, options_ui};
+use super::reassembly;
 use super::shown::Shown;
 use super::theme::{GAP, look};
 use crate::app::{Command, Selected, Workbench};
@@ -20,6 +20,7 @@ use crate::craft::print::Detail;
 use crate::wire::bits::BitRange;
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::dissect::{Dissection, dissect};
+use crate::wire::reassembly::Datagram;
 use crate::wire::value;
 use crate::wire::view::LayerView;
 
@@ -46,7 +47,7 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
     };
     let found = dissect(packet.link_type, &packet.bytes);
     Panel::top("detail-bar").frame(bar_frame(ui)).show_separator_line(false).show(ui, |ui| {
-        bar_ui(ui, packet, state, commands);
+        bar_ui(ui, packet, reassembly::datagrams(bench.capture()), state, commands);
     });
     let shown = Shown {
         id: "detail",
@@ -58,29 +59,46 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
     Panel::bottom("detail-hex").resizable(true).default_size(120.0).min_size(50.0).frame(frame).show(
         ui,
         |ui| {
-            hex_ui(ui, &shown, &mut state.lit_detail);
+            reassembly::bytes_ui(ui, &shown, bench.capture(), state);
         },
     );
     CentralPanel::default().frame(frame).show(ui, |ui| {
         ScrollArea::vertical().id_salt("detail-scroll").auto_shrink(false).show(ui, |ui| {
-            match state.headers {
-                Headers::Tree => tree_ui(ui, &shown, &found, &mut state.lit_detail),
-                Headers::Diagram => {
-                    for index in 0..found.layers.len() {
-                        let mut pen = Pen { shown, lit: &mut state.lit_detail, editor: None };
-                        layer_heading(ui, &mut pen, index, None);
-                        diagram_ui(ui, &mut pen, index);
-                        options_ui(ui, &mut pen, index);
-                        readings_ui(ui, &shown.view(index), &mut state.lit_detail);
-                        ui.add_space(GAP / 2.0);
-                    }
-                }
-            }
+            let folded = reassembly::is_of_whole(bench.capture());
+            headers_ui(ui, &shown, &found, (state.headers, folded), &mut state.lit_detail);
+            reassembly::datagrams_ui(ui, bench.capture(), state, commands);
         });
     });
 }
 
-fn bar_ui(ui: &mut Ui, packet: &Selected, state: &mut State, commands: &mut Vec<Command>) {
+/// Draws the headers of a packet in a form, in which the tree may be folded.
+pub fn headers_ui(
+    ui: &mut Ui,
+    shown: &Shown<'_>,
+    found: &Dissection,
+    (headers, folded): (Headers, bool),
+    lit: &mut Lit,
+) {
+    if headers == Headers::Tree {
+        return tree_ui(ui, shown, found, folded, lit);
+    }
+    for index in 0..found.layers.len() {
+        let mut pen = Pen { shown: *shown, lit, editor: None };
+        layer_heading(ui, &mut pen, index, None);
+        diagram_ui(ui, &mut pen, index);
+        options_ui(ui, &mut pen, index);
+        readings_ui(ui, &shown.view(index), lit);
+        ui.add_space(GAP / 2.0);
+    }
+}
+
+fn bar_ui(
+    ui: &mut Ui,
+    packet: &Selected,
+    wholes: &[Datagram],
+    state: &mut State,
+    commands: &mut Vec<Command>,
+) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(format!("Packet {}", packet.index + 1)).strong());
         ui.selectable_value(&mut state.headers, Headers::Tree, "Tree");
@@ -90,6 +108,12 @@ fn bar_ui(ui: &mut Ui, packet: &Selected, state: &mut State, commands: &mut Vec<
                 if ui.button("Hex pairs").clicked() {
                     commands.push(Command::Copy(value::hex_pairs(&packet.bytes)));
                     ui.close();
+                }
+                for whole in wholes.iter().filter_map(Datagram::whole) {
+                    if ui.button(format!("Hex pairs, reassembled {}", whole.network.short)).clicked() {
+                        commands.push(Command::Copy(value::hex_pairs(&whole.bytes)));
+                        ui.close();
+                    }
                 }
                 if ui.button("Notation").clicked() {
                     // As it was captured: a checksum that was left to the card too.
@@ -111,7 +135,7 @@ fn bar_ui(ui: &mut Ui, packet: &Selected, state: &mut State, commands: &mut Vec<
     });
 }
 
-fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, lit: &mut Lit) {
+fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, folded: bool, lit: &mut Lit) {
     ui.spacing_mut().item_spacing.y = 1.0;
     for (index, layer) in found.layers.iter().enumerate() {
         let look = look(ui);
@@ -122,11 +146,11 @@ fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, lit: &mut Lit) {
         };
         let text = format!("{}, {ends}{}", layer.header.name, (layer.header.info)(&view));
         // The innermost layer is what one looks for; the others say the main thing in their line.
-        let innermost = index + 1 == found.layers.len();
+        let innermost = index + 1 == found.layers.len() && !folded;
         let hue = look.hue(layer.header);
         let title = RichText::new(text).size(12.5).color(super::theme::mix(hue, look.text, 70));
         let open = CollapsingHeader::new(title)
-            .id_salt((index, layer.header.key))
+            .id_salt((index, layer.header.key, folded))
             .default_open(innermost)
             .show(ui, |ui| {
                 layer_fields(ui, shown, index, lit);

@@ -32,6 +32,12 @@ impl Lit {
         self.shown.is_some_and(|s| s.touches(offset))
     }
 
+    /// Whether anything is lit.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        self.shown.is_some()
+    }
+
     /// Ends a frame: what was pointed at is shown in the next one.
     pub fn end_frame(&mut self, context: &Context) {
         if self.shown != self.next {

@@ -16,6 +16,7 @@ mod lit;
 mod options;
 mod overlays;
 mod payload;
+mod reassembly;
 mod shown;
 mod stats;
 mod sums;
@@ -45,6 +46,7 @@ pub struct State {
     payload: payload::PayloadEdit,
     lit_builder: Lit,
     lit_detail: Lit,
+    wholes: reassembly::Wholes,
     tab: builder::Tab,
     sum_layer: Option<usize>,
     headers: detail::Headers,
@@ -94,6 +96,9 @@ impl App {
         if self.bench.drain(DRAIN_BUDGET) {
             context.request_repaint_after(REPAINT);
         }
+        if let Some(wait) = self.bench.seek_again() {
+            context.request_repaint_after(wait.max(REPAINT));
+        }
         self.poll_dialog();
         let text_owns_undo =
             self.state.typing.as_ref().is_some_and(|t| t.touched) || self.state.payload.owns_undo();
@@ -123,6 +128,7 @@ impl App {
         overlays::palette_ui(ui, bench, state, commands);
         state.lit_builder.end_frame(ui.ctx());
         state.lit_detail.end_frame(ui.ctx());
+        state.wholes.end_frame(ui.ctx());
         let context = ui.ctx().clone();
         let edited = !self.commands.is_empty();
         self.apply(&context);

@@ -14,6 +14,11 @@ mod notation_parts;
 mod option;
 pub mod protocols;
 pub mod readers;
+pub mod reassembly;
+mod reassembly_datagram;
+mod reassembly_fragment;
+#[cfg(test)]
+mod reassembly_tests;
 pub mod summary;
 pub mod table;
 pub mod value;

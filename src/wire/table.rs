@@ -151,6 +151,23 @@ pub struct Extent {
     pub zero_is_open: Option<When>,
 }
 
+/// How a header says that what it carries is a piece of a packet that was cut up.
+#[derive(Clone, Copy, Debug)]
+pub struct FragmentRule {
+    /// Where the piece belongs.
+    pub offset: &'static Field,
+    /// What the offset counts, in bytes.
+    pub unit: usize,
+    /// Set: it is not the last piece.
+    pub more: &'static Field,
+    /// With the addresses of the network layer, what the pieces of one packet have in common.
+    pub id: &'static Field,
+    /// So have they this.
+    pub also: Option<&'static Field>,
+    /// A piece that overlaps another makes all of them void.
+    pub overlap_voids: bool,
+}
+
 /// An address that a layer says in another place than its header's ends, as stored.
 pub type AddressOf = fn(&LayerView<'_>) -> Option<u128>;
 
@@ -196,6 +213,10 @@ pub struct Header {
     pub ends: Option<(&'static Field, &'static Field)>,
     /// Its addresses go into the pseudo header of what it carries.
     pub network: bool,
+    /// How it carries pieces of larger packets, if it can.
+    pub fragment: Option<FragmentRule>,
+    /// Packets with other values of this field are of another network, whatever their addresses.
+    pub separates: Option<&'static Field>,
     /// How much of header and payload its checksum covers, where it is not all.
     pub covers: Option<Covers>,
     /// What it is for.
@@ -227,6 +248,8 @@ impl Header {
         items: None,
         ends: None,
         network: false,
+        fragment: None,
+        separates: None,
         covers: None,
         family: Family::Shim,
         row_bits: 32,

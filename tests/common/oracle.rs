@@ -183,7 +183,7 @@ pub fn agree(place: &str, batches: &[Batch]) {
 }
 
 /// A value as it is stored: long ones as a hash, part by part.
-fn brief(value: &str) -> String {
+pub fn brief(value: &str) -> String {
     let part = |part: &str| {
         if part.len() <= 20 {
             return part.to_owned();
@@ -278,10 +278,10 @@ pub fn file_agrees(file: &Path, demand: Demand, tshark: bool) {
 }
 
 /// Stores what tshark says instead of comparing with what is stored.
-const UPDATE: &str = "RAWBENCH_UPDATE_GOLDEN";
+pub const UPDATE: &str = "RAWBENCH_UPDATE_GOLDEN";
 
 /// Whether this tshark is of the version whose values are stored.
-fn is_golden_version() -> bool {
+pub fn is_golden_version() -> bool {
     stdout(&run(Command::new("tshark").arg("--version"), b"")).starts_with("TShark (Wireshark) 4.0.")
 }
 

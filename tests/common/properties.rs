@@ -16,6 +16,7 @@ use rawbench::craft::{Draft, Override};
 use rawbench::pcap::{self, InterfaceInfo, LinkType};
 use rawbench::wire::dissect::{Dissection, MAX_LAYERS, dissect};
 use rawbench::wire::protocols;
+use rawbench::wire::reassembly::{Origin, Reassembler};
 use rawbench::wire::table::Space;
 use rawbench::wire::view::{Layer, LayerView};
 use rawbench::wire::{checksum, summary};
@@ -131,8 +132,10 @@ pub fn dissect_packet(link_type: u32, bytes: &[u8]) {
     };
     let mut out = Vec::new();
     packet.write_row(&mut out).unwrap();
-    tree::write(&packet, &mut out).unwrap();
-    packet.write_json(&mut out).unwrap();
+    let from = Origin { packet: 1, ..Origin::default() };
+    let datagrams = Reassembler::default().add(&from, bytes, &found.layers);
+    tree::write(&packet, &found, &datagrams, &mut out).unwrap();
+    packet.write_json(&found, &datagrams, &mut out).unwrap();
     values::write_line(&MEANINGS, &packet, &mut out).unwrap();
     let text = String::from_utf8(out).expect("what is printed is text");
     assert!(text.ends_with('\n'));
@@ -277,6 +280,7 @@ pub fn capture_file(data: &[u8]) {
     let interfaces = capture.interfaces();
     let mut reader = capture.reader();
     let mut total = 0;
+    let mut reassembler = Reassembler::default();
     for (position, entry) in capture.index().snapshot().iter().enumerate() {
         let length = reader.bytes(entry).expect("an indexed packet is there").len();
         assert_eq!(length, entry.captured as usize);
@@ -284,6 +288,12 @@ pub fn capture_file(data: &[u8]) {
         let record = reader.record(position).expect("an indexed packet is there");
         assert_eq!(record.data.len(), length);
         total += length;
+        let link_type = interfaces[usize::from(entry.interface)].link_type.0;
+        let layers = dissect(link_type, record.data).layers;
+        let from = Origin { packet: position + 1, time_ns: Some(record.timestamp_ns), left_to_card: false };
+        for datagram in reassembler.add(&from, record.data, &layers) {
+            assert!(!datagram.title().is_empty());
+        }
     }
     assert!(total <= data.len(), "{total} bytes of packets in a file of {}", data.len());
 }

@@ -4,6 +4,7 @@ pub mod tree;
 pub mod values;
 
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,8 +16,11 @@ use crate::craft::Draft;
 use crate::craft::print::Detail;
 use crate::engine::in_order;
 use crate::pcap::{
-    self, CaptureFile, ChecksumState, Format, Index, InterfaceInfo, PacketReader, Report, Selection,
+    self, CaptureFile, ChecksumState, Format, Index, IndexEntry, InterfaceInfo, PacketReader, Report,
+    Selection,
 };
+use crate::wire::dissect::{Dissection, dissect};
+use crate::wire::reassembly::{Datagram, Origin, Reassembler, fragment_layer};
 use crate::wire::value;
 
 /// Runs it.
@@ -101,8 +105,13 @@ fn print(args: &ReadArgs, meanings: &[Meaning], capture: &CaptureFile) -> Result
         let printer = &printer;
         move |chunk: usize| printer.chunk(chunk, &mut reader)
     };
-    in_order(printer.index.len().div_ceil(CHUNK), worker, |(text, failed): (Vec<u8>, Option<Failure>)| {
-        out.write_all(&text)?;
+    let mut reassembler = Reassembler::default();
+    in_order(printer.index.len().div_ceil(CHUNK), worker, |(pieces, failed): (Pieces, Option<Failure>)| {
+        for fragment in &pieces.fragments {
+            out.write_all(pieces.text.get(fragment.behind.clone()).unwrap_or_default())?;
+            printer.fragment(fragment, &mut reassembler, &mut out)?;
+        }
+        out.write_all(pieces.text.get(pieces.printed()..).unwrap_or_default())?;
         match failed {
             Some(failure) => {
                 out.flush()?;
@@ -112,6 +121,9 @@ fn print(args: &ReadArgs, meanings: &[Meaning], capture: &CaptureFile) -> Result
         }
     })?;
     out.flush()?;
+    if let Some(text) = reassembler.tally().text() {
+        output::message(&format!("rawbench: {text}"));
+    }
     Ok(())
 }
 
@@ -127,51 +139,134 @@ struct Printer<'a> {
     interfaces: Arc<Vec<InterfaceInfo>>,
 }
 
+/// What a worker makes of a chunk of packets: their text, and the fragments among them, whose text has to wait for what
+/// the packets before them say.
+#[derive(Default)]
+struct Pieces {
+    text: Vec<u8>,
+    fragments: Vec<Fragment>,
+}
+
+/// A packet that is a fragment.
+struct Fragment {
+    /// The text that comes before it and behind the fragment before it.
+    behind: Range<usize>,
+    position: usize,
+    entry: IndexEntry,
+    previous_ns: u64,
+    bytes: Vec<u8>,
+    found: Dissection,
+}
+
+impl Pieces {
+    /// How much of the text stands before a fragment.
+    fn printed(&self) -> usize {
+        self.fragments.last().map_or(0, |f| f.behind.end)
+    }
+}
+
 impl Printer<'_> {
     /// The text of a chunk of packets; where a packet cannot be read, the text of those before it, and why.
-    fn chunk(&self, chunk: usize, reader: &mut PacketReader) -> (Vec<u8>, Option<Failure>) {
+    fn chunk(&self, chunk: usize, reader: &mut PacketReader) -> (Pieces, Option<Failure>) {
         let range = chunk * CHUNK..((chunk + 1) * CHUNK).min(self.index.len());
-        let mut text = Vec::with_capacity(CHUNK * 128);
+        let mut pieces = Pieces { text: Vec::with_capacity(CHUNK * 128), fragments: Vec::new() };
         let before = (0..range.start).rev().filter_map(|n| self.index.get(n));
         let mut previous_ns =
             before.into_iter().find(|e| e.has_time()).map_or(self.first_ns, |e| e.timestamp_ns);
         for (position, entry) in range.clone().zip(self.index.range(range)) {
             let bytes = match reader.bytes(entry) {
                 Ok(bytes) => bytes,
-                Err(error) => return (text, Some(Failure::failed(error))),
+                Err(error) => return (pieces, Some(Failure::failed(error))),
             };
-            let packet = Packet {
-                number: position + 1,
-                time_ns: entry.has_time().then_some(entry.timestamp_ns),
-                original: entry.original,
-                bytes,
-                left_to_card: entry.checksum() == ChecksumState::NotComputed,
-                interface: self.interfaces.get(usize::from(entry.interface)),
-                first_ns: self.first_ns,
-                previous_ns,
-            };
-            if let Err(error) = self.packet(&packet, &mut text) {
-                return (text, Some(Failure::from(error)));
+            let packet = self.describe(position, entry, bytes, previous_ns);
+            let time_ns = packet.time_ns;
+            if let Err(error) = self.packet(&packet, entry, &mut pieces) {
+                return (pieces, Some(Failure::from(error)));
             }
-            previous_ns = packet.time_ns.unwrap_or(previous_ns);
+            previous_ns = time_ns.unwrap_or(previous_ns);
         }
-        (text, None)
+        (pieces, None)
     }
 
-    fn packet(&self, packet: &Packet<'_>, out: &mut Vec<u8>) -> std::io::Result<()> {
+    fn describe<'b>(
+        &'b self,
+        position: usize,
+        entry: &IndexEntry,
+        bytes: &'b [u8],
+        previous_ns: u64,
+    ) -> Packet<'b> {
+        Packet {
+            number: position + 1,
+            time_ns: entry.has_time().then_some(entry.timestamp_ns),
+            original: entry.original,
+            bytes,
+            left_to_card: entry.checksum() == ChecksumState::NotComputed,
+            interface: self.interfaces.get(usize::from(entry.interface)),
+            first_ns: self.first_ns,
+            previous_ns,
+        }
+    }
+
+    /// Prints a packet, or keeps it where it is a fragment and its form shows the whole.
+    fn packet(&self, packet: &Packet<'_>, entry: &IndexEntry, pieces: &mut Pieces) -> std::io::Result<()> {
+        if !self.args.verbose && !self.args.json {
+            return self.plain(packet, &mut pieces.text);
+        }
+        let found = dissect(packet.link_type(), packet.bytes);
+        if fragment_layer(packet.bytes, &found.layers).is_none() {
+            return self.layered(packet, &found, &[], &mut pieces.text);
+        }
+        pieces.fragments.push(Fragment {
+            behind: pieces.printed()..pieces.text.len(),
+            position: packet.number - 1,
+            entry: *entry,
+            previous_ns: packet.previous_ns,
+            bytes: packet.bytes.to_vec(),
+            found,
+        });
+        Ok(())
+    }
+
+    /// Prints a fragment with what it and those before it make.
+    fn fragment(
+        &self,
+        fragment: &Fragment,
+        all: &mut Reassembler,
+        out: &mut impl Write,
+    ) -> std::io::Result<()> {
+        let Fragment { position, entry, previous_ns, bytes, .. } = fragment;
+        let packet = self.describe(*position, entry, bytes, *previous_ns);
+        let from =
+            Origin { packet: packet.number, time_ns: packet.time_ns, left_to_card: packet.left_to_card };
+        let datagrams = all.add(&from, packet.bytes, &fragment.found.layers);
+        self.layered(&packet, &fragment.found, &datagrams, out)
+    }
+
+    /// Prints a packet in a form that shows its layers.
+    fn layered(
+        &self,
+        packet: &Packet<'_>,
+        found: &Dissection,
+        datagrams: &[Datagram],
+        out: &mut impl Write,
+    ) -> std::io::Result<()> {
+        match self.args.json {
+            true => packet.write_json(found, datagrams, out),
+            false => tree::write(packet, found, datagrams, out),
+        }
+    }
+
+    /// Prints a packet in any other form.
+    fn plain(&self, packet: &Packet<'_>, out: &mut Vec<u8>) -> std::io::Result<()> {
         let args = self.args;
         if !self.meanings.is_empty() {
             values::write_line(self.meanings, packet, out)
-        } else if args.verbose {
-            tree::write(packet, out)
         } else if args.hex {
             writeln!(out, "{}", value::hex_pairs(packet.bytes))
         } else if args.notation {
             // As it was captured: a checksum that was left to the card too.
             let draft = Draft::from_bytes(packet.link_type(), packet.bytes, false);
             writeln!(out, "{}", draft.notation(Detail::Full))
-        } else if args.json {
-            packet.write_json(out)
         } else {
             packet.write_row(out)
         }

@@ -5,8 +5,9 @@ use std::io::Write;
 use crate::cli::packet::Packet;
 use crate::wire::bits::BitRange;
 use crate::wire::checksum;
-use crate::wire::dissect::{Dissection, dissect};
+use crate::wire::dissect::Dissection;
 use crate::wire::items::ItemSpan;
+use crate::wire::reassembly::Datagram;
 use crate::wire::table::{Compute, Field, Kind};
 use crate::wire::value;
 use crate::wire::view::{LayerView, Located};
@@ -14,25 +15,50 @@ use crate::wire::view::{LayerView, Located};
 /// Bytes of payload on a line.
 const BYTES: usize = 32;
 
-/// Writes the tree of a packet and an empty line.
+/// Writes the tree of a packet, with the datagrams that it is a fragment of, and an empty line.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
-    let found = dissect(packet.link_type(), packet.bytes);
+pub fn write(
+    packet: &Packet<'_>,
+    found: &Dissection,
+    datagrams: &[Datagram],
+    out: &mut impl Write,
+) -> std::io::Result<()> {
     frame(packet, out)?;
-    for index in 0..found.layers.len() {
-        layer(&found.view(packet.bytes, index), packet.left_to_card, out)?;
-    }
-    rest(packet.bytes, &found, out)?;
+    layers(packet.bytes, found, packet.left_to_card, out)?;
     if found.layers.is_empty() {
         let name = packet.interface.map_or_else(|| "?".into(), |i| i.link_type.to_string());
         writeln!(out, "[No table describes {name}]")?;
     }
-    if let Some(stop) = &found.stop {
-        writeln!(out, "[Stopped at byte {}: {}]", stop.at, stop.why)?;
+    for datagram in datagrams {
+        reassembled(datagram, out)?;
     }
     writeln!(out)
+}
+
+fn layers(bytes: &[u8], found: &Dissection, left_to_card: bool, out: &mut impl Write) -> std::io::Result<()> {
+    for index in 0..found.layers.len() {
+        layer(&found.view(bytes, index), left_to_card, out)?;
+    }
+    rest(bytes, found, out)?;
+    match &found.stop {
+        Some(stop) => writeln!(out, "[Stopped at byte {}: {}]", stop.at, stop.why),
+        None => Ok(()),
+    }
+}
+
+/// A datagram that this packet is a fragment of: its fragments and its layers, or what keeps it from being whole.
+fn reassembled(datagram: &Datagram, out: &mut impl Write) -> std::io::Result<()> {
+    let Some(whole) = datagram.whole() else { return writeln!(out, "[{}]", datagram.title()) };
+    writeln!(out, "{}", datagram.title())?;
+    for part in &datagram.parts {
+        writeln!(out, "    Packet #{}: {}", part.packet, part.text())?;
+    }
+    for note in datagram.notes() {
+        writeln!(out, "    [{note}]")?;
+    }
+    layers(&whole.bytes, &whole.found, whole.left_to_card, out)
 }
 
 fn frame(packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {

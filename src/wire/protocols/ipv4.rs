@@ -2,7 +2,7 @@
 
 use super::ipv4_options::OPTIONS;
 use crate::wire::table::{
-    Compute, Coverage, Extent, Family, Field, Header, Length, Next, RawSocket, Space, To, When,
+    Compute, Coverage, Extent, Family, Field, FragmentRule, Header, Length, Next, RawSocket, Space, To, When,
 };
 use crate::wire::view::LayerView;
 
@@ -72,6 +72,16 @@ const DST: Field = Field::ipv4("dst", "Destination Address", 128);
 /// Only the first fragment begins with the next header.
 const FIRST_FRAGMENT: When = When { field: &FRAG_OFFSET, is: &[0], not: false };
 
+/// RFC 791 section 3.2: what identifies the fragments of one datagram.
+const FRAGMENT: FragmentRule = FragmentRule {
+    offset: &FRAG_OFFSET,
+    unit: 8,
+    more: &MF,
+    id: &ID,
+    also: Some(&PROTO),
+    overlap_voids: false,
+};
+
 /// IPv4.
 pub static HEADER: Header = Header {
     key: "ip",
@@ -116,6 +126,7 @@ pub static HEADER: Header = Header {
     items: Some(&OPTIONS),
     ends: Some((&SRC, &DST)),
     network: true,
+    fragment: Some(FRAGMENT),
     family: Family::Network,
     row_bits: 32,
     info,

@@ -2,7 +2,7 @@
 //! address); routing types RFC 5095 (0, deprecated), RFC 6275 (2), RFC 6554 (3), RFC 8754 (4).
 
 use super::ipv6_options::{ADDRESSES, OPTIONS, ROUTING};
-use crate::wire::table::{Compute, Family, Field, Header, Length, Next, Space, To, When};
+use crate::wire::table::{Compute, Family, Field, FragmentRule, Header, Length, Next, Space, To, When};
 use crate::wire::view::LayerView;
 
 /// Next headers by their short names.
@@ -155,6 +155,8 @@ const OFFSET: Field = Field::number("fraghdr.offset", "Fragment Offset", 16, 13)
 const MORE: Field =
     Field::flag("fraghdr.more", "More Fragments", 31).short("M").alias(&[("more", 1), ("flags.mf", 1)]);
 
+const IDENT: Field = Field::hex("fraghdr.ident", "Identification", 32, 32).alias(&[("id", 1)]);
+
 /// Fragment.
 pub static FRAGMENT: Header = Header {
     key: "ipv6.fraghdr",
@@ -167,11 +169,20 @@ pub static FRAGMENT: Header = Header {
         OFFSET,
         Field::number("fraghdr.reserved_bits", "Res", 29, 2),
         MORE,
-        Field::hex("fraghdr.ident", "Identification", 32, 32).alias(&[("id", 1)]),
+        IDENT,
     ],
     found_by: &[(Space::IpProtocol, 44)],
     // Only the first fragment begins with the next header.
     next: &[follows(&FRAG_NXT, Some(When::is(&OFFSET, &[0])))],
+    // The next header may differ from piece to piece (RFC 8200 section 4.5); overlaps: RFC 5722.
+    fragment: Some(FragmentRule {
+        offset: &OFFSET,
+        unit: 8,
+        more: &MORE,
+        id: &IDENT,
+        also: None,
+        overlap_voids: true,
+    }),
     info: |view| {
         let offset = view.number("frag").unwrap_or(0);
         let end = offset + view.payload_len() as u128;

@@ -35,6 +35,7 @@ const TAG: Header = Header {
     // 0x9100 stood before two tags ere there was a number for that.
     found_by: &[(Space::EtherType, 0x8100), (Space::EtherType, 0x9100)],
     next: &[Next { when: None, to: To::Selected { by: &ETYPE, space: Space::EtherType }, quoted: false }],
+    separates: Some(&ID),
     family: Family::Shim,
     info,
     warnings: &[reserved_id],

@@ -20,11 +20,21 @@ pub(super) enum Value<'a> {
     Ipv4(u32, u32),
     /// An IPv6 address and the mask of its network.
     Ipv6(u128, u128),
-    /// Bytes, text, a MAC address.
+    /// Bytes, a MAC address.
     Bytes(&'a [u8]),
+    /// Text.
+    Text(&'a [u8]),
 }
 
-impl Value<'_> {
+impl<'a> Value<'a> {
+    /// The bytes of what has some.
+    fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Bytes(bytes) | Self::Text(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The order of two values; addresses within the network that either names.
     #[inline]
     fn order(self, other: Self) -> Option<Ordering> {
@@ -32,7 +42,9 @@ impl Value<'_> {
             (Self::Number(a), Self::Number(b)) => a.cmp(&b),
             (Self::Ipv4(a, m), Self::Ipv4(b, n)) => (a & m & n).cmp(&(b & m & n)),
             (Self::Ipv6(a, m), Self::Ipv6(b, n)) => (a & m & n).cmp(&(b & m & n)),
-            (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
+            // A longer run of bytes is above a shorter one, as in Wireshark; text is as in a dictionary.
+            (Self::Bytes(a), Self::Bytes(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
+            (Self::Text(a) | Self::Bytes(a), Self::Text(b) | Self::Bytes(b)) => a.cmp(b),
             _ => return None,
         })
     }
@@ -42,7 +54,7 @@ impl Value<'_> {
             Self::Number(number) => number != 0,
             Self::Ipv4(address, _) => address != 0,
             Self::Ipv6(address, _) => address != 0,
-            Self::Bytes(bytes) => bytes.iter().any(|b| *b != 0),
+            Self::Bytes(bytes) | Self::Text(bytes) => bytes.iter().any(|b| *b != 0),
         }
     }
 }
@@ -54,6 +66,7 @@ impl Literal {
             Self::Ipv4(address, mask) => Value::Ipv4(*address, *mask),
             Self::Ipv6(address, mask) => Value::Ipv6(*address, *mask),
             Self::Bytes(bytes) => Value::Bytes(bytes),
+            Self::Text(bytes) => Value::Text(bytes),
         }
     }
 }
@@ -81,16 +94,11 @@ impl Test {
                 of.test(packet, *every, &mut |value| set.iter().any(|m| between(value, m)))
             }
             Self::Contains { of, what, every } => of.test(packet, *every, &mut |value| {
-                what.each(
-                    packet,
-                    &mut |what| matches!((value, what), (Value::Bytes(a), Value::Bytes(b)) if has(a, b)),
-                )
+                what.each(packet, &mut |what| value.bytes().zip(what.bytes()).is_some_and(|(a, b)| has(a, b)))
             }),
-            Self::Matches { of, by, every } => of.test(
-                packet,
-                *every,
-                &mut |value| matches!(value, Value::Bytes(bytes) if by.is_match(bytes)),
-            ),
+            Self::Matches { of, by, every } => {
+                of.test(packet, *every, &mut |value| value.bytes().is_some_and(|b| by.is_match(b)))
+            }
             Self::Words(words) => words.passes(packet),
         }
     }
@@ -150,13 +158,15 @@ impl Operand {
         match self {
             Self::Key(key) => key.each(packet, take),
             Self::Literal(literal) => take(literal.value()),
-            Self::Slice(of, parts) => of.each(packet, &mut |value| match (value, parts.as_slice()) {
-                (Value::Bytes(bytes), [part]) => part.of(bytes).is_some_and(|b| take(Value::Bytes(b))),
-                (Value::Bytes(bytes), parts) => {
-                    let parts: Option<Vec<&[u8]>> = parts.iter().map(|p| p.of(bytes)).collect();
-                    parts.is_some_and(|parts| take(Value::Bytes(&parts.concat())))
+            Self::Slice(of, parts) => of.each(packet, &mut |value| {
+                let Some(bytes) = value.bytes() else { return false };
+                let is_text = matches!(value, Value::Text(_));
+                let mut give = |bytes: &[u8]| take(if is_text { Value::Text(bytes) } else { Value::Bytes(bytes) });
+                if let [part] = parts.as_slice() {
+                    return part.of(bytes).is_some_and(give);
                 }
-                _ => false,
+                let parts: Option<Vec<&[u8]>> = parts.iter().map(|p| p.of(bytes)).collect();
+                parts.is_some_and(|parts| give(&parts.concat()))
             }),
             Self::Binary(operator, a, b) => {
                 a.each(packet, &mut |a| b.each(packet, &mut |b| operator.apply(a, b, take)))
@@ -221,13 +231,13 @@ impl Function {
         let each = |take: &mut Taker<'_>| arguments.iter().any(|a| a.each(packet, take));
         match self {
             Self::Upper | Self::Lower => each(&mut |value| {
-                let Value::Bytes(bytes) = value else { return false };
+                let Some(bytes) = value.bytes() else { return false };
                 let changed =
                     if self == Self::Upper { bytes.to_ascii_uppercase() } else { bytes.to_ascii_lowercase() };
-                take(Value::Bytes(&changed))
+                take(Value::Text(&changed))
             }),
             Self::Len => each(&mut |value| match value {
-                Value::Bytes(bytes) => take(Value::Number(bytes.len() as i128)),
+                Value::Bytes(bytes) | Value::Text(bytes) => take(Value::Number(bytes.len() as i128)),
                 Value::Ipv4(..) => take(Value::Number(4)),
                 Value::Ipv6(..) => take(Value::Number(16)),
                 Value::Number(_) => false,
@@ -245,11 +255,11 @@ impl Function {
                     Value::Number(number) => number.to_string(),
                     Value::Ipv4(address, _) => std::net::Ipv4Addr::from(address).to_string(),
                     Value::Ipv6(address, _) => std::net::Ipv6Addr::from(address).to_string(),
-                    Value::Bytes(bytes) => {
+                    Value::Bytes(bytes) | Value::Text(bytes) => {
                         bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":")
                     }
                 };
-                take(Value::Bytes(text.as_bytes()))
+                take(Value::Text(text.as_bytes()))
             }),
             Self::Max | Self::Min => {
                 let mut best: Option<i128> = None;
@@ -298,13 +308,16 @@ impl Key {
         match place {
             Place::Fields(places) => self.each_field(places, name, packet, take),
             Place::Layers(headers) => self.layers(headers, packet).any(|(_, layer)| {
-                let range =
-                    if is_whole(layer.header) { layer.start..layer.end } else { layer.header_range() };
+                let range = if self.whole || is_whole(layer.header) {
+                    layer.start..layer.end
+                } else {
+                    layer.header_range()
+                };
                 take(Value::Bytes(packet.bytes.get(range).unwrap_or_default()))
             }),
             Place::Frame(key) => frame(*key, packet).is_some_and(|v| take(Value::Number(v))),
             Place::Interface => packet.facts.interface.is_some_and(|n| take(Value::Number(i128::from(n)))),
-            Place::Protocols => take(Value::Bytes(protocols(packet).as_bytes())),
+            Place::Protocols => take(Value::Text(protocols(packet).as_bytes())),
             Place::Bytes => take(Value::Bytes(packet.bytes)),
             Place::Payload(headers) => self.layers(headers, packet).any(|(index, _)| {
                 let view = packet.found.view(packet.bytes, index);
@@ -395,7 +408,7 @@ fn each_item(view: &LayerView<'_>, name: &str, take: &mut Taker<'_>) -> bool {
 fn each_reading(view: &LayerView<'_>, name: &str, take: &mut Taker<'_>) -> bool {
     let Some(readings) = view.readings() else { return false };
     readings.list.iter().filter(|r| r.field.key == name).any(|reading| match &reading.text {
-        Some(text) if reading.field.kind.is_bytes() => take(Value::Bytes(text.as_bytes())),
+        Some(text) if reading.field.kind.is_bytes() => take(Value::Text(text.as_bytes())),
         Some(text) => text.parse().is_ok_and(|number| take(Value::Number(number))),
         None => value(reading.field, reading.field.scale, view.bytes, reading.bits).is_some_and(&mut *take),
     })
@@ -416,7 +429,7 @@ fn value<'a>(field: &Field, scale: u32, bytes: &'a [u8], at: BitRange) -> Option
         Kind::Text => {
             let text = bytes.get(at.bytes())?;
             let end = text.iter().position(|b| *b == 0).unwrap_or(text.len());
-            Some(Value::Bytes(&text[..end]))
+            Some(Value::Text(&text[..end]))
         }
     }
 }

@@ -68,7 +68,9 @@ pub(super) fn split(source: &str) -> Result<Vec<Token>, FilterError> {
                 })?;
                 (Kind::Brackets, len + 1)
             }
-            c if is_word(c) || c == ':' && rest[1..].starts_with(|c: char| c == ':' || is_word(c)) => {
+            c if is_word(c) && !rest.starts_with("..")
+                || c == ':' && rest[1..].starts_with(|c: char| c == ':' || is_word(c)) =>
+            {
                 (Kind::Word, word_len(rest))
             }
             _ => {

@@ -48,21 +48,19 @@ pub(super) fn read(token: &Token, minus: bool, is: Type, names: Names) -> Result
                 }
             }
         }
-        Type::Mac => bytes(token, false)
+        Type::Mac => bytes(token)
             .filter(|b| b.len() == 6)
             .map(Literal::Bytes)
             .ok_or_else(|| wrong(format!("'{text}' is no MAC address, such as 02:00:00:00:00:01"))),
-        Type::Bytes | Type::Protocol => {
-            bytes(token, is == Type::Protocol).map(Literal::Bytes).ok_or_else(|| {
-                let hint = if text.starts_with("0x") {
-                    ": write hex pairs without 0x"
-                } else {
-                    ", such as de:ad:be:ef, or \"text\""
-                };
-                wrong(format!("'{text}' are no bytes{hint}"))
-            })
-        }
-        Type::Text => Ok(Literal::Bytes(match &token.kind {
+        Type::Bytes | Type::Protocol => bytes(token).map(Literal::Bytes).ok_or_else(|| {
+            let hint = if text.starts_with("0x") {
+                ": write hex pairs without 0x"
+            } else {
+                ", such as de:ad:be:ef, or \"text\""
+            };
+            wrong(format!("'{text}' are no bytes{hint}"))
+        }),
+        Type::Text => Ok(Literal::Text(match &token.kind {
             Kind::Text(bytes) => bytes.clone(),
             Kind::Raw(text) => text.clone().into_bytes(),
             Kind::Char(byte) => vec![*byte],
@@ -76,6 +74,10 @@ pub(super) fn read(token: &Token, minus: bool, is: Type, names: Names) -> Result
 
 /// The bits of the integer that holds so many: what Wireshark compares such a field with.
 fn holder(bits: usize) -> usize {
+    // Of a number that a text says nothing is known.
+    if bits == 0 {
+        return 64;
+    }
     [8, 16, 24, 32, 64].into_iter().find(|n| *n >= bits).unwrap_or(128)
 }
 
@@ -131,8 +133,8 @@ fn flag(token: &Token) -> Result<Literal, String> {
     Ok(Literal::Number(i128::from(value)))
 }
 
-/// Bytes: hex pairs with a separator or without, one digit alone, text in quotes. `or_text`: else the letters themselves.
-fn bytes(token: &Token, or_text: bool) -> Option<Vec<u8>> {
+/// Bytes: hex pairs with a separator or without, one digit alone, text in quotes.
+fn bytes(token: &Token) -> Option<Vec<u8>> {
     match &token.kind {
         Kind::Text(bytes) => return Some(bytes.clone()),
         Kind::Raw(text) => return Some(text.clone().into_bytes()),
@@ -154,8 +156,7 @@ fn bytes(token: &Token, or_text: bool) -> Option<Vec<u8>> {
     // One byte written as a number.
     let single = text.strip_prefix("0x").filter(|t| t.len() <= 2).unwrap_or(text);
     let parts: Option<Vec<Vec<u8>>> = single.split([':', '-', '.']).map(hex).collect();
-    let read = parts.map(|parts| parts.concat());
-    read.or_else(|| or_text.then(|| text.as_bytes().to_vec()))
+    parts.map(|parts| parts.concat())
 }
 
 /// Seconds as nanoseconds.

@@ -1,13 +1,18 @@
 //! One filter language: Wireshark's syntax over the tables' keys, and tcpdump's words, read to one tree. Imports `wire`.
 
 mod eval;
+mod index;
 mod lex;
 mod literal;
 mod needs;
 mod parse;
+mod primitives;
+mod services;
 pub mod source;
 pub mod tree;
-mod words;
+pub mod words;
+mod words_lex;
+mod words_parse;
 
 use crate::wire::dissect::{Dissection, dissect_while};
 /// What is wrong in a filter, and where.
@@ -69,8 +74,21 @@ impl Filter {
     /// # Errors
     /// The place of the first thing that is wrong, and what would be right.
     pub fn display(source: &str) -> Result<Self, FilterError> {
+        if words_parse::is_meant(source) {
+            return Self::capture(source);
+        }
         let test = if source.trim().is_empty() { None } else { Some(parse::parse(source)?) };
         Ok(Self::new(test, Reading::Display))
+    }
+
+    /// Reads a capture filter, in which the name of a protocol means libpcap's: the outermost headers. Nothing at all lets
+    /// every packet pass.
+    ///
+    /// # Errors
+    /// As [`Self::display`].
+    pub fn capture(source: &str) -> Result<Self, FilterError> {
+        let test = if source.trim().is_empty() { None } else { Some(words_parse::parse(source)?) };
+        Ok(Self::new(test, Reading::Capture))
     }
 
     fn new(test: Option<Test>, reading: Reading) -> Self {
@@ -86,6 +104,10 @@ impl Filter {
 
     /// Reads the layers of a packet as far as this filter looks at them, into a dissection that is there already.
     pub fn dissect(&self, link_type: u32, bytes: &[u8], found: &mut Dissection) {
+        if !self.needs.layers() {
+            *found = Dissection::default();
+            return;
+        }
         dissect_while(link_type, bytes, &|header| self.needs.goes_on_behind(header), found);
     }
 
@@ -93,8 +115,8 @@ impl Filter {
     ///
     /// # Errors
     /// Says which link type it is and what cannot be asked of it.
-    pub fn suits(&self, _link_type: u32) -> Result<(), String> {
-        Ok(())
+    pub fn suits(&self, link_type: u32) -> Result<(), String> {
+        self.test.as_ref().and_then(|test| test.unsuited(link_type)).map_or(Ok(()), Err)
     }
 
     /// Which reading holds.

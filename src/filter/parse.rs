@@ -175,7 +175,7 @@ impl Parser {
         {
             self.next += 1;
             let right = self.sum()?;
-            return compared(left, (relation, quantifier.unwrap_or(every)), right, &operator);
+            return compared(left, (relation, quantifier.unwrap_or(every)), right);
         }
         match operator.text.as_str() {
             "=" | "~=" => {
@@ -327,7 +327,7 @@ impl Parser {
                 return Err(FilterError::new(at, "a frame has no layers of its own kind: leave out '#'"));
             }
         }
-        let mut operand = Operand::Key(Box::new(Key { source, layers }));
+        let mut operand = Operand::Key(Box::new(Key { source, layers, whole: false }));
         while let Some(slice) = self.peek().filter(|t| t.kind == Kind::Brackets).cloned() {
             self.next += 1;
             if !is.is_bytes() {
@@ -405,8 +405,8 @@ impl Parser {
         }
         let token = self.take("an expression in double quotes")?;
         let expression = match &token.kind {
-            // The expression reads its escapes itself.
-            Kind::Text(_) => token.text[1..token.text.len() - 1].replace("\\\"", "\""),
+            // The expression reads its escapes itself, but for those of the quotes.
+            Kind::Text(_) => unquoted(&token.text),
             Kind::Raw(text) => text.replace("\\\"", "\""),
             _ => {
                 return Err(FilterError::new(
@@ -424,7 +424,7 @@ impl Parser {
                 format!("this is no regular expression: {}", last.trim_start_matches("error: ")),
             )
         })?;
-        Ok(Test::Matches { of: left.operand, by, every })
+        Ok(Test::Matches { of: wholly(left.operand), by, every })
     }
 
     fn set(&mut self, left: Side, every: bool) -> Parsed<Test> {
@@ -454,6 +454,22 @@ impl Parser {
         }
         literal::read(&token, minus, left.is, left.names)
     }
+}
+
+/// What stands between quotes, without the backslashes before quotes and backslashes.
+fn unquoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text[1..text.len() - 1].chars().peekable();
+    while let Some(c) = chars.next() {
+        match chars.peek() {
+            Some(&next @ ('"' | '\\')) if c == '\\' => {
+                out.push(next);
+                chars.next();
+            }
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 /// The comparison that a word or sign stands for, and whether it is about all pairs.
@@ -529,17 +545,8 @@ fn as_name(side: Side, other: &Typed) -> Side {
     }
 }
 
-fn compared(left: Side, (relation, every): (Relation, bool), right: Side, operator: &Token) -> Parsed<Test> {
+fn compared(left: Side, (relation, every): (Relation, bool), right: Side) -> Parsed<Test> {
     let (left, right) = paired(left, right)?;
-    if left.is == Type::Flag
-        && right.is == Type::Flag
-        && !matches!(relation, Relation::Equal | Relation::Unequal)
-    {
-        return Err(FilterError::new(
-            operator.at.clone(),
-            "flags are equal or not: there is no order among them",
-        ));
-    }
     Ok(Test::Compare(Box::new(Compare { left: left.operand, relation, every, right: right.operand })))
 }
 
@@ -573,7 +580,15 @@ fn contains(left: Side, right: Side, every: bool) -> Parsed<Test> {
             format!("here must stand bytes or text, not {}", right.is.name()),
         ));
     }
-    Ok(Test::Contains { of: left.operand, what: right.operand, every })
+    Ok(Test::Contains { of: wholly(left.operand), what: right.operand, every })
+}
+
+/// All bytes of a layer, not those of its header alone.
+fn wholly(mut operand: Operand) -> Operand {
+    if let Operand::Key(key) = &mut operand {
+        key.whole = true;
+    }
+    operand
 }
 
 /// The numbers of layers behind `#`: `2`, `[1-2,4]`, `[:2]`, `[3:]`.

@@ -53,6 +53,20 @@ pub enum Test {
     Words(Words),
 }
 
+impl Test {
+    /// Why packets of this link type cannot be asked; `None`: they can.
+    pub(super) fn unsuited(&self, link_type: u32) -> Option<String> {
+        match self {
+            Self::And(a, b) | Self::Or(a, b) | Self::Xor(a, b) => {
+                a.unsuited(link_type).or_else(|| b.unsuited(link_type))
+            }
+            Self::Not(test) => test.unsuited(link_type),
+            Self::Words(words) => words.unsuited(link_type),
+            _ => None,
+        }
+    }
+}
+
 /// A comparison.
 #[derive(Clone, Debug)]
 pub struct Compare {
@@ -123,6 +137,8 @@ pub struct Key {
     pub source: Source,
     /// Numbers of the layers of its protocol, from 1 on, both ends included; empty: all.
     pub layers: Vec<(usize, usize)>,
+    /// Of a layer all its bytes to its end: where something is looked for. Else Wireshark has of most only the header.
+    pub whole: bool,
 }
 
 /// A value that was typed.
@@ -134,8 +150,10 @@ pub enum Literal {
     Ipv4(u32, u32),
     /// An IPv6 address and the mask of its network.
     Ipv6(u128, u128),
-    /// Bytes, a MAC address, text.
+    /// Bytes, a MAC address.
     Bytes(Vec<u8>),
+    /// Text.
+    Text(Vec<u8>),
 }
 
 /// A part of bytes; offsets below 0 count from the end.

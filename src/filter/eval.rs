@@ -161,7 +161,8 @@ impl Operand {
             Self::Slice(of, parts) => of.each(packet, &mut |value| {
                 let Some(bytes) = value.bytes() else { return false };
                 let is_text = matches!(value, Value::Text(_));
-                let mut give = |bytes: &[u8]| take(if is_text { Value::Text(bytes) } else { Value::Bytes(bytes) });
+                let mut give =
+                    |bytes: &[u8]| take(if is_text { Value::Text(bytes) } else { Value::Bytes(bytes) });
                 if let [part] = parts.as_slice() {
                     return part.of(bytes).is_some_and(give);
                 }

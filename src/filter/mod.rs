@@ -1,5 +1,7 @@
 //! One filter language: Wireshark's syntax over the tables' keys, and tcpdump's words, read to one tree. Imports `wire`.
 
+pub mod bpf;
+mod bpf_make;
 mod eval;
 mod index;
 mod lex;
@@ -17,6 +19,7 @@ mod words_parse;
 use crate::wire::dissect::{Dissection, dissect_while};
 /// What is wrong in a filter, and where.
 pub use crate::wire::notation::NotationError as FilterError;
+pub use bpf_make::Target;
 pub use needs::Needs;
 use tree::Test;
 
@@ -129,5 +132,20 @@ impl Filter {
     #[must_use]
     pub fn matches(&self, packet: &Packet<'_>) -> bool {
         self.test.as_ref().is_none_or(|test| test.passes(packet))
+    }
+
+    /// The filter as classic BPF.
+    ///
+    /// # Errors
+    /// Names the part that cannot be said in it, and why.
+    pub fn bpf(&self, target: Target) -> Result<Vec<bpf::Instruction>, String> {
+        let Some(test) = &self.test else {
+            return Ok(vec![bpf::Instruction {
+                code: bpf::RET,
+                k: bpf::ALL_BYTES,
+                ..bpf::Instruction::default()
+            }]);
+        };
+        bpf_make::make(&test.words()?, target)
     }
 }

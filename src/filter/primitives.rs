@@ -192,10 +192,7 @@ pub(super) fn v6(address: Ipv6Addr, len: u32, direction: Direction, tags: usize)
     let mask = u128::MAX.checked_shl(128 - len).unwrap_or(0);
     let word = |value: u128, i: u32| (value >> (96 - 32 * i)) as u32;
     let end = |offset: u32| {
-        let words = (0..4)
-            .filter(|i| word(mask, *i) != 0)
-            .map(|i| masked(base, offset + 4 * i, word(u128::from(address), i), word(mask, i)));
-        // Of a network of no bits at all every address is a part.
+        let words = (0..4).map(|i| masked(base, offset + 4 * i, word(u128::from(address), i), word(mask, i)));
         words.reduce(Words::and).unwrap_or_else(always)
     };
     ethertype(IP6, tags).and(ends(direction, end(8), end(24)))

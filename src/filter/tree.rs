@@ -65,6 +65,46 @@ impl Test {
             _ => None,
         }
     }
+
+    /// The test as one of the outermost headers' bytes alone.
+    ///
+    /// # Errors
+    /// Names the part that is none.
+    pub(super) fn words(&self) -> Result<Words, String> {
+        match self {
+            Self::Words(words) => Ok(words.clone()),
+            Self::And(a, b) => Ok(a.words()?.and(b.words()?)),
+            Self::Or(a, b) => Ok(a.words()?.or(b.words()?)),
+            Self::Not(test) => Ok(test.words()?.negated()),
+            Self::Xor(..) => Err("`xor` is no word of the kernel's filters".into()),
+            Self::Matches { .. } => Err("`matches` would search the packet, which BPF cannot".into()),
+            Self::Contains { .. } => Err("`contains` would search the packet, which BPF cannot".into()),
+            Self::Exists(of) | Self::Nonzero(of) | Self::In { of, .. } => Err(of.anywhere()),
+            Self::Compare(compare) => Err(compare.left.anywhere()),
+        }
+    }
+}
+
+impl Operand {
+    /// Why BPF cannot look for it.
+    fn anywhere(&self) -> String {
+        match self {
+            Self::Key(key) => format!(
+                "{} is meant in every header of its protocol, in tunnels and quotations too, and BPF looks at fixed places",
+                key.source.key
+            ),
+            Self::Slice(of, _) | Self::Negative(of) => of.anywhere(),
+            Self::Binary(_, a, b) => {
+                if matches!(**a, Self::Literal(_)) {
+                    b.anywhere()
+                } else {
+                    a.anywhere()
+                }
+            }
+            Self::Call(_, arguments) => arguments.first().map(Self::anywhere).unwrap_or_default(),
+            Self::Literal(_) => "a value alone is no test".into(),
+        }
+    }
 }
 
 /// A comparison.

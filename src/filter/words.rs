@@ -209,6 +209,9 @@ struct Frame<'a> {
     link: Link,
 }
 
+/// Offsets from here on are outside of every packet: to the kernel they mean something else.
+pub(super) const FAR: u32 = 0x10_0000;
+
 /// Bytes of a VLAN tag.
 pub(super) const TAG: usize = 4;
 
@@ -245,9 +248,11 @@ impl Frame<'_> {
                         network + 4 * (self.load(network, 1)? as usize & 0xf)
                     }
                 };
-                // Offsets wrap around as they do in the kernel.
-                let at = u32::try_from(start).ok()?.wrapping_add(at);
-                self.load(at as usize, *size)
+                if at >= FAR {
+                    return None;
+                }
+                let at = start + at as usize;
+                self.load(at, *size)
             }
             Number::Binary(sum, a, b) => sum.of(self.number(a)?, self.number(b)?),
         }

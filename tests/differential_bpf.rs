@@ -192,7 +192,7 @@ fn all_agree() {
             }
         };
         judge("the evaluation", evaluated(ours, &packets));
-        match ours.bpf(Target::Bytes(ETHERNET)) {
+        match ours.bpf(Target::Bytes(ETHERNET), bpf::ALL_BYTES) {
             Ok(program) => {
                 judge("our program", run(&program, &packets));
                 judge("our program in the kernel", kernel(&program, &packets));
@@ -211,7 +211,7 @@ fn a_tag_that_was_taken_out_makes_no_difference() {
     let packets = packets();
     for filter in filters() {
         let Ok(filter) = Filter::capture(&filter) else { continue };
-        let programs = [Target::Interface(ETHERNET), Target::Any].map(|t| (t, filter.bpf(t)));
+        let programs = [Target::Interface(ETHERNET), Target::Any].map(|t| (t, filter.bpf(t, bpf::ALL_BYTES)));
         let expected = evaluated(&filter, &packets);
         for (packet, expected) in packets.iter().zip(expected) {
             if packet.len() < 18 {

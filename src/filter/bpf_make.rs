@@ -23,7 +23,7 @@ const DROP: usize = 1;
 ///
 /// # Errors
 /// Names the part that cannot be said in classic BPF.
-pub(super) fn make(words: &Words, target: Target) -> Result<Vec<Instruction>, String> {
+pub(super) fn make(words: &Words, target: Target, keep: u32) -> Result<Vec<Instruction>, String> {
     let ethernet_like = |link_type: u32| {
         words.unsuited(link_type).map_or(Ok(()), Err)?;
         Link::of(link_type).ok_or_else(|| format!("link type {link_type} is not known"))
@@ -45,7 +45,7 @@ pub(super) fn make(words: &Words, target: Target) -> Result<Vec<Instruction>, St
         }
         Target::Any => maker.twice(words, Form::AnyStripped, Form::Any)?,
     }
-    let program = assemble(maker.ops)?;
+    let program = assemble(maker.ops, keep)?;
     if program.len() > bpf::MAX_INSTRUCTIONS {
         return Err(format!(
             "it would have {} instructions, the kernel takes {}",
@@ -372,10 +372,10 @@ impl Maker {
 }
 
 /// Gives jumps their distances. A test jumps 255 instructions at the most; where that is too little, `ja` goes on.
-fn assemble(ops: Vec<Op>) -> Result<Vec<Instruction>, String> {
+fn assemble(ops: Vec<Op>, keep: u32) -> Result<Vec<Instruction>, String> {
     let mut ops = ops;
     ops.push(Op::Label(PASS));
-    ops.push(Op::Plain(bpf::RET, bpf::ALL_BYTES));
+    ops.push(Op::Plain(bpf::RET, keep));
     ops.push(Op::Label(DROP));
     ops.push(Op::Plain(bpf::RET, 0));
     let labels =

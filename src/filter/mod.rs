@@ -10,9 +10,12 @@ mod needs;
 mod parse;
 mod primitives;
 mod services;
+mod slice;
 pub mod source;
 pub mod tree;
+mod typing;
 pub mod words;
+mod words_id;
 mod words_lex;
 mod words_parse;
 
@@ -134,11 +137,11 @@ impl Filter {
         self.test.as_ref().is_none_or(|test| test.passes(packet))
     }
 
-    /// The filter as classic BPF.
+    /// The filter as classic BPF, which keeps `keep` bytes of a packet that passes.
     ///
     /// # Errors
     /// Names the part that cannot be said in it, and why.
-    pub fn bpf(&self, target: Target) -> Result<Vec<bpf::Instruction>, String> {
+    pub fn bpf(&self, target: Target, keep: u32) -> Result<Vec<bpf::Instruction>, String> {
         let Some(test) = &self.test else {
             return Ok(vec![bpf::Instruction {
                 code: bpf::RET,
@@ -146,6 +149,6 @@ impl Filter {
                 ..bpf::Instruction::default()
             }]);
         };
-        bpf_make::make(&test.words()?, target)
+        bpf_make::make(&test.words()?, target, keep)
     }
 }

@@ -8,8 +8,8 @@ use crate::wire::table::{Header, Space, To};
 /// What a filter looks at.
 #[derive(Clone, Debug, Default)]
 pub struct Needs {
-    /// Behind these no header can stand that it looks at.
-    ends: Vec<&'static Header>,
+    /// Behind these no header can stand that it looks at; by their addresses, sorted.
+    ends: Vec<usize>,
     /// It looks at no header at all: what it asks is known without the packet's layers.
     none: bool,
 }
@@ -28,17 +28,16 @@ impl Needs {
         let useless = |h: &&'static Header| {
             !reach(h).iter().any(|r| wanted.headers.iter().any(|w| std::ptr::eq(*w, *r)))
         };
-        Self {
-            ends: protocols::ALL.iter().copied().filter(useless).collect(),
-            none: wanted.headers.is_empty(),
-        }
+        let mut ends: Vec<usize> = protocols::ALL.iter().copied().filter(useless).map(address).collect();
+        ends.sort_unstable();
+        Self { ends, none: wanted.headers.is_empty() }
     }
 
     /// Whether a packet must be read further behind this header.
     #[inline]
     #[must_use]
     pub fn goes_on_behind(&self, header: &'static Header) -> bool {
-        !self.ends.iter().any(|h| std::ptr::eq(*h, header))
+        self.ends.binary_search(&address(header)).is_err()
     }
 
     /// Whether it looks at headers at all.
@@ -46,6 +45,11 @@ impl Needs {
     pub fn layers(&self) -> bool {
         !self.none
     }
+}
+
+/// What a table is known by.
+fn address(header: &'static Header) -> usize {
+    std::ptr::from_ref(header).addr()
 }
 
 /// The tables that may stand somewhere behind this one.

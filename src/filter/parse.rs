@@ -1,12 +1,14 @@
 //! Wireshark's syntax (wireshark-filter(4) of 4.0, with `xor` of 4.2), read to the tree. Types are settled here.
 
-use std::ops::Range;
-
 use super::FilterError;
 use super::lex::{self, Kind, Token};
-use super::literal::{self, Names};
+use super::literal;
+use super::slice::{layer_numbers, parts};
 use super::source::{self, Type};
-use super::tree::{Arithmetic, Compare, Function, Key, Literal, Operand, Part, Relation, Test};
+use super::tree::{Arithmetic, Function, Key, Literal, Operand, Test};
+use super::typing::{
+    Side, Typed, binary, compared, contains, filled, relation, typed, unquoted, wholly, widened,
+};
 use crate::wire::notation::nearest;
 
 /// Brackets, nots and signs in each other.
@@ -14,7 +16,7 @@ const MAX_DEPTH: usize = 64;
 /// Operators in one filter: the tree is as deep.
 const MAX_TOKENS: usize = 4096;
 
-type Parsed<T> = Result<T, FilterError>;
+pub(super) type Parsed<T> = Result<T, FilterError>;
 
 /// Reads a whole filter.
 ///
@@ -50,22 +52,6 @@ struct Parser {
     next: usize,
     depth: usize,
     end: usize,
-}
-
-/// An operand, or a value whose type the other side decides.
-enum Side {
-    Typed(Typed),
-    Open { minus: bool, token: Token, error: String },
-}
-
-struct Typed {
-    operand: Operand,
-    is: Type,
-    names: Names,
-    at: Range<usize>,
-    /// Arithmetic: alone it asks for a value that is not zero.
-    computed: bool,
-    function: bool,
 }
 
 impl Parser {
@@ -454,195 +440,4 @@ impl Parser {
         }
         literal::read(&token, minus, left.is, left.names)
     }
-}
-
-/// What stands between quotes, without the backslashes before quotes and backslashes.
-fn unquoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text[1..text.len() - 1].chars().peekable();
-    while let Some(c) = chars.next() {
-        match chars.peek() {
-            Some(&next @ ('"' | '\\')) if c == '\\' => {
-                out.push(next);
-                chars.next();
-            }
-            _ => out.push(c),
-        }
-    }
-    out
-}
-
-/// The comparison that a word or sign stands for, and whether it is about all pairs.
-fn relation(text: &str) -> Option<(Relation, bool)> {
-    Some(match text {
-        "==" | "eq" | "any_eq" => (Relation::Equal, false),
-        "!=" | "ne" | "all_ne" => (Relation::Unequal, true),
-        "===" | "all_eq" => (Relation::Equal, true),
-        "!==" | "any_ne" => (Relation::Unequal, false),
-        ">" | "gt" => (Relation::Above, false),
-        ">=" | "ge" => (Relation::AtLeast, false),
-        "<" | "lt" => (Relation::Below, false),
-        "<=" | "le" => (Relation::AtMost, false),
-        _ => return None,
-    })
-}
-
-/// The type of what is computed: it may be larger than what it is computed from.
-fn widened(is: Type) -> Type {
-    if matches!(is, Type::Number(_)) { Type::Number(64) } else { is }
-}
-
-/// An operand whose type is known by itself.
-fn typed(side: Side) -> Parsed<Typed> {
-    match side {
-        Side::Typed(typed) => Ok(typed),
-        Side::Open { token, error, .. } => Err(FilterError::new(token.at, error)),
-    }
-}
-
-/// An operand, as one of the type of the other side where it is a value.
-fn filled(side: Side, is: Type, names: Names) -> Parsed<Typed> {
-    match side {
-        Side::Typed(typed) => Ok(typed),
-        Side::Open { minus, token, .. } => {
-            let operand = Operand::Literal(literal::read(&token, minus, is, names)?);
-            Ok(Typed { operand, is, names, at: token.at, computed: false, function: false })
-        }
-    }
-}
-
-/// Both sides, with one type.
-fn paired(left: Side, right: Side) -> Parsed<(Typed, Typed)> {
-    let (left, right) = match (left, right) {
-        (Side::Typed(left), right) => {
-            let right = as_name(right, &left);
-            let right = filled(right, left.is, left.names)?;
-            (left, right)
-        }
-        (left, Side::Typed(right)) => (filled(left, right.is, right.names)?, right),
-        (left @ Side::Open { .. }, _) => {
-            return Err(typed(left).err().unwrap_or_else(|| FilterError::new(0..0, "")));
-        }
-    };
-    if !left.is.fits(right.is) {
-        let why = format!("{} cannot be compared with {}", left.is.name(), right.is.name());
-        return Err(FilterError::new(left.at.start..right.at.end, why));
-    }
-    Ok((left, right))
-}
-
-/// A protocol's name where a number is meant that has this name: `ip.proto == tcp`.
-fn as_name(side: Side, other: &Typed) -> Side {
-    match side {
-        Side::Typed(Typed { operand: Operand::Key(key), is: Type::Protocol, at, .. })
-            if matches!(other.is, Type::Number(_)) && key.layers.is_empty() =>
-        {
-            let text = key.source.key;
-            let error = String::new();
-            Side::Open { minus: false, token: Token { kind: Kind::Word, text, at }, error }
-        }
-        side => side,
-    }
-}
-
-fn compared(left: Side, (relation, every): (Relation, bool), right: Side) -> Parsed<Test> {
-    let (left, right) = paired(left, right)?;
-    Ok(Test::Compare(Box::new(Compare { left: left.operand, relation, every, right: right.operand })))
-}
-
-fn binary(operator: Arithmetic, left: Side, right: Side) -> Parsed<Side> {
-    let (left, right) = paired(left, right)?;
-    let at = left.at.start..right.at.end;
-    let fits = match left.is {
-        Type::Number(_) => true,
-        Type::Time => operator != Arithmetic::And,
-        Type::Bytes | Type::Ipv4 | Type::Ipv6 => operator == Arithmetic::And,
-        _ => false,
-    };
-    if !fits {
-        return Err(FilterError::new(at, format!("this operator cannot take {}", left.is.name())));
-    }
-    let operand = Operand::Binary(operator, Box::new(left.operand), Box::new(right.operand));
-    Ok(Side::Typed(Typed { operand, is: widened(left.is), names: &[], at, computed: true, function: false }))
-}
-
-fn contains(left: Side, right: Side, every: bool) -> Parsed<Test> {
-    let left = typed(left)?;
-    if !left.is.is_bytes() {
-        let why = format!("this is {}: only bytes and text contain something", left.is.name());
-        return Err(FilterError::new(left.at, why));
-    }
-    let is = if left.is == Type::Mac { Type::Bytes } else { left.is };
-    let right = filled(right, is, &[])?;
-    if !right.is.is_bytes() {
-        return Err(FilterError::new(
-            right.at,
-            format!("here must stand bytes or text, not {}", right.is.name()),
-        ));
-    }
-    Ok(Test::Contains { of: wholly(left.operand), what: right.operand, every })
-}
-
-/// All bytes of a layer, not those of its header alone.
-fn wholly(mut operand: Operand) -> Operand {
-    if let Operand::Key(key) = &mut operand {
-        key.whole = true;
-    }
-    operand
-}
-
-/// The numbers of layers behind `#`: `2`, `[1-2,4]`, `[:2]`, `[3:]`.
-fn layer_numbers(token: &Token) -> Parsed<Vec<(usize, usize)>> {
-    let wrong = || {
-        FilterError::new(
-            token.at.clone(),
-            "here must stand the number of a layer, from 1 on, such as 2 or [1-2]",
-        )
-    };
-    if token.kind != Kind::Brackets {
-        let number = token.text.parse().ok().filter(|n| *n > 0).ok_or_else(wrong)?;
-        return Ok(vec![(number, number)]);
-    }
-    let to_number = |n: i64| usize::try_from(n).ok().filter(|n| *n > 0).ok_or_else(wrong);
-    let of = |part: Part| match part {
-        Part::Length(0, to) => Ok((1, to)),
-        Part::Length(from, length) => Ok((to_number(from)?, to_number(from)? + length.max(1) - 1)),
-        Part::To(from, to) => Ok((to_number(from)?, to_number(to)?)),
-        Part::Rest(from) => Ok((to_number(from)?, usize::MAX)),
-    };
-    parts(token)?.into_iter().map(of).collect()
-}
-
-/// The parts of a slice: `[i]`, `[i:length]`, `[i-j]`, `[:length]`, `[i:]`, and several with commas between.
-fn parts(token: &Token) -> Parsed<Vec<Part>> {
-    let inside = token.text.trim_start_matches('[').trim_end_matches(']');
-    let wrong = || {
-        FilterError::new(
-            token.at.clone(),
-            "a slice is [offset], [offset:length], [from-to], [:length] or [offset:]",
-        )
-    };
-    let number = |text: &str| text.trim().parse::<i64>().map_err(|_| wrong());
-    let one = |part: &str| {
-        let part = part.trim();
-        if let Some((from, length)) = part.split_once(':') {
-            let from = if from.trim().is_empty() { 0 } else { number(from)? };
-            if length.trim().is_empty() {
-                return Ok(Part::Rest(from));
-            }
-            let length = usize::try_from(number(length)?).ok().filter(|n| *n > 0).ok_or_else(wrong)?;
-            return Ok(Part::Length(from, length));
-        }
-        // A '-' behind a digit stands between two offsets.
-        let between = part.char_indices().skip(1).find(|(_, c)| *c == '-').map(|(i, _)| i);
-        if let Some(at) = between {
-            let (from, to) = (number(&part[..at])?, number(&part[at + 1..])?);
-            if from >= 0 && to >= 0 && from > to {
-                return Err(FilterError::new(token.at.clone(), format!("{from} stands behind {to}")));
-            }
-            return Ok(Part::To(from, to));
-        }
-        Ok(Part::Length(number(part)?, 1))
-    };
-    inside.split(',').map(one).collect()
 }

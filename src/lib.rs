@@ -5,6 +5,7 @@
 //!
 //! - [`wire`]: tables, bit access, checksums, dissection, notation. Pure.
 //! - [`craft`]: the draft of a packet, computed fields, warnings, presets. Pure.
+//! - [`filter`]: the filter language: parser, evaluation, classic BPF. Pure.
 //! - [`pcap`]: capture files: reading with an index, writing, the spool.
 //! - [`net`]: every system call: sockets, interfaces, routes, broker, lab.
 //! - [`engine`]: the threads: recorder, transmitter, exchange.
@@ -16,6 +17,7 @@ pub mod app;
 pub mod cli;
 pub mod craft;
 pub mod engine;
+pub mod filter;
 pub mod net;
 pub mod pcap;
 #[cfg(feature = "window")]

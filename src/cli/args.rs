@@ -275,6 +275,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 pub struct ReadArgs {
     /// The capture file, pcap or pcapng (-: standard input)
     pub file: PathBuf,
+    /// Only packets that pass this display filter, in Wireshark's syntax or tcpdump's words
+    #[arg(short = 'Y', value_name = "FILTER")]
+    pub filter: Option<String>,
     /// Print only the number of packets
     #[arg(long, group = "form")]
     pub count: bool,

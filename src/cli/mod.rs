@@ -11,7 +11,6 @@ pub mod doctor;
 pub mod fields;
 pub mod interfaces;
 pub mod json;
-pub mod keys;
 pub mod lab;
 pub mod live;
 pub mod output;
@@ -30,6 +29,7 @@ use clap::Parser;
 use crate::app::{Start, spool_directory};
 use crate::engine::Access;
 use crate::net::{self, Startup};
+pub use crate::wire::keys;
 use args::{Args, Command, PlaceArgs};
 use output::{Failure, Outcome};
 

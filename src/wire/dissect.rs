@@ -106,21 +106,37 @@ pub fn dissect(link_type: u32, bytes: &[u8]) -> Dissection {
 /// The same, into a dissection that is there already: for many packets one after the other, without an allocation for
 /// each.
 pub fn dissect_into(link_type: u32, bytes: &[u8], found: &mut Dissection) {
-    walk(first_header(link_type, bytes), bytes, found);
+    walk(first_header(link_type, bytes), bytes, &|_| true, found);
+}
+
+/// The same, as far as somebody looks: after a header for which `goes_on` says no, nothing is read.
+pub fn dissect_while(
+    link_type: u32,
+    bytes: &[u8],
+    goes_on: &dyn Fn(&'static Header) -> bool,
+    found: &mut Dissection,
+) {
+    walk(first_header(link_type, bytes), bytes, goes_on, found);
 }
 
 /// Reads the layers of a packet that begins with `first`.
 #[must_use]
 pub fn dissect_from(first: Option<&'static Header>, bytes: &[u8]) -> Dissection {
     let mut found = Dissection::default();
-    walk(first, bytes, &mut found);
+    walk(first, bytes, &|_| true, &mut found);
     found
 }
 
-fn walk(first: Option<&'static Header>, bytes: &[u8], found: &mut Dissection) {
+fn walk(
+    first: Option<&'static Header>,
+    bytes: &[u8],
+    goes_on: &dyn Fn(&'static Header) -> bool,
+    found: &mut Dissection,
+) {
     found.layers.clear();
     found.stop = None;
-    let mut walk = Walk { bytes, at: 0, end: bytes.len(), declared_end: bytes.len(), quoted: false, found };
+    let mut walk =
+        Walk { bytes, at: 0, end: bytes.len(), declared_end: bytes.len(), quoted: false, goes_on, found };
     let mut next = first;
     while let Some(header) = next {
         if walk.at == walk.end || walk.found.layers.len() == MAX_LAYERS {
@@ -139,6 +155,7 @@ struct Walk<'a> {
     end: usize,
     declared_end: usize,
     quoted: bool,
+    goes_on: &'a dyn Fn(&'static Header) -> bool,
     found: &'a mut Dissection,
 }
 
@@ -154,8 +171,8 @@ impl Walk<'_> {
         self.push(header, len);
         let header_bytes = &bytes[..len];
         self.at += len;
-        // Nothing is behind it: no need to ask what it would be.
-        if self.at == self.end {
+        // Nothing is behind it, or nobody looks: no need to ask what it would be.
+        if self.at == self.end || !(self.goes_on)(header) {
             return None;
         }
         let (next, quoted) = follow(header.next, header_bytes, &self.bytes[self.at..self.end.max(self.at)])?;

@@ -9,6 +9,8 @@ pub mod dissect;
 pub mod dump;
 mod field;
 pub mod items;
+pub mod keyed;
+pub mod keys;
 pub mod notation;
 mod notation_parts;
 mod option;

@@ -26,7 +26,7 @@ pub fn own_keys() -> Vec<&'static str> {
 }
 
 /// No other dissector, and no memory of earlier packets: `read -e` speaks of a packet's own headers.
-fn switches() -> Vec<&'static str> {
+pub fn switches() -> Vec<&'static str> {
     let on = entries(PROTOCOLS).flat_map(|p| ["--enable-protocol", p]);
     let options = [
         "ip.defragment:FALSE",
@@ -36,7 +36,7 @@ fn switches() -> Vec<&'static str> {
         "tcp.relative_sequence_numbers:FALSE",
     ];
     let options = options.into_iter().flat_map(|o| ["-o", o]);
-    ["-n", "--disable-protocol", "ALL"].into_iter().chain(on).chain(options).chain(["-T", "fields"]).collect()
+    ["-n", "--disable-protocol", "ALL"].into_iter().chain(on).chain(options).collect()
 }
 
 /// Every key that `rawbench fields` lists.
@@ -109,7 +109,10 @@ pub fn ours(file: &Path, keys: &[String]) -> Vec<Vec<String>> {
 /// What tshark prints.
 pub fn theirs(file: &Path, keys: &[String]) -> Vec<Vec<String>> {
     let named = keys.iter().flat_map(|k| ["-e", k.as_str()]);
-    let said = run(Command::new("tshark").arg("-r").arg(file).args(switches()).args(named), b"");
+    let said = run(
+        Command::new("tshark").arg("-r").arg(file).args(switches()).args(["-T", "fields"]).args(named),
+        b"",
+    );
     assert!(said.status.success(), "{}", stderr(&said));
     table(&stdout(&said))
 }
@@ -149,7 +152,7 @@ pub fn compare(link_type: u32, packets: &[(Vec<u8>, usize)], demand: Demand, but
 }
 
 /// The keys that may differ in a place, which is a test or a file: tests/oracle/differences.txt has the reasons.
-fn listed(place: &str) -> BTreeSet<&'static str> {
+pub fn listed(place: &str) -> BTreeSet<&'static str> {
     let lines = entries(DIFFERENCES).map(|line| {
         let mut words = line.split_whitespace();
         let (key, at) = (words.next().unwrap(), words.next().unwrap_or_default());

@@ -1,5 +1,6 @@
 //! `rawbench read`: packets of a capture file as rows, values, trees, hex, notation or JSON.
 
+pub mod select;
 pub mod tree;
 pub mod values;
 
@@ -30,10 +31,12 @@ use crate::wire::value;
 pub fn run(args: &ReadArgs) -> Outcome {
     let meanings: Vec<Meaning> =
         args.fields.iter().map(|k| keys::find(k)).collect::<Result<_, _>>().map_err(Failure::wrong_call)?;
+    let filter = args.filter.as_deref().map(select::filter).transpose()?;
     let (capture, report) = open(&args.file)?;
+    let passed = filter.as_ref().map(|filter| select::positions(&capture, filter)).transpose()?;
     let printed = match &args.write {
-        Some(target) => write(&capture, target),
-        None => print(args, &meanings, &capture),
+        Some(target) => write(&capture, target, passed.as_deref()),
+        None => print(args, &meanings, &capture, passed),
     };
     let status = tell_problem(&args.file, &report);
     printed.map(|()| status)
@@ -75,12 +78,14 @@ fn tell_problem(file: &Path, report: &Report) -> u8 {
     if report.packets == 0 { FAILED } else { 0 }
 }
 
-fn write(capture: &CaptureFile, target: &Path) -> Result<(), Failure> {
+fn write(capture: &CaptureFile, target: &Path, passed: Option<&[usize]>) -> Result<(), Failure> {
     if target.as_os_str() == "-" {
         return Err(Failure::wrong_call("-w takes the name of a file; to print packets use --hex".into()));
     }
     let format = Format::for_path(target);
-    let saved = pcap::save_as(capture, Selection::All, target, format, &[]).map_err(Failure::failed)?;
+    let saved =
+        pcap::save_as(capture, passed.map_or(Selection::All, Selection::Packets), target, format, &[])
+            .map_err(Failure::failed)?;
     output::message(&format!(
         "wrote {} packets, {} bytes to {}",
         saved.packets,
@@ -90,16 +95,21 @@ fn write(capture: &CaptureFile, target: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print(args: &ReadArgs, meanings: &[Meaning], capture: &CaptureFile) -> Result<(), Failure> {
+fn print(
+    args: &ReadArgs,
+    meanings: &[Meaning],
+    capture: &CaptureFile,
+    passed: Option<Vec<usize>>,
+) -> Result<(), Failure> {
     let mut out = output::out();
     if args.count {
-        writeln!(out, "{}", capture.len())?;
+        writeln!(out, "{}", passed.map_or(capture.len(), |p| p.len()))?;
         out.flush()?;
         return Ok(());
     }
     let index = capture.index().snapshot();
-    let printer =
-        Printer { args, meanings, first_ns: first_time(&index), index, interfaces: capture.interfaces() };
+    let first_ns = first_time(&index);
+    let printer = Printer { args, meanings, first_ns, passed, index, interfaces: capture.interfaces() };
     let worker = || {
         let mut reader = capture.reader();
         let printer = &printer;
@@ -135,6 +145,8 @@ struct Printer<'a> {
     args: &'a ReadArgs,
     meanings: &'a [Meaning],
     first_ns: u64,
+    /// Positions of the packets that pass the filter, where there is one.
+    passed: Option<Vec<usize>>,
     index: Index,
     interfaces: Arc<Vec<InterfaceInfo>>,
 }
@@ -174,6 +186,10 @@ impl Printer<'_> {
         let mut previous_ns =
             before.into_iter().find(|e| e.has_time()).map_or(self.first_ns, |e| e.timestamp_ns);
         for (position, entry) in range.clone().zip(self.index.range(range)) {
+            if self.passed.as_ref().is_some_and(|p| p.binary_search(&position).is_err()) {
+                previous_ns = if entry.has_time() { entry.timestamp_ns } else { previous_ns };
+                continue;
+            }
             let bytes = match reader.bytes(entry) {
                 Ok(bytes) => bytes,
                 Err(error) => return (pieces, Some(Failure::failed(error))),

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::cli::keys::{FrameKey, Meaning};
 use crate::cli::packet::Packet;
 use crate::wire::dissect::{Dissection, dissect};
-use crate::wire::items::{self, ItemSpan};
+use crate::wire::keyed::{self, ItemValue};
 use crate::wire::readers::Readings;
 use crate::wire::table::{Field, Header};
 use crate::wire::value;
@@ -65,7 +65,7 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection, read: &[Re
         }
         Meaning::Field { header, key, scale } => {
             // Fields of options may share the key.
-            let shared = has_item_field(header, key);
+            let shared = keyed::has_item_field(header, key);
             let items = |v: &LayerView<'_>| if shared { item_values(v, key) } else { Vec::new() };
             let value = |v: LayerView<'_>| {
                 let own = v.field(key).and_then(|found| shown(&v, &found, scale));
@@ -95,7 +95,9 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection, read: &[Re
             payloads.filter(|p| !p.is_empty()).map(value::hex_plain).collect()
         }
         Meaning::PayloadLength(header) => {
-            let lengths = views(header).filter(|v| !v.layer().quoted).filter_map(|v| payload_len(&v, packet));
+            let cut = (packet.original as usize).saturating_sub(packet.bytes.len());
+            let lengths =
+                views(header).filter(|v| !v.layer().quoted).filter_map(|v| keyed::payload_len(&v, cut));
             lengths.map(|length| length.to_string()).collect()
         }
     }
@@ -112,67 +114,17 @@ fn readings<'a>(
     list.iter().filter(move |r| r.field.key == key).map(move |r| r.value(bytes))
 }
 
-/// Bytes behind the header as the packet had them on the wire: what a short capture cut counts, what a length field only
-/// claims does not.
-fn payload_len(view: &LayerView<'_>, packet: &Packet<'_>) -> Option<usize> {
-    let layer = view.layer();
-    let header = usize::try_from(view.number("hdr_len")?).ok()?;
-    let here = layer.end - layer.start;
-    let cut = (packet.original as usize).saturating_sub(packet.bytes.len());
-    (here + layer.declared.saturating_sub(here).min(cut)).checked_sub(header)
-}
-
-/// Whether options of the header have a field of this key too.
-fn has_item_field(header: &'static Header, key: &str) -> bool {
-    let lists = header.lists().flat_map(|list| list.with_inner());
-    lists.flat_map(|l| l.items.iter().chain([l.unknown])).any(|i| i.fields.iter().any(|f| f.key == key))
-}
-
 fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
     let mut all = Vec::new();
-    for span in view.items() {
-        // After the end of the list Wireshark goes on as long as zeros follow.
-        let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
-        if span.item.ends && key == "option.type" {
-            // Wireshark's number for the end option of DHCP.
-            all.push("0".to_owned());
-        }
-        if std::ptr::eq(span.item, &items::PADDING) && span.list.filler.is_none() {
-            if key == "option_kind" {
-                all.extend(rest.iter().take_while(|&&b| b == 0).map(|_| "0".to_owned()));
-            }
-            continue;
-        }
-        let span = cut_option(view, &span).unwrap_or(span);
-        if key == "option.value" && !span.item.single {
-            // What an option of DHCP holds, once more as bytes.
-            all.push(value::hex_plain(rest.get(2..).unwrap_or_default()));
-            continue;
-        }
-        // Wireshark's word for bytes of which there are none, which it says only here.
-        if key == "opt.padn" && span.range.len() == 2 && span.item.fields.iter().any(|f| f.key == key) {
-            all.push("<none>".into());
-        }
-        let fields = span.fields(view.bytes).into_iter().filter(|(_, _, f, _)| f.key == key);
-        all.extend(fields.map(|(_, _, field, bits)| value::text(field, view.bytes, bits)));
-    }
+    keyed::item_values(view, key, |found| {
+        all.push(match found {
+            ItemValue::Stored(field, bits) => value::text(field, view.bytes, bits),
+            ItemValue::Number(number) => number.to_string(),
+            ItemValue::Bytes(bytes) => value::hex_plain(bytes),
+            ItemValue::Word(word) => word.to_owned(),
+        });
+    });
     all
-}
-
-/// The option that is longer than its list, as its kind: the fields that are wholly there still speak.
-fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
-    if !std::ptr::eq(span.item, &items::MALFORMED) {
-        return None;
-    }
-    let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
-    let kind = span.list.kind_of(rest);
-    let known = || span.list.items.iter().filter(|i| i.kind == kind && i.holds(rest));
-    // Of several tables the one whose length the option says.
-    let said = span.list.said_len(rest);
-    let item =
-        known().find(|i| Some(i.length) == said).or(known().find(|i| i.length == 0)).or(known().next());
-    let item = item.unwrap_or(span.list.unknown);
-    Some(ItemSpan { item, problem: None, ..span.clone() })
 }
 
 /// The value as tshark prints it: in the unit that the name stands for (`tcp.hdr_len` in bytes, `tcp.data_offset` in
@@ -181,10 +133,10 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
     let field: &Field = located.field;
     let layer = view.layer();
     let stored = located.stored(view.bytes);
+    if keyed::is_left_out(view, field, stored) {
+        return None;
+    }
     match (layer.header.key, field.key) {
-        // Within a packet that ICMP quotes there is only the key without "raw"; not so with ICMPv6.
-        ("tcp", "seq_raw") if layer.quoted && view.layers.iter().any(|l| l.header.key == "icmp") => None,
-        ("icmp" | "icmpv6", "length") if stored == Some(0) => None,
         // Eight bits that Wireshark keeps in 32.
         ("ipv6", "tclass") => stored.map(|v| format!("0x{v:08x}")),
         // Bytes, for Wireshark.
@@ -196,11 +148,6 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
             stored.map(|v| format!("{v:08x}"))
         }
         ("ipv6.routing", "routing.srh.tag") | ("ah", "reserved") => stored.map(|v| format!("{v:04x}")),
-        // Of a query Wireshark shows only the flags that a query can have.
-        (
-            "dns" | "mdns" | "dns.stream",
-            "flags.authoritative" | "flags.recavail" | "flags.authenticated" | "flags.rcode",
-        ) if !view.is_set("qr") => None,
         ("ntp", "refid") => stored.map(|v| format!("{v:08x}")),
         // Times in words.
         ("ntp", "reftime" | "org" | "rec" | "xmt") => stored.zip(field.words).map(|(v, words)| words(v)),

@@ -6,19 +6,19 @@ use super::{Cursor, Reader};
 use crate::wire::bits::BitRange;
 use crate::wire::table::Field;
 
-static METHOD: Field = Field::bytes("request.method", "Method", 0, 0);
-static URI: Field = Field::bytes("request.uri", "Target", 0, 0);
-static VERSION: Field = Field::bytes("request.version", "Version", 0, 0);
-static RESPONSE_VERSION: Field = Field::bytes("response.version", "Version", 0, 0);
+static METHOD: Field = Field::text("request.method", "Method", 0, 0);
+static URI: Field = Field::text("request.uri", "Target", 0, 0);
+static VERSION: Field = Field::text("request.version", "Version", 0, 0);
+static RESPONSE_VERSION: Field = Field::text("response.version", "Version", 0, 0);
 static CODE: Field = Field::number("response.code", "Status Code", 0, 0);
-static PHRASE: Field = Field::bytes("response.phrase", "Reason Phrase", 0, 0);
+static PHRASE: Field = Field::text("response.phrase", "Reason Phrase", 0, 0);
 static LENGTH: Field = Field::number("content_length", "Content Length", 0, 0).reference("RFC 9110");
-static OTHER: Field = Field::bytes("header", "Header", 0, 0).reference("RFC 9110");
+static OTHER: Field = Field::text("header", "Header", 0, 0).reference("RFC 9110");
 
 /// A header that has a key of its own.
 macro_rules! headers {
     ($($static:ident $name:literal $key:literal),+ $(,)?) => {
-        $(static $static: Field = Field::bytes($key, $name, 0, 0).reference("RFC 9110");)+
+        $(static $static: Field = Field::text($key, $name, 0, 0).reference("RFC 9110");)+
         static NAMED: &[&Field] = &[$(&$static),+];
         static READER_FIELDS: &[&Field] =
             &[&METHOD, &URI, &VERSION, &RESPONSE_VERSION, &CODE, &PHRASE, $(&$static),+, &LENGTH, &OTHER];

@@ -122,7 +122,7 @@ static NAME_TYPE: Field = Field::number("handshake.extensions_server_name_type",
 static NAME_LENGTH: Field =
     Field::number("handshake.extensions_server_name_len", "Server Name Length", 0, 16).reference("RFC 6066");
 static NAME: Field =
-    Field::bytes("handshake.extensions_server_name", "Server Name", 0, 0).reference("RFC 6066");
+    Field::text("handshake.extensions_server_name", "Server Name", 0, 0).reference("RFC 6066");
 static GROUPS_LENGTH: Field =
     Field::number("handshake.extensions_supported_groups_length", "Supported Groups Length", 0, 16);
 static GROUP: Field =
@@ -142,7 +142,7 @@ static ALPN_LENGTH: Field =
 static ALPN_NAME_LENGTH: Field =
     Field::number("handshake.extensions_alpn_str_len", "ALPN Protocol Length", 0, 8).reference("RFC 7301");
 static ALPN_NAME: Field =
-    Field::bytes("handshake.extensions_alpn_str", "ALPN Protocol", 0, 0).reference("RFC 7301");
+    Field::text("handshake.extensions_alpn_str", "ALPN Protocol", 0, 0).reference("RFC 7301");
 static VERSIONS_LENGTH: Field =
     Field::number("handshake.extensions.supported_versions_len", "Supported Versions Length", 0, 8);
 static SUPPORTED: Field =

@@ -1,8 +1,8 @@
-//! The keys that `read -e` and `fields` know: those of the tables, and a few that Wireshark adds to them.
+//! The keys that `read -e`, `fields` and filters know: those of the tables, and a few that Wireshark adds to them.
 
-use crate::wire::notation;
-use crate::wire::protocols;
-use crate::wire::table::{Field, Header, Item, ItemList};
+use super::notation;
+use super::protocols;
+use super::table::{Field, Header, Item, ItemList};
 
 /// What a key speaks of.
 #[derive(Clone, Copy, Debug)]

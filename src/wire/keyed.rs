@@ -1,0 +1,113 @@
+//! What stands under a key where Wireshark's habits say more than the table: fields of options, and what it leaves out.
+
+use super::bits::BitRange;
+use super::items::{self, ItemSpan};
+use super::table::{Field, Header};
+use super::view::LayerView;
+
+/// A value of a key among the options of a header.
+#[derive(Clone, Copy, Debug)]
+pub enum ItemValue<'a> {
+    /// A field and its bits in the packet.
+    Stored(&'static Field, BitRange),
+    /// A number that stands nowhere: a kind that is repeated in what fills a list up.
+    Number(u64),
+    /// Bytes of the packet.
+    Bytes(&'a [u8]),
+    /// A word of Wireshark's.
+    Word(&'static str),
+}
+
+/// Whether options of the header have a field of this key.
+#[must_use]
+pub fn has_item_field(header: &'static Header, key: &str) -> bool {
+    let lists = header.lists().flat_map(|list| list.with_inner());
+    lists.flat_map(|l| l.items.iter().chain([l.unknown])).any(|i| i.fields.iter().any(|f| f.key == key))
+}
+
+/// Every value of a key among the options, in the order of the bytes.
+pub fn item_values<'a>(view: &LayerView<'a>, key: &str, mut found: impl FnMut(ItemValue<'a>)) {
+    for span in view.items() {
+        // After the end of the list Wireshark goes on as long as zeros follow.
+        let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
+        if span.item.ends && key == "option.type" {
+            // Wireshark's number for the end option of DHCP.
+            found(ItemValue::Number(0));
+        }
+        if std::ptr::eq(span.item, &items::PADDING) && span.list.filler.is_none() {
+            if key == "option_kind" {
+                rest.iter().take_while(|&&b| b == 0).for_each(|_| found(ItemValue::Number(0)));
+            }
+            continue;
+        }
+        let span = cut_option(view, &span).unwrap_or(span);
+        if key == "option.value" && !span.item.single {
+            // What an option of DHCP holds, once more as bytes.
+            found(ItemValue::Bytes(rest.get(2..).unwrap_or_default()));
+            continue;
+        }
+        // Wireshark's word for bytes of which there are none, which it says only here.
+        if key == "opt.padn" && span.range.len() == 2 && span.item.fields.iter().any(|f| f.key == key) {
+            found(ItemValue::Word("<none>"));
+        }
+        let fields = span.fields(view.bytes).into_iter().filter(|(_, _, f, _)| f.key == key);
+        fields.for_each(|(_, _, field, bits)| found(ItemValue::Stored(field, bits)));
+    }
+}
+
+/// The option that is longer than its list, as its kind: the fields that are wholly there still speak.
+fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
+    if !std::ptr::eq(span.item, &items::MALFORMED) {
+        return None;
+    }
+    let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
+    let kind = span.list.kind_of(rest);
+    let known = || span.list.items.iter().filter(|i| i.kind == kind && i.holds(rest));
+    // Of several tables the one whose length the option says.
+    let said = span.list.said_len(rest);
+    let item =
+        known().find(|i| Some(i.length) == said).or(known().find(|i| i.length == 0)).or(known().next());
+    let item = item.unwrap_or(span.list.unknown);
+    Some(ItemSpan { item, problem: None, ..span.clone() })
+}
+
+/// Whether Wireshark leaves out a field that stands in the header with this stored value.
+#[must_use]
+pub fn is_left_out(view: &LayerView<'_>, field: &Field, stored: Option<u128>) -> bool {
+    let layer = view.layer();
+    match (layer.header.key, field.key) {
+        // Within a packet that ICMP quotes there is only the key without "raw"; not so with ICMPv6.
+        ("tcp", "seq_raw") => layer.quoted && view.layers.iter().any(|l| l.header.key == "icmp"),
+        ("icmp" | "icmpv6", "length") => stored == Some(0),
+        // Of a query Wireshark shows only the flags that a query can have.
+        (
+            "dns" | "mdns" | "dns.stream",
+            "flags.authoritative" | "flags.recavail" | "flags.authenticated" | "flags.rcode",
+        ) => !view.is_set("qr"),
+        _ => false,
+    }
+}
+
+/// Bytes behind a header as the packet had them on the wire: what a short capture cut (`cut` bytes) counts, what a length
+/// field only claims does not.
+#[must_use]
+pub fn payload_len(view: &LayerView<'_>, cut: usize) -> Option<usize> {
+    let layer = view.layer();
+    let header = usize::try_from(view.number("hdr_len")?).ok()?;
+    let here = layer.end - layer.start;
+    (here + layer.declared.saturating_sub(here).min(cut)).checked_sub(header)
+}
+
+/// Whether [`is_left_out`] may say yes to a field with this key: to ask it for each packet only where it matters.
+#[must_use]
+pub fn may_be_left_out(key: &str) -> bool {
+    matches!(
+        key,
+        "seq_raw"
+            | "length"
+            | "flags.authoritative"
+            | "flags.recavail"
+            | "flags.authenticated"
+            | "flags.rcode"
+    )
+}

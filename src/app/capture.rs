@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Counters, Reassembly};
+use crate::engine::{Counters, Reassembly, Sieve};
 use crate::pcap::{CaptureFile, ChecksumState, IndexEntry};
 use crate::wire::summary::{self, Row};
 
@@ -82,6 +82,8 @@ pub struct CaptureState {
     pub(super) follow: bool,
     pub(super) selected: Option<Selected>,
     pub(super) sought: Option<Sought>,
+    /// Which packets the list shows; `None`: all.
+    pub(super) sieve: Option<Arc<Sieve>>,
     rows: HashMap<usize, Arc<ListRow>>,
     first_ns: Option<u64>,
 }
@@ -107,6 +109,40 @@ impl CaptureState {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many rows the list has: the packets that pass the filter, as far as is known.
+    #[must_use]
+    pub fn shown(&self) -> usize {
+        self.sieve.as_ref().map_or(self.len(), |sieve| sieve.len())
+    }
+
+    /// The position, from 0, of the packet in this row of the list.
+    #[must_use]
+    pub fn position(&self, row: usize) -> Option<usize> {
+        match &self.sieve {
+            Some(sieve) => sieve.position(row),
+            None => Some(row),
+        }
+    }
+
+    /// The row of the list that the packet at this position stands in; where it is not shown, that of the next one.
+    #[must_use]
+    pub fn row_of(&self, position: usize) -> usize {
+        self.sieve.as_ref().map_or(position, |sieve| sieve.nth(position).unwrap_or_else(|next| next))
+    }
+
+    /// The filter that the list is under.
+    #[must_use]
+    pub fn sieve(&self) -> Option<&Sieve> {
+        self.sieve.as_deref()
+    }
+
+    /// Shows what passes this filter, and gives up the one before.
+    pub(super) fn sift(&mut self, sieve: Option<Arc<Sieve>>) {
+        if let Some(before) = std::mem::replace(&mut self.sieve, sieve) {
+            before.cancel();
+        }
     }
 
     /// Where the packets come from.

@@ -112,6 +112,10 @@ pub enum Command {
     Select(Option<usize>),
     /// Keep the newest packet in sight.
     Follow(bool),
+    /// Show only the packets that pass this display filter; an empty text shows all.
+    Filter(String),
+    /// Type in the filter's box.
+    FocusFilter,
     /// Open a capture file: ask for its name.
     Open,
     /// Open this capture file.

@@ -120,6 +120,8 @@ impl Workbench {
     pub(super) fn show(&mut self, mut capture: CaptureState, generation: Option<u64>) {
         self.remove_spool();
         capture.starting = false;
+        self.capture.sift(None);
+        capture.sieve = self.filter.sieve();
         self.capture = capture;
         self.traffic.shown = generation.unwrap_or_else(|| self.traffic.number());
         self.traffic.wanted = None;

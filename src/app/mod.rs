@@ -9,6 +9,7 @@ mod command;
 mod edits;
 mod events;
 mod files;
+mod filter;
 mod reassembly;
 mod start;
 mod workbench;
@@ -16,6 +17,7 @@ mod workbench;
 pub use builder::{Builder, Refusal};
 pub use capture::{CaptureState, ListRow, Origin, Selected};
 pub use command::{Choice, Command, Outgoing, Question, Theme, Then};
+pub use filter::FilterBox;
 pub use start::{Start, spool_directory};
 pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
 

@@ -7,6 +7,7 @@ use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
 use super::command::{Command, Outgoing, Question, Theme, Then};
 use super::files::Traffic;
+use super::filter::FilterBox;
 use crate::craft::build::Sources;
 use crate::craft::{Draft, presets};
 use crate::engine::{Engine, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
@@ -42,6 +43,8 @@ pub enum Request {
     AskOpen,
     /// Ask for a name to save under; a proposal.
     AskSave(String),
+    /// Set the keyboard focus to the filter's box.
+    FocusFilter,
     /// Set the keyboard focus to this field of the builder.
     Focus(Path),
     /// Close.
@@ -61,6 +64,7 @@ pub struct LastSend {
 pub struct Workbench {
     pub(super) builder: Builder,
     pub(super) capture: CaptureState,
+    pub(super) filter: FilterBox,
     pub(super) sources: Vec<Source>,
     pub(super) source: usize,
     pub(super) host: HostWay,
@@ -95,6 +99,7 @@ impl Workbench {
         let mut bench = Self {
             builder: Builder::new(draft),
             capture: CaptureState::new(None, Origin::Empty),
+            filter: FilterBox::default(),
             sources: Vec::new(),
             source: 0,
             host: HostWay::Closed,
@@ -275,6 +280,8 @@ impl Workbench {
                 self.seek(before);
             }
             Command::Follow(follow) => self.capture.follow = follow,
+            Command::Filter(text) => self.set_filter(text),
+            Command::FocusFilter => self.requests.push(Request::FocusFilter),
             Command::Open => self.unless_unsaved(Then::Open(None)),
             Command::OpenPath(path) => {
                 self.question = None;

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::reassembly::{Reassembly, reassemble};
 use super::recorder::{Counters, End, Recorder, Recording};
+use super::sieve::Sieve;
 use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::transmitter::{Frame, Transmitter};
 use crate::net::{Place, SNAP_LENGTH};
@@ -74,6 +75,13 @@ pub enum Order {
         position: usize,
         /// Comes back in the event about it.
         ask: u64,
+    },
+    /// Find out which packets pass a filter. The sieve has been begun, and says itself when it is wanted no more.
+    Sift {
+        /// Of which capture.
+        file: CaptureFile,
+        /// Which filter, and what is known already.
+        sieve: Arc<Sieve>,
     },
     /// Save a capture.
     Save {
@@ -151,6 +159,7 @@ pub struct Engine {
     files: Sender<Order>,
     saver: Sender<Order>,
     reassembler: Sender<Order>,
+    sifter: Sender<Order>,
     /// The newest file that was asked for.
     latest: Arc<AtomicU64>,
     /// The newest datagram that was asked for.
@@ -191,6 +200,16 @@ impl Engine {
                 orders.iter().for_each(|o| seek(o, &sought, &post));
             })?
         };
+        let sifter = {
+            let wake = Arc::clone(&post.wake);
+            thread("sifter", move |orders: Receiver<Order>| {
+                for order in orders {
+                    if let Order::Sift { file, sieve } = order {
+                        sieve.work(&file, &*wake);
+                    }
+                }
+            })?
+        };
         let transmitter = thread("transmitter", move |orders: Receiver<Order>| {
             let mut transmitter = Transmitter::default();
             for order in orders {
@@ -202,7 +221,7 @@ impl Engine {
                 }
             }
         })?;
-        Ok(Self { control, transmitter, files, saver, reassembler, latest, sought, events })
+        Ok(Self { control, transmitter, files, saver, reassembler, sifter, latest, sought, events })
     }
 
     /// Gives an order. `false`: so many wait already that it was not taken.
@@ -215,6 +234,7 @@ impl Engine {
                 &self.files
             }
             Order::Save { .. } => &self.saver,
+            Order::Sift { .. } => &self.sifter,
             Order::Reassemble { ask, .. } => {
                 self.sought.store(ask, Ordering::Relaxed);
                 &self.reassembler
@@ -286,7 +306,11 @@ impl Control {
                     self.post.event(Event::Delayed(done));
                 }
                 Order::Stop => self.stop(),
-                Order::Send { .. } | Order::Open { .. } | Order::Save { .. } | Order::Reassemble { .. } => {}
+                Order::Send { .. }
+                | Order::Open { .. }
+                | Order::Save { .. }
+                | Order::Reassemble { .. }
+                | Order::Sift { .. } => {}
             }
         }
         self.stop();

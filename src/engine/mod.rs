@@ -15,6 +15,7 @@ mod pinger;
 mod probe;
 mod reassembly;
 mod recorder;
+mod sieve;
 mod sink;
 mod sources;
 mod transmitter;
@@ -27,6 +28,7 @@ pub use pinger::{Course, Courses, Ping, Pinged, Pinger};
 pub use probe::{AnswerKind, Probe};
 pub use reassembly::{Reassembly, reassemble};
 pub use recorder::{Counters, End, Recorder, Recording, Stop, Tap};
+pub use sieve::Sieve;
 pub use sink::{Lost, Sink, Unwritten};
 pub use sources::{Access, Failure, HostWay, Listen, Neighbourhood, Source, Via};
 

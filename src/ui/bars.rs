@@ -134,8 +134,12 @@ pub fn capture_bar_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command
             if ui.checkbox(&mut follow, "Follow").on_hover_text("keep the newest packet in sight").changed() {
                 commands.push(Command::Follow(follow));
             }
-            let count = bench.capture().len();
-            ui.label(RichText::new(format!("{} packets", grouped(count as u64))).size(12.0).color(look.dim));
+            let count = grouped(bench.capture().len() as u64);
+            let text = match bench.capture().sieve() {
+                Some(sieve) => format!("{} of {count} packets", grouped(sieve.len() as u64)),
+                None => format!("{count} packets"),
+            };
+            ui.label(RichText::new(text).size(12.0).color(look.dim));
         });
     });
 }

@@ -47,6 +47,8 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         entry("Redo", ctrl_shift(Key::Z), Command::Redo),
         entry("Copy the packet as hex pairs", ctrl_shift(Key::H), Command::CopyHex),
         entry("Copy the packet as notation", ctrl_shift(Key::N), Command::CopyNotation(Detail::Short)),
+        entry("Filter the packet list", ctrl(Key::F), Command::FocusFilter),
+        entry("Show all packets", ctrl_shift(Key::F), Command::Filter(String::new())),
         entry("Follow the newest packet", ctrl(Key::End), Command::Follow(true)),
         entry("Empty the packet list", ctrl_shift(Key::Delete), Command::Clear),
         entry(

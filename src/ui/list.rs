@@ -27,9 +27,9 @@ const SIZE: f32 = 12.0;
 
 /// Draws the list.
 pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &mut Vec<Command>) {
-    let count = bench.capture().len();
-    state.rows = count;
-    header_ui(ui, count);
+    let count = bench.capture().shown();
+    state.rows = bench.capture().len();
+    header_ui(ui, state.rows);
     if count == 0 {
         empty_ui(ui, bench);
         return;
@@ -40,7 +40,7 @@ pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: 
     let row = LIST_ROW;
     let mut area = ScrollArea::vertical().id_salt("packets").auto_shrink(false);
     if let Some(index) = state.scroll_to.take() {
-        let target = index as f32 * row - height / 2.0;
+        let target = bench.capture().row_of(index) as f32 * row - height / 2.0;
         area = area.vertical_scroll_offset(target.max(0.0));
     } else if follow {
         area = area.vertical_scroll_offset((count as f32 * row - height).max(0.0));
@@ -54,7 +54,7 @@ pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: 
     let held = held.filter(|p| whole.contains(*p));
     let selected = bench.capture().selected().map(|s| s.index);
     let out = area.show_rows(ui, row, count, |ui, range| {
-        for index in range {
+        for index in range.filter_map(|row| bench.capture().position(row)).collect::<Vec<_>>() {
             if let Some(found) = bench.capture_mut().row(index) {
                 row_ui(ui, &found, selected == Some(index), commands, state);
             }
@@ -77,9 +77,9 @@ fn keys(ui: &Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Comman
     if ui.memory(|m| m.focused().is_some()) {
         return;
     }
-    let count = bench.capture().len();
+    let count = bench.capture().shown();
     let page = (ui.available_height() / LIST_ROW) as usize;
-    let now = bench.capture().selected().map(|s| s.index);
+    let now = bench.capture().selected().map(|s| bench.capture().row_of(s.index));
     let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
     let at = now.unwrap_or(0);
     let next = if pressed(Key::ArrowDown) {
@@ -100,11 +100,12 @@ fn keys(ui: &Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Comman
     };
     if let Some(next) = next {
         let next = next.min(count - 1);
-        commands.push(Command::Select(Some(next)));
+        let position = bench.capture().position(next);
+        commands.push(Command::Select(position));
         if next + 1 < count {
             commands.push(Command::Follow(false));
         }
-        state.scroll_to = Some(next);
+        state.scroll_to = position;
     }
 }
 
@@ -223,6 +224,10 @@ fn empty_ui(ui: &mut Ui, bench: &Workbench) {
     let look = look(ui);
     ui.add_space(ui.available_height() * 0.25);
     ui.vertical_centered(|ui| {
+        if !bench.capture().is_empty() {
+            ui.label(RichText::new("No packet passes the filter.").size(14.0));
+            return;
+        }
         if bench.capture().is_busy() {
             ui.label(RichText::new("Listening. Nothing has come yet.").color(look.dim));
             return;

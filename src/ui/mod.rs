@@ -10,6 +10,7 @@ mod detail;
 mod diagram;
 mod dialogs;
 mod editor;
+mod filter;
 mod hex;
 mod list;
 mod lit;
@@ -99,6 +100,7 @@ impl App {
         if let Some(wait) = self.bench.seek_again() {
             context.request_repaint_after(wait.max(REPAINT));
         }
+        self.bench.sift_on();
         self.poll_dialog();
         let text_owns_undo =
             self.state.typing.as_ref().is_some_and(|t| t.touched) || self.state.payload.owns_undo();
@@ -182,6 +184,7 @@ impl App {
                 self.dialog = Some(Dialog::open(Purpose::Save, &name, context));
             }
             Request::AskOpen | Request::AskSave(_) => {}
+            Request::FocusFilter => context.memory_mut(|m| m.request_focus(filter::box_id())),
             Request::Focus(path) => context.memory_mut(|m| m.request_focus(editor::field_id(path))),
             Request::Close => {
                 self.closing = true;
@@ -226,6 +229,7 @@ fn capture_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &
     let look = theme::look(ui);
     Panel::top("capture-bar").frame(builder::bar_frame(ui)).show_separator_line(false).show(ui, |ui| {
         bars::capture_bar_ui(ui, bench, commands);
+        filter::filter_ui(ui, bench, commands);
     });
     let half = ui.available_height() * 0.55;
     Panel::bottom("detail")

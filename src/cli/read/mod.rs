@@ -33,7 +33,7 @@ pub fn run(args: &ReadArgs) -> Outcome {
         args.fields.iter().map(|k| keys::find(k)).collect::<Result<_, _>>().map_err(Failure::wrong_call)?;
     let filter = args.filter.as_deref().map(select::filter).transpose()?;
     let (capture, report) = open(&args.file)?;
-    let passed = filter.as_ref().map(|filter| select::positions(&capture, filter)).transpose()?;
+    let passed = filter.map(|filter| select::positions(&capture, filter)).transpose()?;
     let printed = match &args.write {
         Some(target) => write(&capture, target, passed.as_deref()),
         None => print(args, &meanings, &capture, passed),

@@ -1,0 +1,196 @@
+//! Which packets of a capture pass a display filter: found out on all cores while others look, and stopped at once.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use super::in_order::in_order;
+use super::sources::Failure;
+use crate::filter::{Facts, Filter, Packet};
+use crate::pcap::{CaptureFile, Index, PacketReader};
+use crate::wire::dissect::Dissection;
+
+/// Packets that one worker tests in one go.
+const CHUNK: usize = 4096;
+/// A viewer is not woken more often than this.
+const WAKE_EVERY: Duration = Duration::from_millis(16);
+
+/// A filter over a capture that may grow. One thread works on it, any may look.
+#[derive(Debug)]
+pub struct Sieve {
+    filter: Filter,
+    passed: RwLock<Vec<usize>>,
+    tested: AtomicUsize,
+    working: AtomicBool,
+    cancelled: AtomicBool,
+    problem: Mutex<Option<String>>,
+}
+
+impl Sieve {
+    /// Nothing is tested yet.
+    #[must_use]
+    pub fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            passed: RwLock::default(),
+            tested: AtomicUsize::new(0),
+            working: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
+            problem: Mutex::default(),
+        }
+    }
+
+    /// How many packets pass, of those that were tested.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.passed.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether none passes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many packets were tested: the first ones of the capture.
+    #[must_use]
+    pub fn tested(&self) -> usize {
+        self.tested.load(Ordering::Acquire)
+    }
+
+    /// The position in the capture, from 0, of the packet that passed as number `nth`, from 0.
+    #[must_use]
+    pub fn position(&self, nth: usize) -> Option<usize> {
+        self.passed.read().unwrap_or_else(PoisonError::into_inner).get(nth).copied()
+    }
+
+    /// Which number, from 0, the packet at this position has among those that passed; where it did not pass, that of the
+    /// first one behind it.
+    ///
+    /// # Errors
+    /// It did not pass.
+    pub fn nth(&self, position: usize) -> Result<usize, usize> {
+        self.passed.read().unwrap_or_else(PoisonError::into_inner).binary_search(&position)
+    }
+
+    /// All positions that passed, in order.
+    #[must_use]
+    pub fn into_positions(self) -> Vec<usize> {
+        self.passed.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the work ended before the capture did; in words for a person.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says that somebody is about to work on it. `false`: somebody does already, or it was given up.
+    pub fn begin(&self) -> bool {
+        !self.cancelled.load(Ordering::Relaxed)
+            && self.problem().is_none()
+            && !self.working.swap(true, Ordering::AcqRel)
+    }
+
+    /// Nobody wants to know any more.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Tests the packets that were not tested yet, until there are none or it is cancelled. `wake` is called when there is
+    /// more to see, and at the end.
+    pub fn work(&self, file: &CaptureFile, wake: &dyn Fn()) {
+        loop {
+            let index = file.index().snapshot();
+            if index.len() <= self.tested() || self.cancelled.load(Ordering::Relaxed) {
+                break;
+            }
+            if let Err(stopped) = self.test(file, index, wake) {
+                *self.problem.lock().unwrap_or_else(PoisonError::into_inner) =
+                    stopped.map(|failure| failure.text);
+                break;
+            }
+        }
+        self.working.store(false, Ordering::Release);
+        wake();
+    }
+
+    /// Tests what this index lists. An error of nothing: cancelled.
+    fn test(&self, file: &CaptureFile, index: Index, wake: &dyn Fn()) -> Result<(), Option<Failure>> {
+        let link_types: Vec<u32> = file.interfaces().iter().map(|i| i.link_type.0).collect();
+        for link_type in &link_types {
+            self.filter.suits(*link_type).map_err(|why| Some(Failure::new(why)))?;
+        }
+        let first_ns = index.iter().find(|e| e.has_time()).map_or(0, |e| e.timestamp_ns);
+        let from = self.tested();
+        let chunks = (index.len() - from).div_ceil(CHUNK);
+        let work = Work { filter: &self.filter, first_ns, index, link_types };
+        let worker = || {
+            let mut reader = file.reader();
+            let mut found = Dissection::default();
+            let work = &work;
+            move |chunk: usize| {
+                let start = from + chunk * CHUNK;
+                let end = (start + CHUNK).min(work.index.len());
+                work.chunk(start..end, &mut reader, &mut found).map(|passed| (end, passed))
+            }
+        };
+        let mut woken = Instant::now();
+        in_order(chunks, worker, |tested: Result<(usize, Vec<usize>), Failure>| {
+            let (end, passed) = tested.map_err(Some)?;
+            self.passed.write().unwrap_or_else(PoisonError::into_inner).extend(passed);
+            self.tested.store(end, Ordering::Release);
+            if self.cancelled.load(Ordering::Relaxed) {
+                return Err(None);
+            }
+            if woken.elapsed() >= WAKE_EVERY {
+                woken = Instant::now();
+                wake();
+            }
+            Ok(())
+        })
+    }
+}
+
+struct Work<'a> {
+    filter: &'a Filter,
+    first_ns: u64,
+    index: Index,
+    link_types: Vec<u32>,
+}
+
+impl Work<'_> {
+    /// The positions of this range that pass.
+    fn chunk(
+        &self,
+        range: std::ops::Range<usize>,
+        reader: &mut PacketReader,
+        found: &mut Dissection,
+    ) -> Result<Vec<usize>, Failure> {
+        let before = (0..range.start).rev().filter_map(|n| self.index.get(n));
+        let mut previous_ns =
+            before.into_iter().find(|e| e.has_time()).map_or(self.first_ns, |e| e.timestamp_ns);
+        let mut passed = Vec::new();
+        for (position, entry) in range.clone().zip(self.index.range(range)) {
+            let bytes = reader.bytes(entry).map_err(Failure::from)?;
+            // A packet without a known interface has no link type: nothing of it can be read.
+            let link_type = self.link_types.get(usize::from(entry.interface)).copied().unwrap_or(u32::MAX);
+            self.filter.dissect(link_type, bytes, found);
+            let time_ns = entry.has_time().then_some(entry.timestamp_ns);
+            let facts = Facts {
+                number: position as u64 + 1,
+                original: entry.original,
+                time_ns,
+                first_ns: self.first_ns,
+                previous_ns,
+                interface: Some(u32::from(entry.interface)),
+                link_type,
+            };
+            if self.filter.matches(&Packet { bytes, found, facts }) {
+                passed.push(position);
+            }
+            previous_ns = time_ns.unwrap_or(previous_ns);
+        }
+        Ok(passed)
+    }
+}

@@ -1,0 +1,131 @@
+//! The display filter in the window: its box, what it says of mistakes, and the list under it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "common/window.rs"]
+#[allow(dead_code, reason = "shared by several tests")]
+mod common;
+
+use common::{Window, craft};
+use eframe::egui::{Key, Modifiers};
+
+/// Does what the engine's thread does, until all packets are tested.
+fn sift(window: &mut Window) {
+    let capture = window.bench().capture();
+    let file = capture.file().unwrap().clone();
+    capture.sieve().expect("there is no filter").work(&file, &|| ());
+    window.settle();
+}
+
+fn filter(window: &mut Window, text: &str) {
+    window.fill("Display filter", text);
+    if window.bench().capture().sieve().is_some() {
+        sift(window);
+    }
+}
+
+/// Twenty packets to port 80, an echo behind every fifth.
+fn window() -> Window {
+    let mut packets = Vec::new();
+    for n in 0..20 {
+        packets.push(
+            craft(&format!("ip(src=10.0.0.1, dst=10.0.0.2)/tcp(srcport={}, dstport=80, flags=S)", 1000 + n))
+                .bytes()
+                .to_vec(),
+        );
+        if n % 5 == 4 {
+            packets.push(craft("ip(src=10.0.0.3, dst=10.0.0.2)/icmp").bytes().to_vec());
+        }
+    }
+    let mut window = Window::open();
+    window.open_file(&packets);
+    window
+}
+
+#[test]
+fn the_list_shows_what_passes() {
+    let mut window = window();
+    window.must_say("24 packets");
+    filter(&mut window, "icmp");
+    window.must_say("4 of 24 packets");
+    assert_eq!(window.rows(), [6, 12, 18, 24]);
+    filter(&mut window, "tcp.srcport in {1003..1005}");
+    assert_eq!(window.rows(), [4, 5, 7]);
+    window.must_say("Wireshark");
+    filter(&mut window, "host 10.0.0.3");
+    assert_eq!(window.rows(), [6, 12, 18, 24]);
+    window.must_say("tcpdump");
+    filter(&mut window, "udp");
+    window.must_say("No packet passes the filter.");
+    window.click("Show all packets");
+    window.must_say("24 packets");
+    assert!(!window.says(" of 24 packets"));
+    assert_eq!(window.value("Display filter"), "");
+}
+
+#[test]
+fn a_mistake_is_shown_at_its_place_and_the_last_right_filter_holds() {
+    let mut window = window();
+    filter(&mut window, "icmp");
+    window.fill("Display filter", "icmp && tcp.srcprt == 1");
+    window.must_say("^");
+    window.must_say("tcp.srcport");
+    sift(&mut window);
+    assert_eq!(window.rows(), [6, 12, 18, 24]);
+    filter(&mut window, "icmp && ip.src == 10.0.0.9");
+    assert!(!window.says("^"));
+    window.must_say("0 of 24 packets");
+}
+
+#[test]
+fn the_keys_walk_over_the_packets_that_are_shown() {
+    let mut window = window();
+    filter(&mut window, "icmp");
+    window.leave();
+    let selected = |window: &Window| window.bench().capture().selected().map(|s| s.index + 1);
+    for (key, number) in [
+        (Key::ArrowDown, 6),
+        (Key::ArrowDown, 12),
+        (Key::End, 24),
+        (Key::ArrowDown, 24),
+        (Key::ArrowUp, 18),
+        (Key::Home, 6),
+    ] {
+        window.key(Modifiers::NONE, key);
+        assert_eq!(selected(&window), Some(number), "{key:?}");
+    }
+    let row = window.row(12);
+    window.click(&row);
+    assert_eq!(selected(&window), Some(12));
+}
+
+#[test]
+fn packets_that_come_later_are_filtered_too() {
+    let mut window = Window::open();
+    let mut spool = window.start_capture();
+    window.fill("Display filter", "icmp");
+    let echo = craft("ip(src=10.0.0.3, dst=10.0.0.2)/icmp").bytes().to_vec();
+    let syn = craft("ip(src=10.0.0.3, dst=10.0.0.2)/tcp").bytes().to_vec();
+    for (round, packets) in [[&echo, &syn], [&syn, &echo]].iter().enumerate() {
+        for (n, packet) in packets.iter().enumerate() {
+            spool.append(&common::record(round * 2 + n, packet)).unwrap();
+        }
+        spool.flush().unwrap();
+        window.settle();
+        sift(&mut window);
+    }
+    window.must_say("2 of 4 packets");
+    assert_eq!(window.rows(), [1, 4]);
+}
+
+#[test]
+fn a_shortcut_leads_to_the_box() {
+    let mut window = window();
+    window.key(Modifiers::COMMAND, Key::F);
+    assert_eq!(window.focused().as_deref(), Some("Display filter"));
+    window.type_text("icmp");
+    sift(&mut window);
+    assert_eq!(window.rows(), [6, 12, 18, 24]);
+    window.key(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::F);
+    window.must_say("24 packets");
+}

@@ -67,7 +67,7 @@ fn the_list_shows_what_passes() {
 fn a_mistake_is_shown_at_its_place_and_the_last_right_filter_holds() {
     let mut window = window();
     filter(&mut window, "icmp");
-    window.fill("Display filter", "icmp && tcp.srcprt == 1");
+    window.fill("Display filter", "(icmp && tcp.srcprt == 1");
     window.must_say("^");
     window.must_say("tcp.srcport");
     sift(&mut window);

@@ -5,7 +5,7 @@ use eframe::egui::{Align, Button, Id, Key, Label, Layout, RichText, Role, TextEd
 use super::theme::look;
 use super::{bars, named};
 use crate::app::{Command, Workbench};
-use crate::filter::Reading;
+use crate::filter::{EXAMPLE, Reading};
 
 /// The box, for the keyboard.
 #[must_use]
@@ -28,7 +28,7 @@ pub fn filter_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
                 .desired_width(f32::INFINITY)
                 .text_color(color)
                 .font(super::theme::mono(12.0))
-                .hint_text("tcp.flags.syn == 1 && ip.addr == 10.77.0.2, or: host 10.77.0.2 and port 80");
+                .hint_text(EXAMPLE);
             let response = ui.add(edit);
             named(&response, "Display filter");
             if response.changed() {

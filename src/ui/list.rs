@@ -1,12 +1,13 @@
 //! The packet list: a row for each packet, drawn only where it is in sight.
 
 use eframe::egui::{
-    Align2, CornerRadius, Key, Modifiers, Rect, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2,
+    Align2, CornerRadius, Key, Modifiers, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2,
     text::{LayoutJob, TextWrapping},
     vec2,
 };
 
 use super::State;
+use super::rows::rows_ui;
 use super::theme::{self, LIST_ROW, look};
 use crate::app::{Command, ListRow, Workbench};
 use crate::pcap::Direction;
@@ -36,38 +37,24 @@ pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: 
     }
     keys(ui, bench, state, commands);
     let follow = bench.capture().follows();
-    let height = ui.available_height();
-    let row = LIST_ROW;
-    let mut area = ScrollArea::vertical().id_salt("packets").auto_shrink(false);
     if let Some(index) = state.scroll_to.take() {
-        let target = bench.capture().row_of(index) as f32 * row - height / 2.0;
-        area = area.vertical_scroll_offset(target.max(0.0));
+        state.place.center(bench.capture().row_of(index), ui.available_height(), LIST_ROW);
     } else if follow {
-        area = area.vertical_scroll_offset((count as f32 * row - height).max(0.0));
+        state.place.end();
     }
-    ui.spacing_mut().item_spacing.y = 0.0;
-    let whole = ui.available_rect_before_wrap();
-    let wheel = ui.rect_contains_pointer(whole) && ui.input(|i| i.smooth_scroll_delta().y > 0.0);
-    let back = ui.rect_contains_pointer(whole) && ui.input(|i| i.smooth_scroll_delta().y < 0.0);
-    // Where the pointer went down, while it is down: a press elsewhere in the window is no word to the list.
-    let held = ui.input(|i| if i.pointer.primary_down() { i.pointer.press_origin() } else { None });
-    let held = held.filter(|p| whole.contains(*p));
     let selected = bench.capture().selected().map(|s| s.index);
-    let out = area.show_rows(ui, row, count, |ui, range| {
-        for index in range.filter_map(|row| bench.capture().position(row)).collect::<Vec<_>>() {
-            if let Some(found) = bench.capture_mut().row(index) {
-                row_ui(ui, &found, selected == Some(index), commands, state);
-            }
+    let mut place = state.place;
+    let moved = rows_ui(ui, &mut place, (count, LIST_ROW), |ui, row| {
+        let position = bench.capture().position(row);
+        if let Some(found) = position.and_then(|position| bench.capture_mut().row(position)) {
+            row_ui(ui, &found, selected == position, commands, state);
         }
     });
+    state.place = place;
     // Scrolling up lets the list rest; going to its end follows the newest again.
-    let end = (count as f32 * row - out.inner_rect.height()).max(0.0);
-    let at_end = out.state.clamped_offset().y >= end - row / 2.0;
-    let dragged = out.state.clamped_offset().y < end - row && held.is_some();
-    let on_bar = held.is_some_and(|p| p.x >= out.inner_rect.right());
-    if follow && (wheel && end > 0.0 || dragged) {
+    if follow && moved.up {
         commands.push(Command::Follow(false));
-    } else if !follow && at_end && !wheel && (back || on_bar) {
+    } else if !follow && moved.at_end && moved.down {
         commands.push(Command::Follow(true));
     }
 }

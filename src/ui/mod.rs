@@ -18,6 +18,7 @@ mod options;
 mod overlays;
 mod payload;
 mod reassembly;
+mod rows;
 mod shown;
 mod stats;
 mod sums;
@@ -52,6 +53,7 @@ pub struct State {
     sum_layer: Option<usize>,
     headers: detail::Headers,
     scroll_to: Option<usize>,
+    place: rows::Place,
     /// Packets in the list in this frame.
     rows: usize,
     palette: String,

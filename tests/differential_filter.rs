@@ -47,11 +47,14 @@ const OTHER_TYPES: [&str; 4] = ["ntp.refid", "sll.unused", "dhcpv6.elapsed_time"
 fn made(file: &Path, nth: usize) -> Vec<String> {
     // Keys that `read -e` prints otherwise than tshark in this file are known already.
     let known = oracle::listed(file.file_name().unwrap().to_str().unwrap());
-    let keys: Vec<String> =
-        oracle::shared_keys().into_iter().filter(|k| !known.contains(k.as_str())).collect();
+    let mut keys = oracle::shared_keys();
+    keys.retain(|k| !known.contains(k.as_str()) && !OTHER_TYPES.contains(&k.as_str()));
     let values = oracle::ours(file, &keys);
     let mut filters = Vec::new();
     for (column, key) in keys.iter().enumerate() {
+        if (column + nth) % 2 == 1 {
+            continue;
+        }
         let mut seen: Vec<&str> =
             values.iter().flat_map(|v| v[column].split(',')).filter(|v| !v.is_empty()).collect();
         if seen.is_empty() {
@@ -67,8 +70,8 @@ fn made(file: &Path, nth: usize) -> Vec<String> {
             continue;
         }
         let value = if is_text { format!("\"{value}\"") } else { value.to_owned() };
-        // One form for each file: together they are all.
-        filters.push(match (column + nth) % 6 {
+        // One form for each key and file: together they are all.
+        filters.push(match (column / 2 + nth / 2) % 6 {
             0 => key.clone(),
             form => format!("{key} {} {value}", ["==", "!=", ">", "<=", "!=="][form - 1]),
         });
@@ -82,7 +85,7 @@ fn ours(file: &Path, filters: &[String]) -> Passed {
     let index = capture.index().snapshot();
     let entries: Vec<_> = index.iter().collect();
     let mut reader = capture.reader();
-    let packets: Vec<Vec<u8>> = entries.iter().map(|e| reader.bytes(*e).unwrap().to_vec()).collect();
+    let packets: Vec<Vec<u8>> = entries.iter().map(|e| reader.bytes(e).unwrap().to_vec()).collect();
     let all: Vec<Dissection> = entries
         .iter()
         .zip(&packets)
@@ -237,5 +240,5 @@ fn the_same_packets_pass_as_in_tshark() {
     let stale: Vec<_> =
         listed.iter().filter(|(l, _)| !l.contains(".pcap:") && !differing.contains_key(*l)).collect();
     assert!(stale.is_empty(), "tests/oracle/filter_differences.txt: these no longer differ: {stale:?}");
-    assert!(compared > 4_000, "only {compared} comparisons");
+    assert!(compared > 3_000, "only {compared} comparisons");
 }

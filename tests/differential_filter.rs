@@ -54,7 +54,7 @@ fn made(file: &Path, nth: usize) -> Vec<String> {
     for (column, key) in keys.iter().enumerate() {
         // By its letters: another key in the tables must not change what is asked of this one.
         let letters: usize = key.bytes().map(usize::from).sum();
-        if (letters + nth) % 3 != 0 {
+        if !(letters + nth).is_multiple_of(3) {
             continue;
         }
         let mut seen: Vec<&str> =

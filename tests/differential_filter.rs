@@ -95,8 +95,8 @@ fn ours(file: &Path, filters: &[String]) -> Passed {
         .collect();
     let one = |text: &str, filter: &Filter| {
         let (mut near, mut passed) = (Dissection::default(), Vec::new());
-        // Those that are listed look at what is dissected for them alone.
-        let alone = FILTERS.lines().any(|l| l.trim() == text);
+        // For some it is read only as far as the filter looks.
+        let alone = text.bytes().map(usize::from).sum::<usize>().is_multiple_of(8);
         let mut previous_ns = entries[0].timestamp_ns;
         for (position, (entry, bytes)) in entries.iter().zip(&packets).enumerate() {
             let link_type = link_types[usize::from(entry.interface)];
@@ -188,10 +188,16 @@ fn the_same_packets_pass_as_in_tshark() {
     for (nth, file) in corpus().into_iter().enumerate() {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
         let mut filters: Vec<String> = lines(FILTERS).map(str::to_owned).collect();
-        filters.extend(made(&file, nth));
+        let golden = oracle_directory().join("golden_filters").join(format!("{name}.txt"));
+        // The made ones are those that are stored: to make them takes longer than to try them.
+        if tshark {
+            filters.extend(made(&file, nth));
+        } else {
+            let text = std::fs::read_to_string(&golden).unwrap();
+            filters.extend(text.lines().filter_map(|l| Some(l.rsplit_once('\t')?.0.to_owned())));
+        }
         filters.sort();
         filters.dedup();
-        let golden = oracle_directory().join("golden_filters").join(format!("{name}.txt"));
         // Packets whose layers the two programs see otherwise.
         let apart: Vec<usize> =
             listed.iter().filter_map(|(l, _)| l.strip_prefix(&format!("{name}:"))?.parse().ok()).collect();

@@ -170,15 +170,17 @@ fn calculate(operation: u16, a: u32, b: u32) -> Option<u32> {
 }
 
 fn load(bytes: &[u8], at: u32, size: usize, aside: &Aside) -> Option<u32> {
-    let at = match at {
-        PROTOCOL => return Some(u32::from(aside.protocol)),
-        VLAN_PRESENT => return Some(u32::from(aside.vlan.is_some())),
-        VLAN_TAG => return Some(aside.vlan.map_or(0, |v| u32::from(v.1))),
-        VLAN_TPID => return Some(aside.vlan.map_or(0, |v| u32::from(v.0))),
-        AUXILIARY.. => return None,
-        NETWORK.. => aside.network + (at - NETWORK) as usize,
-        _ => at as usize,
+    let known = match at {
+        PROTOCOL => Some(u32::from(aside.protocol)),
+        VLAN_PRESENT => Some(u32::from(aside.vlan.is_some())),
+        VLAN_TAG => Some(aside.vlan.map_or(0, |v| u32::from(v.1))),
+        VLAN_TPID => Some(aside.vlan.map_or(0, |v| u32::from(v.0))),
+        _ => None,
     };
+    if known.is_some() || at >= AUXILIARY {
+        return known;
+    }
+    let at = if at >= NETWORK { aside.network + (at - NETWORK) as usize } else { at as usize };
     let bytes = bytes.get(at..at.checked_add(size)?)?;
     Some(bytes.iter().fold(0, |sum, b| sum << 8 | u32::from(*b)))
 }

@@ -427,11 +427,10 @@ fn emit(ops: &[Op], places: &[usize], starts: &[usize], long: &[(bool, bool)]) -
                 let jt = if first { 0 } else { places[yes] - after };
                 let jf = if second { usize::from(first) } else { places[no] - after };
                 program.push(Instruction { code, jt: jt as u8, jf: jf as u8, k });
-                let mut at = after;
-                for label in [first.then_some(yes), second.then_some(no)].into_iter().flatten() {
+                let further = [first.then_some(yes), second.then_some(no)].into_iter().flatten();
+                for (at, label) in (after..).zip(further) {
                     let k = (places[label] - at - 1) as u32;
                     program.push(Instruction { code: bpf::JMP | bpf::JA, k, ..Instruction::default() });
-                    at += 1;
                 }
             }
         }

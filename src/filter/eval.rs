@@ -376,7 +376,11 @@ fn each_in_layer(
             let bits = BitRange { start: layer.start * 8 + field.bits.start, width: field.bits.width };
             let out = place.left_out
                 && keyed::is_left_out(&packet.found.view(bytes, index), field, bits::get(bytes, bits));
-            if !out && value(field, *scale, bytes, bits).is_some_and(&mut *take) {
+            let value = value(field, *scale, bytes, bits).map(|value| match value {
+                Value::Number(number) if place.one_flag => Value::Number(i128::from(number != 0)),
+                value => value,
+            });
+            if !out && value.is_some_and(&mut *take) {
                 return true;
             }
         }

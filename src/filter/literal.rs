@@ -26,27 +26,25 @@ pub(super) fn read(token: &Token, minus: bool, is: Type, names: Names) -> Result
             number(token, bits, names).map_err(wrong).map(|n| Literal::Number(if minus { -n } else { n }))
         }
         Type::Flag => flag(token).map_err(wrong),
-        Type::Ipv4 => match text.split_once('/').unwrap_or((text, "32")) {
-            (address, len) => {
-                let address: Option<Ipv4Addr> = address.parse().ok();
-                let len = len.parse::<u32>().ok().filter(|len| *len <= 32);
-                let (address, len) = address.zip(len).ok_or_else(|| {
-                    wrong(format!("'{text}' is no IPv4 address, such as 10.77.0.2 or 10.77.0.0/16 (names are not looked up)"))
-                })?;
-                Ok(Literal::Ipv4(address.into(), u32::MAX.checked_shl(32 - len).unwrap_or(0)))
-            }
-        },
+        Type::Ipv4 => {
+            let (address, len) = text.split_once('/').unwrap_or((text, "32"));
+            let len = len.parse::<u32>().ok().filter(|len| *len <= 32);
+            let (address, len) = address.parse::<Ipv4Addr>().ok().zip(len).ok_or_else(|| {
+                wrong(format!(
+                    "'{text}' is no IPv4 address, such as 10.77.0.2 or 10.77.0.0/16 (names are not looked up)"
+                ))
+            })?;
+            Ok(Literal::Ipv4(address.into(), u32::MAX.checked_shl(32 - len).unwrap_or(0)))
+        }
         Type::Ipv6 => {
-            match text.split_once('/').unwrap_or((text, "128")) {
-                (address, len) => {
-                    let address: Option<Ipv6Addr> = address.parse().ok();
-                    let len = len.parse::<u32>().ok().filter(|len| *len <= 128);
-                    let (address, len) = address.zip(len).ok_or_else(|| {
-                    wrong(format!("'{text}' is no IPv6 address, such as fd77::2 or fd77::/64 (names are not looked up)"))
-                })?;
-                    Ok(Literal::Ipv6(address.into(), u128::MAX.checked_shl(128 - len).unwrap_or(0)))
-                }
-            }
+            let (address, len) = text.split_once('/').unwrap_or((text, "128"));
+            let len = len.parse::<u32>().ok().filter(|len| *len <= 128);
+            let (address, len) = address.parse::<Ipv6Addr>().ok().zip(len).ok_or_else(|| {
+                wrong(format!(
+                    "'{text}' is no IPv6 address, such as fd77::2 or fd77::/64 (names are not looked up)"
+                ))
+            })?;
+            Ok(Literal::Ipv6(address.into(), u128::MAX.checked_shl(128 - len).unwrap_or(0)))
         }
         Type::Mac => bytes(token)
             .filter(|b| b.len() == 6)

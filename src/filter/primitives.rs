@@ -91,7 +91,11 @@ impl Protocol {
         match self {
             Self::Ether => (None, Base::Link, 0),
             Self::Ip | Self::Ip6 | Self::Arp | Self::Rarp => (self.present(tags), Base::Network(tags), 0),
-            Self::Icmp6 => (self.present(tags), Base::Network(tags), 40),
+            // Only right behind the IPv6 header: no fragment, other than for the name alone.
+            Self::Icmp6 => {
+                let guard = ethertype(IP6, tags).and(equal(Base::Network(tags), 6, 1, 58));
+                (Some(guard), Base::Network(tags), 40)
+            }
             Self::Tcp => transport(TCP),
             Self::Udp => transport(UDP),
             Self::Sctp => transport(SCTP),

@@ -110,6 +110,8 @@ pub struct FieldPlace {
     pub reader: bool,
     /// Wireshark leaves it out here and there.
     pub left_out: bool,
+    /// Wireshark has its bits as one flag.
+    pub one_flag: bool,
 }
 
 /// A key with its type and its places.
@@ -208,6 +210,7 @@ fn fields(typed: &str, meaning: Meaning) -> Result<Source, String> {
         FieldPlace {
             header,
             left_out: keyed::may_be_left_out(name),
+            one_flag: keyed::is_one_flag(header, name),
             fields,
             all,
             items: items || !all && keyed::has_item_field(header, name),
@@ -221,6 +224,7 @@ fn fields(typed: &str, meaning: Meaning) -> Result<Source, String> {
     let field = field.ok_or_else(|| format!("'{typed}' has no type"))?;
     let scale = places.iter().flat_map(|p| p.fields.first()).map(|f| f.1).next().unwrap_or(1);
     let is = match Type::of(field) {
+        _ if places.iter().any(|p| p.one_flag) => Type::Flag,
         Type::Number(_) if scale > 1 => Type::Number(32),
         is => is,
     };

@@ -230,7 +230,7 @@ impl<'a> Parser<'a> {
             "less" | "greater" => return self.length(text == "less"),
             "broadcast" | "multicast" => {
                 self.take();
-                return self.to_many(text == "broadcast", None, &word.at);
+                return self.group_address(text == "broadcast", None, &word.at);
             }
             _ => {}
         }
@@ -274,7 +274,7 @@ impl<'a> Parser<'a> {
         Ok(Test::Words(index::length(less, number)))
     }
 
-    fn to_many(&mut self, broadcast: bool, protocol: Option<Protocol>, at: &Range<usize>) -> Parsed<Test> {
+    fn group_address(&self, broadcast: bool, protocol: Option<Protocol>, at: &Range<usize>) -> Parsed<Test> {
         let test = primitives::to_many(broadcast, protocol, self.tags);
         test.map(Test::Words).ok_or_else(|| {
             let why = match (broadcast, protocol) {
@@ -297,7 +297,7 @@ impl<'a> Parser<'a> {
         let word = self.peek();
         if matches!(word.text, "broadcast" | "multicast") {
             self.take();
-            return self.to_many(word.text == "broadcast", protocol, &(first.at.start..word.at.end));
+            return self.group_address(word.text == "broadcast", protocol, &(first.at.start..word.at.end));
         }
         let direction = self.direction();
         let kind = match self.peek().text {

@@ -111,3 +111,9 @@ pub fn may_be_left_out(key: &str) -> bool {
             | "flags.rcode"
     )
 }
+
+/// Whether Wireshark has a field of several bits as a flag: set when any bit is.
+#[must_use]
+pub fn is_one_flag(header: &Header, key: &str) -> bool {
+    (header.key, key) == ("tcp", "flags.res")
+}

@@ -23,6 +23,7 @@ struct Packet {
     direction: Direction,
     checksum: ChecksumState,
     comment: Option<String>,
+    dropped: u64,
 }
 
 impl Packet {
@@ -35,6 +36,7 @@ impl Packet {
             direction: self.direction,
             checksum: self.checksum,
             comment: self.comment.as_deref(),
+            dropped: self.dropped,
         }
     }
 
@@ -44,6 +46,7 @@ impl Packet {
             timestamp_ns: record.timestamp_ns,
             original_length: record.original_length,
             data: record.data.to_vec(),
+            dropped: record.dropped,
             direction: record.direction,
             checksum: record.checksum,
             comment: record.comment.map(str::to_owned),
@@ -53,7 +56,7 @@ impl Packet {
     /// What pcap keeps of it.
     fn as_in_pcap(&self) -> Self {
         let (direction, checksum) = (Direction::Unknown, ChecksumState::Unknown);
-        Self { interface: 0, direction, checksum, comment: None, ..self.clone() }
+        Self { interface: 0, direction, checksum, comment: None, dropped: 0, ..self.clone() }
     }
 }
 
@@ -67,8 +70,9 @@ fn packet() -> impl Strategy<Value = Packet> {
     ];
     let time = prop_oneof![0..2_000_000_000_000_000_000_u64, Just(4_294_967_295_999_999_999)];
     let data = prop::collection::vec(any::<u8>(), 0..200);
-    (0..3_u32, time, any::<u32>(), data, direction, checksum, prop::option::of(".{0,40}")).prop_map(
-        |(interface, timestamp_ns, original_length, data, direction, checksum, comment)| Packet {
+    let dropped = prop_oneof![Just(0_u64), any::<u64>()];
+    (0..3_u32, time, any::<u32>(), data, direction, checksum, prop::option::of(".{0,40}"), dropped).prop_map(
+        |(interface, timestamp_ns, original_length, data, direction, checksum, comment, dropped)| Packet {
             interface,
             timestamp_ns,
             original_length,
@@ -76,6 +80,7 @@ fn packet() -> impl Strategy<Value = Packet> {
             direction,
             checksum,
             comment,
+            dropped,
         },
     )
 }

@@ -204,6 +204,9 @@ pub struct CaptureArgs {
     /// Not promiscuous: only what is for this machine
     #[arg(short = 'p')]
     pub not_promiscuous: bool,
+    /// Size of the ring through which the kernel hands packets over, in MiB (2 to 2047)
+    #[arg(short = 'B', value_name = "MIB", default_value_t = 64, value_parser = mebibytes)]
+    pub buffer: usize,
     /// End after this many packets
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -268,6 +271,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
         text.parse().map_err(|_| "a number of seconds is needed, such as 1 or 0.5".to_owned())?;
     let fits = Some(number).filter(|number| (0.0..=MOST).contains(number));
     fits.map(Duration::from_secs_f64).ok_or_else(|| format!("it must be 0 to {MOST}"))
+}
+
+/// The size of a ring.
+fn mebibytes(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (2..=2047).contains(number));
+    number.ok_or_else(|| "it must be 2 to 2047".to_owned())
 }
 
 /// `rawbench read`.

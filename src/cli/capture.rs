@@ -1,5 +1,6 @@
 //! `rawbench capture`: packets as they come, printed or written.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -8,7 +9,7 @@ use super::args::CaptureArgs;
 use super::live;
 use super::output::{self, Failure, Out, Outcome};
 use super::packet::Packet;
-use crate::engine::{self, Access, End, Listen, Lost, Recorder, Sink, Source, Unwritten};
+use crate::engine::{self, Access, End, Incident, Listen, Lost, Recorder, Settings, Sink, Source, Unwritten};
 use crate::net::SNAP_LENGTH;
 use crate::pcap::{self, ChecksumState, Format, InterfaceInfo, InterfaceStatistics, PacketRecord, Writer};
 use crate::wire::dissect::dissect;
@@ -26,7 +27,13 @@ pub fn run(args: &CaptureArgs, access: &Access) -> Outcome {
     }
     let source = source(args);
     let snap = if args.snap == 0 { SNAP_LENGTH } else { args.snap };
-    let recorder = Recorder::open(access, &source, !args.not_promiscuous, snap)?;
+    let settings = Settings {
+        promiscuous: !args.not_promiscuous,
+        snap,
+        ring: Some(args.buffer.saturating_mul(1 << 20)),
+        filter: Vec::new(),
+    };
+    let recorder = Recorder::open(access, &source, &settings)?;
     let recorder = recorder.limited(args.count, args.duration);
     let stop = recorder.stopper();
     live::on_interrupt(move || stop.stop())?;
@@ -67,7 +74,17 @@ fn record(recorder: Recorder, source: &Source, sink: &mut dyn CaptureSink) -> Ou
     let counters = recorder.counters();
     // Scripts wait for this line: from here on no packet is missed.
     output::message(&format!("capturing on {}", source.label));
-    let end = recorder.run(sink, &|| {});
+    let told = Cell::new(0);
+    // What happens meanwhile is told as it happens; gaps stand in the summary.
+    let tell = || {
+        for mark in counters.marks(told.get()) {
+            told.set(told.get() + 1);
+            if !matches!(mark.what, Incident::Lost(_)) {
+                output::message(&mark.what.to_string());
+            }
+        }
+    };
+    let end = recorder.run(sink, &tell);
     output::message(&counters.summary());
     match end {
         _ if sink.reader_has_gone() => Err(Failure::ClosedPipe),

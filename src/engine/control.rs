@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::counters::Counters;
 use super::reassembly::{Reassembly, reassemble};
-use super::recorder::{Counters, End, Recorder, Recording};
+use super::recorder::{End, Recorder};
+use super::recording::Recording;
 use super::sieve::Sieve;
 use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
+use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter};
-use crate::net::{Place, SNAP_LENGTH};
+use crate::net::Place;
 use crate::pcap::{CaptureFile, Format, Report, Saved, Selection, open_stream, save_as};
 
 /// Tells the viewer that something is there to fetch. May be called from any thread, and often.
@@ -338,7 +341,7 @@ impl Control {
     fn capture(&mut self, source: Source, directory: &std::path::Path, generation: u64) {
         self.stop();
         let post = self.post.clone();
-        let started = Recorder::open(&self.access, &source, true, SNAP_LENGTH).and_then(|recorder| {
+        let started = Recorder::open(&self.access, &source, &Settings::capture()).and_then(|recorder| {
             let wake = Arc::clone(&self.post.wake);
             recorder.spawn(directory, wake, move |end| post.event(Event::Ended(generation, end)))
         });

@@ -7,6 +7,7 @@
 
 mod book;
 mod control;
+mod counters;
 mod exchange;
 mod heads;
 mod in_order;
@@ -15,22 +16,28 @@ mod pinger;
 mod probe;
 mod reassembly;
 mod recorder;
+mod recording;
 mod sieve;
 mod sink;
 mod sources;
+mod tap;
 mod transmitter;
+mod work;
 
 pub use control::{Engine, Event, Order, Waker};
+pub use counters::{Counters, Incident, Mark, Tally};
 pub use exchange::{Answer, Exchange, Record, Seen};
 pub use in_order::in_order;
 pub use job::{Happened, Job, MOST_PER_SECOND, Summary};
 pub use pinger::{Course, Courses, Ping, Pinged, Pinger};
 pub use probe::{AnswerKind, Probe};
 pub use reassembly::{Reassembly, reassemble};
-pub use recorder::{Counters, End, Recorder, Recording, Stop, Tap};
+pub use recorder::{End, Recorder, Stop};
+pub use recording::Recording;
 pub use sieve::Sieve;
 pub use sink::{Lost, Sink, Unwritten};
 pub use sources::{Access, Failure, HostWay, Listen, Neighbourhood, Source, Via};
+pub use tap::{Settings, Tap};
 
 pub use crate::net::{Interface, Place};
 pub use crate::pcap::CaptureFile;

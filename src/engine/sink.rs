@@ -36,6 +36,21 @@ pub trait Sink {
     /// # Errors
     /// Why it cannot be kept.
     fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure>;
+    /// Called about ten times a second, packets or not, for what goes by time.
+    ///
+    /// # Errors
+    /// Why the capture cannot go on; what was taken until then is kept.
+    fn tick(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+    /// It wants nothing more: the capture ends as if a limit was reached.
+    fn is_complete(&self) -> bool {
+        false
+    }
+    /// Packets that were taken and left out on purpose, because they are not what is wanted.
+    fn filtered(&self) -> Lost {
+        Lost::default()
+    }
     /// What was taken and then lost in a failed write; to be asked at the end. Packets that were refused do not count.
     fn lost(&self) -> Lost {
         Lost::default()

@@ -31,7 +31,7 @@ pub use error::Error;
 pub use index::{Index, IndexEntry, SharedIndex};
 pub use indexer::{Indexer, Problem, Progress, Report};
 pub use save::{Saved, Selection, save_as};
-pub use spool::Spool;
+pub use spool::{Spool, Syncer};
 pub use stream::open_stream;
 pub use types::{
     ChecksumState, DEFAULT_SNAP_LENGTH, Direction, Format, InterfaceInfo, InterfaceStatistics, LinkType,

@@ -166,14 +166,13 @@ fn add_used(
 /// The options of a packet as they are, in little-endian order. Numbers of known options are turned around where
 /// they came in the other order.
 fn little_endian_options(raw: &RawPacket<'_>) -> Vec<u8> {
-    const DROP_COUNT: u16 = 4;
     let mut out = Vec::with_capacity(raw.options.len() + 16);
     for (code, value) in options(raw.options, raw.order) {
         let mut value = value.to_vec();
         if raw.order == Order::Big {
             let number = match code {
                 // Flags, drop count, packet identifier, queue; the enterprise number of custom options.
-                encode::EPB_FLAGS | DROP_COUNT | 5 | 6 => value.len(),
+                encode::EPB_FLAGS | encode::EPB_DROPCOUNT | 5 | 6 => value.len(),
                 2988 | 2989 | 19372 | 19373 => 4,
                 _ => 0,
             };
@@ -184,7 +183,7 @@ fn little_endian_options(raw: &RawPacket<'_>) -> Vec<u8> {
         encode::copied_option(&mut out, code, &value);
     }
     if let Some(dropped) = raw.dropped {
-        encode::copied_option(&mut out, DROP_COUNT, &u64::from(dropped).to_le_bytes());
+        encode::copied_option(&mut out, encode::EPB_DROPCOUNT, &u64::from(dropped).to_le_bytes());
     }
     if !out.is_empty() {
         encode::copied_option(&mut out, encode::OPT_END, &[]);

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::index::{EntryFlags, IndexEntry};
 use super::scan::SharedInterfaces;
 use super::stream::create_new;
-use super::types::{Format, InterfaceInfo, InterfaceStatistics, PacketRecord, epb_flags};
+use super::types::{Format, InterfaceInfo, InterfaceStatistics, PacketRecord};
 use super::writer::Writer;
 
 /// A pcapng file that packets are appended to, and the index that shows them to readers.
@@ -112,7 +112,6 @@ impl Spool {
         let start = self.writer.bytes();
         let offset = self.writer.write_packet(record);
         if offset.is_ok() {
-            let has_options = record.comment.is_some() || epb_flags(record.direction, record.checksum) != 0;
             // The writer took its length, which so fits.
             let captured = u32::try_from(record.data.len()).unwrap_or(u32::MAX);
             let entry = IndexEntry {
@@ -122,7 +121,7 @@ impl Spool {
                 original: record.original_length,
                 interface: u16::try_from(record.interface).unwrap_or(u16::MAX),
                 flags: EntryFlags::new(record.direction, record.checksum)
-                    .with(EntryFlags::OPTIONS, has_options)
+                    .with(EntryFlags::OPTIONS, record.has_options())
                     .with(EntryFlags::COMMENT, record.comment.is_some()),
             };
             self.pending.push((self.writer.bytes(), Some(entry)));
@@ -139,12 +138,10 @@ impl Spool {
         self.publish(result)
     }
 
-    /// Brings what is written to the disk (fdatasync), against a crash of the machine. May take long.
-    ///
-    /// # Errors
-    /// [`Error::Io`].
-    pub fn sync(&self) -> Result<(), Error> {
-        self.capture.file().sync_data().map_err(|source| Error::io("bring to the disk", self.path(), source))
+    /// What brings the spool to the disk, from another thread: it may take long.
+    #[must_use]
+    pub fn syncer(&self) -> Syncer {
+        Syncer(self.capture.clone())
     }
 
     /// Ends the file with the interfaces' counters and returns its length in bytes.
@@ -179,6 +176,20 @@ impl Spool {
             let _ = self.capture.file().set_len(self.whole);
         }
         result
+    }
+}
+
+/// Brings the file of a spool to the disk.
+#[derive(Debug)]
+pub struct Syncer(CaptureFile);
+
+impl Syncer {
+    /// Brings what is written by now to the disk (fdatasync), against a crash of the machine.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn sync(&self) -> Result<(), Error> {
+        self.0.file().sync_data().map_err(|source| Error::io("bring to the disk", self.0.path(), source))
     }
 }
 

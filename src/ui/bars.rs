@@ -78,16 +78,13 @@ pub fn status_ui(ui: &mut Ui, bench: &Workbench) {
     ui.horizontal(|ui| {
         match bench.capture().counters() {
             Some(counters) => {
-                let get = |c: &AtomicU64| c.load(Ordering::Relaxed);
-                let lost = get(&counters.lost_kernel) + get(&counters.lost_here);
-                ui.label(dim(format!("received {}", grouped(get(&counters.received)))));
-                let text = format!(
-                    "lost {} (kernel) {} (us)",
-                    grouped(get(&counters.lost_kernel)),
-                    grouped(get(&counters.lost_here))
-                );
+                let tally = counters.now();
+                let lost = tally.lost_kernel + tally.lost_here;
+                ui.label(dim(format!("received {}", grouped(tally.received))));
+                let text =
+                    format!("lost {} (kernel) {} (us)", grouped(tally.lost_kernel), grouped(tally.lost_here));
                 ui.label(RichText::new(text).size(12.0).color(if lost > 0 { look.bad } else { look.dim }));
-                ui.label(dim(format!("written {}", size_text(get(&counters.bytes)))));
+                ui.label(dim(format!("written {}", size_text(tally.bytes))));
             }
             None => {
                 let text = match bench.capture().origin() {

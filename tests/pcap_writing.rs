@@ -196,6 +196,7 @@ fn some_packets(count: usize) -> Vec<Packet> {
         direction: Direction::Inbound,
         checksum: ChecksumState::Valid,
         comment: None,
+        dropped: 0,
     };
     (0..count).map(packet).collect()
 }

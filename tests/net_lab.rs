@@ -131,7 +131,10 @@ fn the_ip_layer_sees_what_comes_in() {
     assert_eq!(seen[0].bytes[0], 0x45);
     assert_eq!(seen[0].tcp().unwrap(), (80, 44000, 0x12));
     assert_eq!(seen[0].interface, lab_interface(&door));
-    assert_eq!(socket.statistics().unwrap(), net::Statistics { received: seen.len() as u64, dropped: 0, freezes: 0 });
+    assert_eq!(
+        socket.statistics().unwrap(),
+        net::Statistics { received: seen.len() as u64, dropped: 0, freezes: 0 }
+    );
 }
 
 #[test]

@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
+use super::capture_files::{Criterion, ring_criterion, stop_criterion};
 use super::tcping::Host;
 use crate::craft::export::{self, Form};
+use crate::pcap::KEEP_FREE;
 use crate::wire::notation;
 
 /// Build a TCP/IP packet bit by bit, send it, and watch what really happened.
@@ -216,6 +218,17 @@ pub struct CaptureArgs {
     /// Write pcapng (FILE.pcap: pcap; -: to standard output) and print nothing
     #[arg(short = 'w', value_name = "FILE", group = "form")]
     pub write: Option<PathBuf>,
+    /// Write several files, PREFIX_00001_YYYYMMDDHHMMSS.SUFFIX …: go to the next one after duration:SECONDS, filesize:KB,
+    /// packets:N, or at each interval:SECONDS of the clock; keep the newest files:N; printname:FILE, nametimenum:2
+    /// (repeatable)
+    #[arg(short = 'b', value_name = "KEY:VALUE", value_parser = ring_criterion)]
+    pub ring: Vec<Criterion>,
+    /// End after duration:SECONDS, packets:N, filesize:KB or files:N (repeatable)
+    #[arg(short = 'a', value_name = "KEY:VALUE", value_parser = stop_criterion)]
+    pub stop: Vec<Criterion>,
+    /// End the capture before the disk of FILE has less than this free, in MiB (0: when it is full)
+    #[arg(long, value_name = "MIB", default_value_t = KEEP_FREE >> 20, value_parser = clap::value_parser!(u64).range(..1 << 40))]
+    pub keep_free: u64,
     /// Print the bytes that the socket gave, one line of upper-case hex pairs for each packet
     #[arg(long, group = "form")]
     pub hex: bool,

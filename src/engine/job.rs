@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
+use super::counters::Counters;
 use super::exchange::{Answer, Exchange, Record, Seen};
 use super::probe::AnswerKind;
-use super::counters::Counters;
 use super::recorder::{End, Recorder, link_type, now_ns};
 use super::sink::{Lost, Sink, Unwritten};
 use super::sources::{Access, Failure, Listen, Source, Via};

@@ -76,8 +76,7 @@ impl Tap {
             Listen::Interface(name) => Some(access.interface(&source.place, name)?),
             Listen::Any => None,
             Listen::Ip(protocols) => {
-                let tap =
-                    |p: &u8| Ok(Self { way: Way::Ip(door.raw_ip(*p)?, Batch::new(snap)), bound: None });
+                let tap = |p: &u8| Ok(Self { way: Way::Ip(door.raw_ip(*p)?, Batch::new(snap)), bound: None });
                 return protocols.iter().map(tap).collect();
             }
         };

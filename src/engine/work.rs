@@ -42,12 +42,7 @@ struct Known {
 }
 
 impl Work {
-    pub fn new(
-        names: HashMap<u32, String>,
-        counters: Arc<Counters>,
-        left: Option<u64>,
-        snap: usize,
-    ) -> Self {
+    pub fn new(names: HashMap<u32, String>, counters: Arc<Counters>, left: Option<u64>, snap: usize) -> Self {
         Self {
             names,
             counters,

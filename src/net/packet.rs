@@ -180,9 +180,8 @@ impl PacketSocket {
     /// `ENETDOWN` when the interface went down (it may be tried again: packets come when it is up again) or was
     /// taken away; each such event is told once.
     pub fn receive(&self, batch: &mut Batch, timeout: Duration) -> Result<usize, Error> {
-        batch::receive(self.as_fd(), &self.stopper, batch, timeout, |raw, room| self.read(raw, room)).map_err(
-            |error| self.no_further(error),
-        )
+        batch::receive(self.as_fd(), &self.stopper, batch, timeout, |raw, room| self.read(raw, room))
+            .map_err(|error| self.no_further(error))
     }
 
     /// The error of a capture that cannot go on.
@@ -215,7 +214,7 @@ impl PacketSocket {
             direction,
             checksum: Checksum::Unknown,
             bundle: false,
-        dropped_before: 0,
+            dropped_before: 0,
         };
         if let Some(auxiliary) = Auxiliary::find(raw.control) {
             slot.original = auxiliary.length.max(raw.length);
@@ -235,8 +234,9 @@ impl PacketSocket {
     pub fn statistics(&self) -> Result<Statistics, Error> {
         // Reading sets the kernel's counters to zero. `packets` includes those that were dropped.
         // Without a ring of the third version there are two words.
-        let [packets, drops, freezes] = sys::get_option::<3>(self.as_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS)
-            .map_err(|error| Error::system("read how many packets the kernel dropped", error))?;
+        let [packets, drops, freezes] =
+            sys::get_option::<3>(self.as_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS)
+                .map_err(|error| Error::system("read how many packets the kernel dropped", error))?;
         let kept = u64::from(packets.saturating_sub(drops));
         let received = self.received.fetch_add(kept, Ordering::Relaxed) + kept;
         let dropped = self.dropped.fetch_add(u64::from(drops), Ordering::Relaxed) + u64::from(drops);
@@ -412,7 +412,7 @@ mod tests {
             direction: Direction::Incoming,
             checksum: Checksum::Unknown,
             bundle: false,
-        dropped_before: 0,
+            dropped_before: 0,
         }
     }
 

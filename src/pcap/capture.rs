@@ -7,7 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::encode::{ENHANCED_PACKET, EPB_DROPCOUNT, OBSOLETE_PACKET, OPT_COMMENT, PACKET_BLOCK_HEADER, padded};
+use super::encode::{
+    ENHANCED_PACKET, EPB_DROPCOUNT, OBSOLETE_PACKET, OPT_COMMENT, PACKET_BLOCK_HEADER, padded,
+};
 use super::error::Error;
 use super::fields::{Order, options};
 use super::index::{EntryFlags, IndexEntry, SharedIndex};

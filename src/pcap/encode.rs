@@ -236,14 +236,27 @@ pub(super) fn pcap_header(out: &mut Vec<u8>, link_type: LinkType, snap_length: u
     out.extend(link_type.0.to_le_bytes());
 }
 
-/// A pcap packet record; `None` where its seconds do not fit into 32 bits.
-pub(super) fn pcap_packet(out: &mut Vec<u8>, record: &PacketRecord<'_>) -> Option<()> {
+/// A pcap packet record, with `head` in the place of its first `cut` bytes; `None` where its seconds do not fit into 32
+/// bits.
+pub(super) fn pcap_packet(
+    out: &mut Vec<u8>,
+    record: &PacketRecord<'_>,
+    head: &[u8],
+    cut: usize,
+) -> Option<()> {
     let seconds = u32::try_from(record.timestamp_ns / 1_000_000_000).ok()?;
     let nanoseconds = u32::try_from(record.timestamp_ns % 1_000_000_000).ok()?;
-    out.extend(seconds.to_le_bytes());
-    out.extend(nanoseconds.to_le_bytes());
-    out.extend(u32::try_from(record.data.len()).ok()?.to_le_bytes());
-    out.extend(record.original_length.to_le_bytes());
-    out.extend(record.data);
+    let data = record.data.get(cut..).unwrap_or_default();
+    let captured = u32::try_from(head.len() + data.len()).ok()?;
+    // Both are bounded far below 4 GiB.
+    let (more, less) = (head.len() as u32, cut as u32);
+    let original = record.original_length.saturating_sub(less).saturating_add(more);
+    let mut fixed = [0; 16];
+    for (place, number) in fixed.chunks_exact_mut(4).zip([seconds, nanoseconds, captured, original]) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
+    out.extend_from_slice(&fixed);
+    out.extend_from_slice(head);
+    out.extend_from_slice(data);
     Some(())
 }

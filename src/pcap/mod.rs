@@ -11,6 +11,7 @@
 //! Sources: draft-ietf-opsawg-pcapng, draft-ietf-opsawg-pcap, pcap-savefile(5), pcap-linktype(7).
 
 mod capture;
+mod cooked;
 mod encode;
 mod error;
 mod fields;
@@ -20,6 +21,7 @@ mod save;
 mod scan;
 mod sections;
 mod sniff;
+mod space;
 mod spool;
 mod stream;
 mod types;
@@ -31,6 +33,7 @@ pub use error::Error;
 pub use index::{Index, IndexEntry, SharedIndex};
 pub use indexer::{Indexer, Problem, Progress, Report};
 pub use save::{Saved, Selection, save_as};
+pub use space::{KEEP_FREE, check_room};
 pub use spool::{Spool, Syncer};
 pub use stream::open_stream;
 pub use types::{

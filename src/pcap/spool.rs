@@ -11,6 +11,7 @@ use super::encode::PACKET_BLOCK_HEADER;
 use super::error::Error;
 use super::index::{EntryFlags, IndexEntry};
 use super::scan::SharedInterfaces;
+use super::space::{KEEP_FREE, check_room};
 use super::stream::create_new;
 use super::types::{Format, InterfaceInfo, InterfaceStatistics, PacketRecord};
 use super::writer::Writer;
@@ -29,6 +30,7 @@ pub struct Spool {
     ready: Vec<IndexEntry>,
     /// Where the last whole block in the file ends.
     whole: u64,
+    keep_free: u64,
 }
 
 impl Spool {
@@ -50,6 +52,7 @@ impl Spool {
             pending: Vec::new(),
             ready: Vec::new(),
             whole: 0,
+            keep_free: KEEP_FREE,
         };
         spool.pending.push((spool.writer.bytes(), None));
         if let Err(error) = spool.flush() {
@@ -136,6 +139,21 @@ impl Spool {
     pub fn flush(&mut self) -> Result<(), Error> {
         let result = self.writer.flush();
         self.publish(result)
+    }
+
+    /// How many bytes are to stay free on the disk; [`KEEP_FREE`] if nothing is said.
+    #[must_use]
+    pub fn keeping_free(mut self, bytes: u64) -> Self {
+        self.keep_free = bytes;
+        self
+    }
+
+    /// Checks that the disk has as much left as is to stay free.
+    ///
+    /// # Errors
+    /// [`Error::DiskLow`].
+    pub fn check_room(&self) -> Result<(), Error> {
+        check_room(self.capture.file(), self.path(), self.keep_free)
     }
 
     /// What brings the spool to the disk, from another thread: it may take long.

@@ -20,6 +20,8 @@ pub enum Origin {
     Empty,
     /// A capture of this session: the source's label.
     Live(String),
+    /// The spool that a killed program left behind.
+    Left(PathBuf),
     /// A file.
     File(PathBuf),
 }
@@ -179,7 +181,7 @@ impl CaptureState {
     #[must_use]
     pub fn unsaved(&self) -> usize {
         match self.origin {
-            Origin::Live(_) => self.len().saturating_sub(self.saved),
+            Origin::Live(_) | Origin::Left(_) => self.len().saturating_sub(self.saved),
             _ => 0,
         }
     }

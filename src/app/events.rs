@@ -59,6 +59,7 @@ impl Workbench {
                     self.notice(Failure { text: format!("the capture ended: {}", failure.text), ..failure });
                 }
             }
+            Event::Left(left) => self.found_left(left),
             Event::Sent(bytes) => {
                 let count = self.sent.as_ref().map_or(0, |s| s.count) + 1;
                 self.sent = Some(LastSend { count, bytes });

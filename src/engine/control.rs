@@ -17,7 +17,9 @@ use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter};
 use crate::net::Place;
-use crate::pcap::{CaptureFile, Format, Report, Saved, Selection, open_stream, save_as};
+use crate::pcap::{
+    CaptureFile, Format, LeftSpool, Report, Saved, Selection, left_spools, open_stream, save_as,
+};
 
 /// Tells the viewer that something is there to fetch. May be called from any thread, and often.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -86,6 +88,8 @@ pub enum Order {
         /// Which filter, and what is known already.
         sieve: Arc<Sieve>,
     },
+    /// Look for spools in this directory that a killed program left behind.
+    FindLeft(PathBuf),
     /// Save a capture.
     Save {
         /// Which.
@@ -142,6 +146,8 @@ pub enum Event {
     NotOpened(u64, Failure),
     /// What the packet of this order is a fragment of.
     Reassembled(u64, Result<Reassembly, Failure>),
+    /// Spools that a killed program left behind; none: nothing is said.
+    Left(Vec<LeftSpool>),
     /// A capture is saved.
     Saved {
         /// Where.
@@ -236,12 +242,12 @@ impl Engine {
                 self.latest.store(generation, Ordering::Relaxed);
                 &self.files
             }
-            Order::Save { .. } => &self.saver,
             Order::Sift { .. } => &self.sifter,
             Order::Reassemble { ask, .. } => {
                 self.sought.store(ask, Ordering::Relaxed);
                 &self.reassembler
             }
+            Order::Save { .. } | Order::FindLeft(_) => &self.saver,
             _ => &self.control,
         };
         queue.try_send(order).is_ok()
@@ -309,11 +315,8 @@ impl Control {
                     self.post.event(Event::Delayed(done));
                 }
                 Order::Stop => self.stop(),
-                Order::Send { .. }
-                | Order::Open { .. }
-                | Order::Save { .. }
-                | Order::Reassemble { .. }
-                | Order::Sift { .. } => {}
+                Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
+                Order::FindLeft(_) | Order::Reassemble { .. } | Order::Sift { .. } => {}
             }
         }
         self.stop();
@@ -396,6 +399,12 @@ fn seek(order: Order, sought: &AtomicU64, post: &Post) {
 }
 
 fn save(order: Order, post: &Post) {
+    if let Order::FindLeft(directory) = &order {
+        let left = left_spools(directory);
+        if !left.is_empty() {
+            post.event(Event::Left(left));
+        }
+    }
     let Order::Save { file, path, save } = order else { return };
     let format = Format::for_path(&path);
     post.event(match save_as(&file, Selection::All, &path, format, &[]) {

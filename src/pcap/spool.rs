@@ -10,6 +10,7 @@ use super::capture::CaptureFile;
 use super::encode::PACKET_BLOCK_HEADER;
 use super::error::Error;
 use super::index::{EntryFlags, IndexEntry};
+use super::left::is_free;
 use super::scan::SharedInterfaces;
 use super::space::{KEEP_FREE, check_room};
 use super::stream::create_new;
@@ -21,6 +22,9 @@ use super::writer::Writer;
 /// A packet shows in the index once its bytes stand in the file: at the next [`Spool::flush`], or earlier when much
 /// is gathered. Call it at least each 100 ms. When a write fails, what was written before stays a valid file and
 /// stays readable, and [`Spool::unwritten`] counts the packets that are lost.
+///
+/// The file is locked as long as the spool or a clone of its [`Spool::capture_file`] is there, so that
+/// [`left_spools`](super::left_spools) tells it from one whose program was killed.
 #[derive(Debug)]
 pub struct Spool {
     writer: Writer<Arc<File>>,
@@ -44,7 +48,13 @@ impl Spool {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|source| Error::io("make the directory", directory, source))?;
         let date = utc_date(SystemTime::now());
-        let (file, path) = create_new(directory, 0o600, |n| format!("spool-{date}-{n}.pcapng"))?;
+        let (file, path) = loop {
+            let made = create_new(directory, 0o600, |n| format!("spool-{date}-{n}.pcapng"))?;
+            // Another program that just starts may have taken the empty file for one that was left behind.
+            if is_free(&made.0) && made.1.exists() {
+                break made;
+            }
+        };
         let file = Arc::new(file);
         let mut spool = Self {
             writer: Writer::new(Arc::clone(&file), Format::PcapNg, &path),

@@ -119,6 +119,7 @@ pub fn capture_bar_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command
         let (text, color) = match (bench.capture().is_running(), bench.capture().origin()) {
             (true, Origin::Live(source)) => (format!("● listening on {source}"), look.good),
             (false, Origin::Live(source)) => (format!("stopped, from {source}"), look.dim),
+            (_, Origin::Left(_)) => ("recovered, not saved".into(), look.dim),
             (_, Origin::File(path)) => {
                 let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
                 (if bench.capture().is_loading() { format!("reading {name}…") } else { name }, look.dim)

@@ -223,9 +223,11 @@ fn a_selection_of_one_link_type_can_be_saved_as_pcap() {
     let mut spool = Spool::create(directory.path()).unwrap();
     spool.add_interface(&InterfaceInfo::new("tun0", LinkType::RAW)).unwrap();
     spool.add_interface(&InterfaceInfo::new("eth0", LinkType::ETHERNET)).unwrap();
+    spool.add_interface(&InterfaceInfo::new("odd0", LinkType(147))).unwrap();
     for n in 0..10_u8 {
         spool.append(&PacketRecord::new(u32::from(n % 2), u64::from(n), &[n; 20])).unwrap();
     }
+    spool.append(&PacketRecord::new(2, 10, &[10; 20])).unwrap();
     spool.flush().unwrap();
     let capture = spool.capture_file();
     let path = directory.path().join("some.pcap");
@@ -233,8 +235,8 @@ fn a_selection_of_one_link_type_can_be_saved_as_pcap() {
     let mixed = save_as(&capture, Selection::All, &path, Format::Pcap, &[]);
     assert!(matches!(mixed, Err(Error::MixedLinkTypes { .. })), "{mixed:?}");
     assert_eq!(fs::read(&path).unwrap(), b"what was there", "a failure costs nothing");
-    let missing = save_as(&capture, Selection::Packets(&[1, 10]), &path, Format::Pcap, &[]);
-    assert!(matches!(missing, Err(Error::NoSuchPacket { position: 10, .. })));
+    let missing = save_as(&capture, Selection::Packets(&[1, 11]), &path, Format::Pcap, &[]);
+    assert!(matches!(missing, Err(Error::NoSuchPacket { position: 11, .. })));
     assert_eq!(fs::read(&path).unwrap(), b"what was there");
 
     save_as(&capture, Selection::Packets(&[9, 1, 3]), &path, Format::Pcap, &[]).unwrap();
@@ -242,6 +244,16 @@ fn a_selection_of_one_link_type_can_be_saved_as_pcap() {
     assert_eq!(saved.interfaces()[0].link_type, LinkType::ETHERNET);
     assert_eq!(read(&saved).iter().map(|packet| packet.data[0]).collect::<Vec<_>>(), [9, 1, 3]);
     assert_eq!(names(directory.path()).len(), 2, "no temporary file is left");
+
+    // Bare IP and Ethernet have a common form, with headers of 20 bytes in the place of 0 and 14.
+    save_as(&capture, Selection::Packets(&[0, 1]), &path, Format::Pcap, &[]).unwrap();
+    let (saved, _) = CaptureFile::open(&path).unwrap();
+    assert_eq!(saved.interfaces()[0].link_type, LinkType::LINUX_SLL2);
+    let packets = read(&saved);
+    assert_eq!(packets[0].data[20..], [0; 20]);
+    assert_eq!((packets[1].data.len(), &packets[1].data[20..]), (26, &[1; 6][..]));
+    assert_eq!((packets[0].original_length, packets[1].original_length), (40, 26));
+    assert_eq!([packets[0].data[7], packets[1].data[7]], [1, 2], "which interface");
 }
 
 fn names(directory: &Path) -> Vec<String> {

@@ -24,6 +24,7 @@ mod sink;
 mod sources;
 mod tap;
 mod transmitter;
+mod trigger;
 mod work;
 
 pub use control::{Engine, Event, Order, Waker};
@@ -46,3 +47,4 @@ pub use tap::{Settings, Tap};
 pub use crate::net::{Interface, Place};
 pub use crate::pcap::CaptureFile;
 pub use transmitter::{Frame, Transmitter, frame_of};
+pub use trigger::{Predicate, Trigger, When};

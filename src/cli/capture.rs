@@ -37,6 +37,7 @@ pub fn run(args: &CaptureArgs, access: &Access) -> Outcome {
         snap,
         ring: Some(args.buffer.saturating_mul(1 << 20)),
         filter: Vec::new(),
+        filter_text: None,
     };
     let recorder = Recorder::open(access, &source, &settings)?;
     let (packets, duration) = capture_files::limits(args);

@@ -43,6 +43,7 @@ pub struct Recorder {
     names: HashMap<u32, String>,
     notes: Vec<String>,
     snap: usize,
+    filter_text: Option<String>,
     packets: Option<u64>,
     duration: Option<Duration>,
     counters: Arc<Counters>,
@@ -78,6 +79,7 @@ impl Recorder {
             names,
             notes,
             snap: settings.snap,
+            filter_text: settings.filter_text.clone(),
             packets: None,
             duration: None,
             counters: Arc::default(),
@@ -111,6 +113,7 @@ impl Recorder {
     pub fn run(mut self, sink: &mut dyn Sink, wake: &dyn Fn()) -> End {
         let names = std::mem::take(&mut self.names);
         let mut work = Work::new(names, self.counters(), self.packets, self.snap);
+        work.filter_text = self.filter_text.take();
         for note in std::mem::take(&mut self.notes) {
             work.mark(now_ns(), Incident::Note(note));
         }

@@ -20,13 +20,15 @@ pub struct Settings {
     /// A program of classic BPF that the kernel runs on each packet at the link layer; empty: none. What it gives for a
     /// packet that is wanted must be at least `snap`.
     pub filter: Vec<Instruction>,
+    /// The filter as it was typed, for the file (`if_filter`).
+    pub filter_text: Option<String>,
 }
 
 impl Settings {
     /// Whole packets, without a ring: for a few packets that are waited for.
     #[must_use]
     pub fn plain(promiscuous: bool, snap: usize) -> Self {
-        Self { promiscuous, snap, ring: None, filter: Vec::new() }
+        Self { promiscuous, snap, ring: None, filter: Vec::new(), filter_text: None }
     }
 
     /// For a capture that must not lose anything: with a ring.

@@ -17,6 +17,8 @@ const MOST_BYTES: u64 = 256 << 20;
 /// When to keep packets.
 #[derive(Default)]
 pub struct When {
+    /// Take only packets that match: what the kernel could not filter.
+    pub keep: Option<Predicate>,
     /// Keep from the packet on that matches; `None`: from the beginning.
     pub start: Option<Predicate>,
     /// End the capture with the packet that matches.
@@ -124,10 +126,9 @@ impl<S: Sink> Trigger<S> {
         Ok(())
     }
 
-    fn matches(&self, record: &PacketRecord<'_>, predicate: Option<&mut Predicate>) -> bool {
+    fn link_of(&self, record: &PacketRecord<'_>) -> u32 {
         let place = usize::try_from(record.interface).unwrap_or(usize::MAX);
-        let link = self.links.get(place).copied().unwrap_or(u32::MAX);
-        predicate.is_some_and(|predicate| predicate(link, record))
+        self.links.get(place).copied().unwrap_or(u32::MAX)
     }
 }
 
@@ -138,11 +139,14 @@ impl<S: Sink> Sink for Trigger<S> {
     }
 
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
+        let link = self.link_of(record);
+        if self.when.keep.as_mut().is_some_and(|keep| !keep(link, record)) {
+            self.filtered.packets += 1;
+            self.filtered.bytes += record.data.len() as u64;
+            return Ok(());
+        }
         if !self.started {
-            let mut start = self.when.start.take();
-            let begins = self.matches(record, start.as_mut());
-            self.when.start = start;
-            if !begins {
+            if !self.when.start.as_mut().is_some_and(|start| start(link, record)) {
                 self.hold(record);
                 return Ok(());
             }
@@ -150,9 +154,7 @@ impl<S: Sink> Sink for Trigger<S> {
             self.let_through()?;
         }
         self.sink.packet(record)?;
-        let mut stop = self.when.stop.take();
-        self.complete |= self.matches(record, stop.as_mut());
-        self.when.stop = stop;
+        self.complete |= self.when.stop.as_mut().is_some_and(|stop| stop(link, record));
         Ok(())
     }
 
@@ -238,6 +240,8 @@ mod tests {
         assert_eq!(run(When { before: second * 2, ..when() }, 8), (vec![3, 4, 5, 6, 7], 3, false));
         let both = When { stop: first_byte(7), before: second, ..when() };
         assert_eq!(run(both, 20), (vec![4, 5, 6, 7], 4, true));
+        let odd: Option<Predicate> = Some(Box::new(|_, record| record.data[0] % 2 == 1));
+        assert_eq!(run(When { keep: odd, before: second * 2, ..when() }, 8), (vec![3, 5, 7], 5, false));
         assert_eq!(run(When { stop: first_byte(1), ..When::default() }, 9), (vec![0, 1], 0, true));
         assert_eq!(
             run(When { start: first_byte(99), before: second * 3, ..When::default() }, 7),

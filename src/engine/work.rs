@@ -21,6 +21,8 @@ pub(super) struct Work {
     /// Packets that are still wanted.
     pub left: Option<u64>,
     pub snap: usize,
+    /// The capture filter as it was typed.
+    pub filter_text: Option<String>,
     /// Place in `known` by key.
     places: HashMap<Key, usize>,
     last: Option<(Key, usize)>,
@@ -48,6 +50,7 @@ impl Work {
             counters,
             left,
             snap,
+            filter_text: None,
             places: HashMap::new(),
             last: None,
             known: Vec::new(),
@@ -207,7 +210,8 @@ impl Work {
             None => {
                 let snap_length = u32::try_from(self.snap).unwrap_or(u32::MAX);
                 let info = InterfaceInfo::new(name.clone(), link);
-                let number = sink.interface(&InterfaceInfo { snap_length, ..info })?;
+                let number =
+                    sink.interface(&InterfaceInfo { snap_length, filter: self.filter_text.clone(), ..info })?;
                 self.known.push(Known { name, link: link.0, number, start_ns: time_ns, received: 0 });
                 self.known.len() - 1
             }

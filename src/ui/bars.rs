@@ -1,6 +1,5 @@
 //! The bars of the window: the top one, the status, and the capture panel's.
 
-
 use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Role, Ui, WidgetInfo};
 
 use super::theme::look;

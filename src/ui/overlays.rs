@@ -131,17 +131,17 @@ fn left_ui(ui: &mut Ui, text: &str, commands: &mut Vec<Command>) {
     ui.add_space(10.0);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let look = look(ui);
-        let show = Button::new(RichText::new("Open").color(look.on_accent)).fill(look.accent);
+        let show = Button::new(RichText::new("Open them").color(look.on_accent)).fill(look.accent);
         if ui.add(show).clicked() {
             commands.push(Command::Answer(Choice::Show));
         }
-        if ui.button("Save…").clicked() {
+        if ui.button("Save them…").clicked() {
             commands.push(Command::Answer(Choice::Save));
         }
         if ui.button("Later").clicked() {
             commands.push(Command::Answer(Choice::Cancel));
         }
-        if ui.button(RichText::new("Discard").color(look.bad)).clicked() {
+        if ui.button(RichText::new("Discard them").color(look.bad)).clicked() {
             commands.push(Command::Answer(Choice::Discard));
         }
     });

@@ -1,10 +1,12 @@
 //! The engine as the window sees it: orders in, events out, everything that may block on threads of its own.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -398,12 +400,26 @@ fn seek(order: Order, sought: &AtomicU64, post: &Post) {
     post.event(Event::Reassembled(ask, found));
 }
 
-fn save(order: Order, post: &Post) {
-    if let Order::FindLeft(directory) = &order {
-        let left = left_spools(directory);
+/// Looks for spools that a killed program left behind, and again some seconds later: a program that was killed while the disk
+/// was busy holds its spool until the system is done with it. What was told once is not told again.
+fn find_left(directory: &std::path::Path, post: &Post) {
+    let mut told = HashSet::new();
+    for seconds in [0, 1, 3, 6] {
+        std::thread::sleep(Duration::from_secs(seconds));
+        let mut left = left_spools(directory);
+        left.retain(|one| told.insert(one.capture.path().to_path_buf()));
         if !left.is_empty() {
             post.event(Event::Left(left));
         }
+    }
+}
+
+fn save(order: Order, post: &Post) {
+    if let Order::FindLeft(directory) = order {
+        let post = post.clone();
+        // Without a thread nobody is told now; the spools stay for the next start.
+        let _ = std::thread::Builder::new().name("finder".into()).spawn(move || find_left(&directory, &post));
+        return;
     }
     let Order::Save { file, path, save } = order else { return };
     let format = Format::for_path(&path);

@@ -273,6 +273,50 @@ fn an_interface_goes_away_and_the_capture_goes_on_when_it_is_back() {
 }
 
 #[test]
+fn what_the_kernel_drops_stands_in_the_file_and_the_ledger_adds_up() {
+    if runs_in_own_network("what_the_kernel_drops_stands_in_the_file_and_the_ledger_adds_up") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.pcapng");
+    let capture = Capture::start(&["-i", "lo", "-B", "2", "-w", path.to_str().unwrap()]);
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &capture.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    let (receiver, sender) =
+        (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+    let send = |count: usize| {
+        for _ in 0..count {
+            sender.send_to(&[7; 1400], receiver.local_addr().unwrap()).unwrap();
+        }
+    };
+    send(10);
+    std::thread::sleep(Duration::from_millis(100));
+    // Who does not read loses what is more than the ring.
+    signal("-STOP");
+    send(6000);
+    signal("-CONT");
+    std::thread::sleep(Duration::from_millis(300));
+    send(10);
+    let (_, messages, status) = capture.interrupt();
+    assert_eq!(status, Some(0), "{messages}");
+    adds_up(&messages);
+    let [received, written, kernel] =
+        ["received", "written", "lost in the kernel"].map(|what| counted(&messages, what));
+    // On loopback each packet is there twice, and is shown once.
+    assert!(written >= 20 && kernel > 1000 && received == written + kernel, "{messages}");
+    let (file, report) = rawbench::pcap::CaptureFile::open(&path).unwrap();
+    assert_eq!((report.packets, report.problem), (written, None));
+    let mut reader = file.reader();
+    let gaps: Vec<u64> =
+        (0..file.len()).map(|n| reader.record(n).unwrap().dropped).filter(|d| *d > 0).collect();
+    assert_eq!((gaps.len(), gaps.iter().sum::<u64>()), (1, kernel), "{messages}");
+    let statistics = file.interfaces()[0].statistics.unwrap();
+    assert_eq!((statistics.received, statistics.system_dropped), (Some(received), Some(kernel)));
+}
+
+#[test]
 fn all_interfaces_have_a_block_each_and_are_cooked_in_pcap() {
     if runs_in_own_network("all_interfaces_have_a_block_each_and_are_cooked_in_pcap") {
         return;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use rawbench::app::{Choice, Command, Origin, Question, Request, Workbench};
 use rawbench::engine::{End, Event, Failure, HostWay, Listen, Place, Source};
-use rawbench::pcap::{CaptureFile, InterfaceInfo, LinkType, PacketRecord, Saved, Spool};
+use rawbench::pcap::{
+    CaptureFile, InterfaceInfo, LeftSpool, LinkType, PacketRecord, Saved, Spool, left_spools,
+};
 
 const PACKET: [u8; 20] = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 255, 0, 0, 10, 77, 0, 1, 10, 77, 0, 2];
 
@@ -296,4 +298,65 @@ fn an_agreed_discard_does_not_reach_a_later_quit() {
     assert!(!b.closes());
     b.bench.apply(Command::Quit);
     assert!(b.asks() && !b.closes());
+}
+
+/// A spool with packets whose program is gone.
+fn left_behind(b: &Bench, packets: usize) -> Vec<LeftSpool> {
+    let mut spool = b.spool();
+    add(&mut spool, packets);
+    drop(spool);
+    left_spools(b.directory.path())
+}
+
+#[test]
+fn what_a_killed_program_left_is_asked_for_and_shown() {
+    let mut b = Bench::new();
+    let left = left_behind(&b, 3);
+    assert_eq!(left.len(), 1);
+    let path = left[0].capture.path().to_path_buf();
+    b.bench.take_event(Event::Left(left));
+    let Some(Question::Left { text }) = b.bench.question() else { panic!("{:?}", b.bench.question()) };
+    assert!(text.starts_with("3 packets from ") && text.ends_with("were recovered (0 bytes torn)"), "{text}");
+    b.bench.apply(Command::Answer(Choice::Show));
+    assert_eq!((b.bench.capture().len(), b.bench.capture().unsaved()), (3, 3));
+    assert_eq!(b.bench.capture().origin(), &Origin::Left(path.clone()));
+    // It is as little lost without a question as a capture of this session.
+    b.bench.apply(Command::Quit);
+    assert!(!b.closes() && b.asks());
+    b.bench.apply(Command::Answer(Choice::Cancel));
+    assert!(is_there(&path));
+    let save = b.save();
+    b.saved(save, 3);
+    b.bench.apply(Command::Quit);
+    assert!(b.closes());
+    assert!(!is_there(&path));
+}
+
+#[test]
+fn what_was_left_is_given_up_or_kept_as_the_person_says() {
+    let mut b = Bench::new();
+    let left = left_behind(&b, 1);
+    let path = left[0].capture.path().to_path_buf();
+    b.bench.take_event(Event::Left(left));
+    b.bench.apply(Command::Answer(Choice::Cancel));
+    assert!(is_there(&path) && b.bench.question().is_none());
+    let left = left_spools(b.directory.path());
+    assert!(left[0].to_string().starts_with("1 packet from "));
+    b.bench.take_event(Event::Left(left));
+    b.bench.apply(Command::Answer(Choice::Discard));
+    assert!(!is_there(&path) && b.bench.capture().is_empty());
+}
+
+#[test]
+fn unsaved_packets_are_not_asked_away_for_what_was_left() {
+    let mut b = Bench::new();
+    let left = left_behind(&b, 2);
+    let (_spool, generation) = b.capture(4);
+    b.bench.take_event(Event::Left(left));
+    assert!(b.bench.question().is_none());
+    b.bench.take_event(Event::Ended(generation, End::Stopped));
+    assert!(b.bench.question().is_none());
+    let save = b.save();
+    b.saved(save, 4);
+    assert!(matches!(b.bench.question(), Some(Question::Left { .. })), "{:?}", b.bench.question());
 }

@@ -131,7 +131,10 @@ fn the_ip_layer_sees_what_comes_in() {
     assert_eq!(seen[0].bytes[0], 0x45);
     assert_eq!(seen[0].tcp().unwrap(), (80, 44000, 0x12));
     assert_eq!(seen[0].interface, lab_interface(&door));
-    assert_eq!(socket.statistics().unwrap(), net::Statistics { received: seen.len() as u64, dropped: 0 });
+    assert_eq!(
+        socket.statistics().unwrap(),
+        net::Statistics { received: seen.len() as u64, dropped: 0, freezes: 0 }
+    );
 }
 
 #[test]
@@ -147,7 +150,7 @@ fn loopback_shows_each_packet_once() {
     let seen = collect(|batch, time| socket.receive(batch, time), Duration::from_millis(300), |_| false);
     assert_eq!(seen.len(), 10, "five requests and five replies: {seen:?}");
     assert!(seen.iter().all(|s| s.direction != Direction::Outgoing));
-    assert_eq!(socket.statistics().unwrap(), net::Statistics { received: 10, dropped: 0 });
+    assert_eq!(socket.statistics().unwrap(), net::Statistics { received: 10, dropped: 0, freezes: 0 });
 }
 
 #[test]

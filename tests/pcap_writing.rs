@@ -23,6 +23,7 @@ struct Packet {
     direction: Direction,
     checksum: ChecksumState,
     comment: Option<String>,
+    dropped: u64,
 }
 
 impl Packet {
@@ -35,6 +36,7 @@ impl Packet {
             direction: self.direction,
             checksum: self.checksum,
             comment: self.comment.as_deref(),
+            dropped: self.dropped,
         }
     }
 
@@ -44,6 +46,7 @@ impl Packet {
             timestamp_ns: record.timestamp_ns,
             original_length: record.original_length,
             data: record.data.to_vec(),
+            dropped: record.dropped,
             direction: record.direction,
             checksum: record.checksum,
             comment: record.comment.map(str::to_owned),
@@ -53,7 +56,7 @@ impl Packet {
     /// What pcap keeps of it.
     fn as_in_pcap(&self) -> Self {
         let (direction, checksum) = (Direction::Unknown, ChecksumState::Unknown);
-        Self { interface: 0, direction, checksum, comment: None, ..self.clone() }
+        Self { interface: 0, direction, checksum, comment: None, dropped: 0, ..self.clone() }
     }
 }
 
@@ -67,8 +70,9 @@ fn packet() -> impl Strategy<Value = Packet> {
     ];
     let time = prop_oneof![0..2_000_000_000_000_000_000_u64, Just(4_294_967_295_999_999_999)];
     let data = prop::collection::vec(any::<u8>(), 0..200);
-    (0..3_u32, time, any::<u32>(), data, direction, checksum, prop::option::of(".{0,40}")).prop_map(
-        |(interface, timestamp_ns, original_length, data, direction, checksum, comment)| Packet {
+    let dropped = prop_oneof![Just(0_u64), any::<u64>()];
+    (0..3_u32, time, any::<u32>(), data, direction, checksum, prop::option::of(".{0,40}"), dropped).prop_map(
+        |(interface, timestamp_ns, original_length, data, direction, checksum, comment, dropped)| Packet {
             interface,
             timestamp_ns,
             original_length,
@@ -76,6 +80,7 @@ fn packet() -> impl Strategy<Value = Packet> {
             direction,
             checksum,
             comment,
+            dropped,
         },
     )
 }
@@ -191,6 +196,7 @@ fn some_packets(count: usize) -> Vec<Packet> {
         direction: Direction::Inbound,
         checksum: ChecksumState::Valid,
         comment: None,
+        dropped: 0,
     };
     (0..count).map(packet).collect()
 }
@@ -217,9 +223,11 @@ fn a_selection_of_one_link_type_can_be_saved_as_pcap() {
     let mut spool = Spool::create(directory.path()).unwrap();
     spool.add_interface(&InterfaceInfo::new("tun0", LinkType::RAW)).unwrap();
     spool.add_interface(&InterfaceInfo::new("eth0", LinkType::ETHERNET)).unwrap();
+    spool.add_interface(&InterfaceInfo::new("odd0", LinkType(147))).unwrap();
     for n in 0..10_u8 {
         spool.append(&PacketRecord::new(u32::from(n % 2), u64::from(n), &[n; 20])).unwrap();
     }
+    spool.append(&PacketRecord::new(2, 10, &[10; 20])).unwrap();
     spool.flush().unwrap();
     let capture = spool.capture_file();
     let path = directory.path().join("some.pcap");
@@ -227,8 +235,8 @@ fn a_selection_of_one_link_type_can_be_saved_as_pcap() {
     let mixed = save_as(&capture, Selection::All, &path, Format::Pcap, &[]);
     assert!(matches!(mixed, Err(Error::MixedLinkTypes { .. })), "{mixed:?}");
     assert_eq!(fs::read(&path).unwrap(), b"what was there", "a failure costs nothing");
-    let missing = save_as(&capture, Selection::Packets(&[1, 10]), &path, Format::Pcap, &[]);
-    assert!(matches!(missing, Err(Error::NoSuchPacket { position: 10, .. })));
+    let missing = save_as(&capture, Selection::Packets(&[1, 11]), &path, Format::Pcap, &[]);
+    assert!(matches!(missing, Err(Error::NoSuchPacket { position: 11, .. })));
     assert_eq!(fs::read(&path).unwrap(), b"what was there");
 
     save_as(&capture, Selection::Packets(&[9, 1, 3]), &path, Format::Pcap, &[]).unwrap();
@@ -236,6 +244,16 @@ fn a_selection_of_one_link_type_can_be_saved_as_pcap() {
     assert_eq!(saved.interfaces()[0].link_type, LinkType::ETHERNET);
     assert_eq!(read(&saved).iter().map(|packet| packet.data[0]).collect::<Vec<_>>(), [9, 1, 3]);
     assert_eq!(names(directory.path()).len(), 2, "no temporary file is left");
+
+    // Bare IP and Ethernet have a common form, with headers of 20 bytes in the place of 0 and 14.
+    save_as(&capture, Selection::Packets(&[0, 1]), &path, Format::Pcap, &[]).unwrap();
+    let (saved, _) = CaptureFile::open(&path).unwrap();
+    assert_eq!(saved.interfaces()[0].link_type, LinkType::LINUX_SLL2);
+    let packets = read(&saved);
+    assert_eq!(packets[0].data[20..], [0; 20]);
+    assert_eq!((packets[1].data.len(), &packets[1].data[20..]), (26, &[1; 6][..]));
+    assert_eq!((packets[0].original_length, packets[1].original_length), (40, 26));
+    assert_eq!([packets[0].data[7], packets[1].data[7]], [1, 2], "which interface");
 }
 
 fn names(directory: &Path) -> Vec<String> {

@@ -809,6 +809,27 @@ fn closing_the_window_asks_too_and_closes_at_once_when_nothing_is_unsaved() {
 }
 
 #[test]
+fn what_a_killed_window_left_is_offered() {
+    for (button, shown, there) in [("Open them", 2, true), ("Later", 0, true), ("Discard them", 0, false)] {
+        let mut window = Window::open();
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = rawbench::pcap::Spool::create(directory.path()).unwrap();
+        spool.add_interface(&rawbench::pcap::InterfaceInfo::new("a", rawbench::pcap::LinkType::RAW)).unwrap();
+        for (number, bytes) in syns(2).iter().enumerate() {
+            spool.append(&record(number, bytes)).unwrap();
+        }
+        spool.flush().unwrap();
+        let path = spool.path().to_path_buf();
+        drop(spool);
+        window.event(engine::Event::Left(rawbench::pcap::left_spools(directory.path())));
+        window.must_say("were recovered (0 bytes torn)");
+        window.click(button);
+        assert!(window.bench().question().is_none());
+        assert_eq!((window.bench().capture().len(), path.exists()), (shown, there), "{button}");
+    }
+}
+
+#[test]
 fn without_a_file_dialog_the_window_asks_for_the_path() {
     let mut window = Window::open();
     window.open_file(&syns(1));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Counters, Reassembly, Sieve};
+use crate::engine::{Counters, Incident, Reassembly, Sieve};
 use crate::pcap::{CaptureFile, ChecksumState, IndexEntry};
 use crate::wire::summary::{self, Row};
 
@@ -20,6 +20,8 @@ pub enum Origin {
     Empty,
     /// A capture of this session: the source's label.
     Live(String),
+    /// The spool that a killed program left behind.
+    Left(PathBuf),
     /// A file.
     File(PathBuf),
 }
@@ -84,6 +86,8 @@ pub struct CaptureState {
     pub(super) sought: Option<Sought>,
     /// Which packets the list shows; `None`: all.
     pub(super) sieve: Option<Arc<Sieve>>,
+    /// Marks of the ledger that were looked at.
+    marks_seen: usize,
     rows: HashMap<usize, Arc<ListRow>>,
     first_ns: Option<u64>,
 }
@@ -179,9 +183,17 @@ impl CaptureState {
     #[must_use]
     pub fn unsaved(&self) -> usize {
         match self.origin {
-            Origin::Live(_) => self.len().saturating_sub(self.saved),
+            Origin::Live(_) | Origin::Left(_) => self.len().saturating_sub(self.saved),
             _ => 0,
         }
+    }
+
+    /// What happened to the capture that the person was not told of yet; each is given once.
+    pub(super) fn take_incidents(&mut self) -> Vec<Incident> {
+        let Some(counters) = &self.counters else { return Vec::new() };
+        let marks = counters.marks(self.marks_seen);
+        self.marks_seen += marks.len();
+        marks.into_iter().map(|mark| mark.what).collect()
     }
 
     /// The newest row is kept in sight.

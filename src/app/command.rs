@@ -173,6 +173,11 @@ pub enum Question {
         /// What was asked for.
         then: Then,
     },
+    /// A program that was killed left packets behind.
+    Left {
+        /// What was found, as a sentence.
+        text: String,
+    },
     /// No file dialog is to be had: type the path.
     SavePath,
     /// No file dialog is to be had: type the path.
@@ -206,6 +211,8 @@ pub struct Outgoing {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
+    /// Show what was found.
+    Show,
     /// Save first.
     Save,
     /// Lose them.

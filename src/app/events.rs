@@ -8,7 +8,9 @@ use super::capture::{CaptureState, Origin};
 use super::command::{Outgoing, Then};
 use super::workbench::{LOCALHOST, LastSend, LocalSources, Workbench};
 use crate::craft::{Draft, Surroundings, presets};
-use crate::engine::{Engine, Event, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
+use crate::engine::{
+    Engine, Event, Failure, HostWay, Incident, Listen, Neighbourhood, Order, Place, Source, Via,
+};
 
 impl Workbench {
     /// Takes in what the engine's threads report, for at most `budget`. `true`: there is more.
@@ -20,7 +22,19 @@ impl Workbench {
                 return true;
             }
         }
+        self.tell_incidents();
         false
+    }
+
+    /// Says what happened to the capture; lost packets stand in the status line.
+    fn tell_incidents(&mut self) {
+        for incident in self.capture.take_incidents() {
+            match incident {
+                Incident::Lost(_) => {}
+                Incident::Back(text) => self.done(text),
+                Incident::Away(text) | Incident::Note(text) => self.notice(Failure::new(text)),
+            }
+        }
     }
 
     /// Takes in one report.
@@ -59,6 +73,7 @@ impl Workbench {
                     self.notice(Failure { text: format!("the capture ended: {}", failure.text), ..failure });
                 }
             }
+            Event::Left(left) => self.found_left(left),
             Event::Sent(bytes) => {
                 let count = self.sent.as_ref().map_or(0, |s| s.count) + 1;
                 self.sent = Some(LastSend { count, bytes });

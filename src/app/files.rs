@@ -3,12 +3,14 @@
 //! Each capture has a generation. What the engine says of a generation that nobody waits for any more is dropped, so
 //! that no late answer replaces what is shown now.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use super::capture::{CaptureState, Origin};
 use super::command::{Choice, Outgoing, Question, Then};
 use super::workbench::{Request, Workbench};
 use crate::engine::{CaptureFile, Failure, Order};
+use crate::pcap::LeftSpool;
 
 /// What is under way between the workbench and its files.
 #[derive(Debug, Default)]
@@ -23,6 +25,8 @@ pub(super) struct Traffic {
     pub pending: Option<Outgoing>,
     /// Packets that are lost by what comes next may be lost: the person said so.
     agreed: bool,
+    /// Spools that a killed program left behind, of which the person was not asked yet.
+    pub left: VecDeque<LeftSpool>,
     /// Saves that are not done: number, generation.
     saves: Vec<(u64, u64)>,
     /// What goes on once this save is done.
@@ -85,6 +89,7 @@ impl Workbench {
             Then::Clear => {
                 self.order(Order::Stop);
                 self.show(CaptureState::new(None, Origin::Empty), None);
+                self.ask_left();
             }
         }
     }
@@ -148,7 +153,7 @@ impl Workbench {
     /// The spool of a capture that is saved or given up is of no use to anybody. One with packets that nobody gave up
     /// stays where it is.
     fn remove_spool(&mut self) {
-        if let (Origin::Live(_), Some(file)) = (&self.capture.origin, &self.capture.file)
+        if let (Origin::Live(_) | Origin::Left(_), Some(file)) = (&self.capture.origin, &self.capture.file)
             && (self.capture.unsaved() == 0 || self.traffic.agreed)
         {
             let _ = std::fs::remove_file(file.path());
@@ -156,7 +161,13 @@ impl Workbench {
     }
 
     pub(super) fn answer(&mut self, choice: Choice) {
+        self.answer_one(choice);
+        self.ask_left();
+    }
+
+    fn answer_one(&mut self, choice: Choice) {
         let then = match self.question.take() {
+            Some(Question::Left { .. }) => return self.answer_left(choice),
             Some(Question::Unsaved { then, .. }) => then,
             // What was to happen after the save does not.
             Some(Question::SavePath | Question::OpenPath) => return self.path_cancelled(),
@@ -177,7 +188,7 @@ impl Workbench {
                 self.traffic.agreed = true;
                 self.go_on(then);
             }
-            Choice::Cancel => {}
+            Choice::Show | Choice::Cancel => {}
         }
     }
 
@@ -225,6 +236,8 @@ impl Workbench {
         } else if self.traffic.quit_when_saved && self.traffic.saves.is_empty() {
             self.traffic.quit_when_saved = false;
             self.unless_unsaved(Then::Quit);
+        } else {
+            self.ask_left();
         }
     }
 

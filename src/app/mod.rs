@@ -10,6 +10,7 @@ mod edits;
 mod events;
 mod files;
 mod filter;
+mod left;
 mod reassembly;
 mod start;
 mod workbench;

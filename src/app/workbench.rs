@@ -121,6 +121,8 @@ impl Workbench {
             asks: 0,
         };
         bench.order(Order::Sources);
+        let directory = bench.directory.clone();
+        bench.order(Order::FindLeft(directory));
         bench
     }
 

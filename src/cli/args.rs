@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
+use super::capture_files::{Criterion, ring_criterion, stop_criterion};
 use super::tcping::Host;
 use crate::craft::export::{self, Form};
+use crate::pcap::KEEP_FREE;
 use crate::wire::notation;
 
 /// Build a TCP/IP packet bit by bit, send it, and watch what really happened.
@@ -204,6 +206,9 @@ pub struct CaptureArgs {
     /// Not promiscuous: only what is for this machine
     #[arg(short = 'p')]
     pub not_promiscuous: bool,
+    /// Size of the ring through which the kernel hands packets over, in MiB (2 to 2047)
+    #[arg(short = 'B', value_name = "MIB", default_value_t = 64, value_parser = mebibytes)]
+    pub buffer: usize,
     /// End after this many packets
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -213,6 +218,17 @@ pub struct CaptureArgs {
     /// Write pcapng (FILE.pcap: pcap; -: to standard output) and print nothing
     #[arg(short = 'w', value_name = "FILE", group = "form")]
     pub write: Option<PathBuf>,
+    /// Write several files, PREFIX_00001_YYYYMMDDHHMMSS.SUFFIX …: go to the next one after duration:SECONDS, filesize:KB,
+    /// packets:N, or at each interval:SECONDS of the clock; keep the newest files:N; printname:FILE, nametimenum:2
+    /// (repeatable)
+    #[arg(short = 'b', value_name = "KEY:VALUE", value_parser = ring_criterion)]
+    pub ring: Vec<Criterion>,
+    /// End after duration:SECONDS, packets:N, filesize:KB or files:N (repeatable)
+    #[arg(short = 'a', value_name = "KEY:VALUE", value_parser = stop_criterion)]
+    pub stop: Vec<Criterion>,
+    /// End the capture before the disk of FILE has less than this free, in MiB (0: when it is full)
+    #[arg(long, value_name = "MIB", default_value_t = KEEP_FREE >> 20, value_parser = clap::value_parser!(u64).range(..1 << 40))]
+    pub keep_free: u64,
     /// Print the bytes that the socket gave, one line of upper-case hex pairs for each packet
     #[arg(long, group = "form")]
     pub hex: bool,
@@ -268,6 +284,12 @@ fn seconds(text: &str) -> Result<Duration, String> {
         text.parse().map_err(|_| "a number of seconds is needed, such as 1 or 0.5".to_owned())?;
     let fits = Some(number).filter(|number| (0.0..=MOST).contains(number));
     fits.map(Duration::from_secs_f64).ok_or_else(|| format!("it must be 0 to {MOST}"))
+}
+
+/// The size of a ring.
+fn mebibytes(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (2..=2047).contains(number));
+    number.ok_or_else(|| "it must be 2 to 2047".to_owned())
 }
 
 /// `rawbench read`.

@@ -1,16 +1,19 @@
 //! `rawbench capture`: packets as they come, printed or written.
 
-use std::fs::File;
+use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use super::args::CaptureArgs;
+use super::capture_files;
 use super::live;
 use super::output::{self, Failure, Out, Outcome};
 use super::packet::Packet;
-use crate::engine::{self, Access, End, Listen, Lost, Recorder, Sink, Source, Unwritten};
+use crate::engine::{
+    self, Access, End, FilePlan, FileSink, Incident, Listen, Lost, Recorder, Settings, Sink, Source,
+};
 use crate::net::SNAP_LENGTH;
-use crate::pcap::{self, ChecksumState, Format, InterfaceInfo, InterfaceStatistics, PacketRecord, Writer};
+use crate::pcap::{ChecksumState, InterfaceInfo, InterfaceStatistics, PacketRecord};
 use crate::wire::dissect::dissect;
 use crate::wire::value;
 
@@ -25,16 +28,24 @@ pub fn run(args: &CaptureArgs, access: &Access) -> Outcome {
         ));
     }
     let source = source(args);
+    // One link type is all that pcap holds, and the interfaces of a machine have several.
+    let plan = capture_files::plan(args)?;
+    let plan = plan.map(|plan| FilePlan { cooked: source.listen == Listen::Any, ..plan });
     let snap = if args.snap == 0 { SNAP_LENGTH } else { args.snap };
-    let recorder = Recorder::open(access, &source, !args.not_promiscuous, snap)?;
-    let recorder = recorder.limited(args.count, args.duration);
+    let settings = Settings {
+        promiscuous: !args.not_promiscuous,
+        snap,
+        ring: Some(args.buffer.saturating_mul(1 << 20)),
+        filter: Vec::new(),
+        filter_text: None,
+    };
+    let recorder = Recorder::open(access, &source, &settings)?;
+    let (packets, duration) = capture_files::limits(args);
+    let recorder = recorder.limited(packets, duration);
     let stop = recorder.stopper();
     live::on_interrupt(move || stop.stop())?;
-    match args.write.as_deref() {
-        Some(path) => {
-            let mut sink = FileSink::new(path)?;
-            record(recorder, &source, &mut sink)
-        }
+    match plan {
+        Some(plan) => record(recorder, &source, &mut FileSink::new(plan)?),
         None => record(recorder, &source, &mut PrintSink::new(args)),
     }
 }
@@ -67,7 +78,17 @@ fn record(recorder: Recorder, source: &Source, sink: &mut dyn CaptureSink) -> Ou
     let counters = recorder.counters();
     // Scripts wait for this line: from here on no packet is missed.
     output::message(&format!("capturing on {}", source.label));
-    let end = recorder.run(sink, &|| {});
+    let told = Cell::new(0);
+    // What happens meanwhile is told as it happens; gaps stand in the summary.
+    let tell = || {
+        for mark in counters.marks(told.get()) {
+            told.set(told.get() + 1);
+            if !matches!(mark.what, Incident::Lost(_)) {
+                output::message(&mark.what.to_string());
+            }
+        }
+    };
+    let end = recorder.run(sink, &tell);
     output::message(&counters.summary());
     match end {
         _ if sink.reader_has_gone() => Err(Failure::ClosedPipe),
@@ -170,86 +191,8 @@ impl CaptureSink for PrintSink {
     }
 }
 
-/// Writes a capture file.
-struct FileSink {
-    /// `None` once it is finished.
-    writer: Option<Writer<Box<dyn Write>>>,
-    gone: bool,
-    unwritten: Unwritten,
-}
-
-impl FileSink {
-    fn new(path: &Path) -> Result<Self, Failure> {
-        let (out, format, name): (Box<dyn Write>, _, _) = if path.as_os_str() == "-" {
-            (Box::new(io::stdout().lock()), Format::PcapNg, Path::new("standard output"))
-        } else {
-            let file = File::create(path)
-                .map_err(|e| Failure::failed(anyhow::anyhow!("cannot make {}: {e}", path.display())))?;
-            (Box::new(file), Format::for_path(path), path)
-        };
-        let mut writer = Writer::new(out, format, name);
-        // The header at once: who reads along sees a capture, even while no packet comes.
-        if format == Format::PcapNg {
-            writer.flush().map_err(Failure::failed)?;
-        }
-        Ok(Self { writer: Some(writer), gone: false, unwritten: Unwritten::default() })
-    }
-
-    fn with<T>(
-        &mut self,
-        work: impl FnOnce(&mut Writer<Box<dyn Write>>) -> Result<T, pcap::Error>,
-    ) -> Result<T, engine::Failure> {
-        let writer =
-            self.writer.as_mut().ok_or_else(|| engine::Failure::new("the file is finished already"))?;
-        work(writer).map_err(|error| {
-            self.gone |= is_closed_pipe(&error);
-            error.into()
-        })
-    }
-}
-
-fn is_closed_pipe(error: &pcap::Error) -> bool {
-    matches!(error, pcap::Error::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
-}
-
-impl Sink for FileSink {
-    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, engine::Failure> {
-        self.with(|w| w.add_interface(interface))
-    }
-
-    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), engine::Failure> {
-        let end = self.with(|w| w.write_packet(record).map(|_| w.bytes()))?;
-        self.unwritten.took(end, record.data.len());
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), engine::Failure> {
-        let flushed = self.with(Writer::flush);
-        if let Some(writer) = &self.writer {
-            self.unwritten.settle(writer.bytes_written());
-        }
-        flushed
-    }
-
-    fn lost(&self) -> Lost {
-        self.unwritten.lost()
-    }
-
-    fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), engine::Failure> {
-        if self.writer.is_none() {
-            return Ok(());
-        }
-        self.flush()?;
-        let Some(writer) = self.writer.take() else { return Ok(()) };
-        writer.finish(statistics).map(|_| ()).map_err(|error| {
-            self.gone |= is_closed_pipe(&error);
-            error.into()
-        })
-    }
-}
-
 impl CaptureSink for FileSink {
     fn reader_has_gone(&self) -> bool {
-        self.gone
+        FileSink::reader_has_gone(self)
     }
 }

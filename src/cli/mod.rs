@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod capture;
+mod capture_files;
 pub mod checksum_text;
 pub mod craft;
 pub mod doctor;

@@ -1,20 +1,27 @@
 //! The engine as the window sees it: orders in, events out, everything that may block on threads of its own.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::counters::Counters;
 use super::reassembly::{Reassembly, reassemble};
-use super::recorder::{Counters, End, Recorder, Recording};
+use super::recorder::{End, Recorder};
+use super::recording::Recording;
 use super::sieve::Sieve;
 use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
+use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter};
-use crate::net::{Place, SNAP_LENGTH};
-use crate::pcap::{CaptureFile, Format, Report, Saved, Selection, open_stream, save_as};
+use crate::net::Place;
+use crate::pcap::{
+    CaptureFile, Format, LeftSpool, Report, Saved, Selection, left_spools, open_stream, save_as,
+};
 
 /// Tells the viewer that something is there to fetch. May be called from any thread, and often.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -83,6 +90,8 @@ pub enum Order {
         /// Which filter, and what is known already.
         sieve: Arc<Sieve>,
     },
+    /// Look for spools in this directory that a killed program left behind.
+    FindLeft(PathBuf),
     /// Save a capture.
     Save {
         /// Which.
@@ -139,6 +148,8 @@ pub enum Event {
     NotOpened(u64, Failure),
     /// What the packet of this order is a fragment of.
     Reassembled(u64, Result<Reassembly, Failure>),
+    /// Spools that a killed program left behind; none: nothing is said.
+    Left(Vec<LeftSpool>),
     /// A capture is saved.
     Saved {
         /// Where.
@@ -233,12 +244,12 @@ impl Engine {
                 self.latest.store(generation, Ordering::Relaxed);
                 &self.files
             }
-            Order::Save { .. } => &self.saver,
             Order::Sift { .. } => &self.sifter,
             Order::Reassemble { ask, .. } => {
                 self.sought.store(ask, Ordering::Relaxed);
                 &self.reassembler
             }
+            Order::Save { .. } | Order::FindLeft(_) => &self.saver,
             _ => &self.control,
         };
         queue.try_send(order).is_ok()
@@ -306,11 +317,8 @@ impl Control {
                     self.post.event(Event::Delayed(done));
                 }
                 Order::Stop => self.stop(),
-                Order::Send { .. }
-                | Order::Open { .. }
-                | Order::Save { .. }
-                | Order::Reassemble { .. }
-                | Order::Sift { .. } => {}
+                Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
+                Order::FindLeft(_) | Order::Reassemble { .. } | Order::Sift { .. } => {}
             }
         }
         self.stop();
@@ -338,7 +346,7 @@ impl Control {
     fn capture(&mut self, source: Source, directory: &std::path::Path, generation: u64) {
         self.stop();
         let post = self.post.clone();
-        let started = Recorder::open(&self.access, &source, true, SNAP_LENGTH).and_then(|recorder| {
+        let started = Recorder::open(&self.access, &source, &Settings::capture()).and_then(|recorder| {
             let wake = Arc::clone(&self.post.wake);
             recorder.spawn(directory, wake, move |end| post.event(Event::Ended(generation, end)))
         });
@@ -392,7 +400,27 @@ fn seek(order: Order, sought: &AtomicU64, post: &Post) {
     post.event(Event::Reassembled(ask, found));
 }
 
+/// Looks for spools that a killed program left behind, and again some seconds later: a program that was killed while the disk
+/// was busy holds its spool until the system is done with it. What was told once is not told again.
+fn find_left(directory: &std::path::Path, post: &Post) {
+    let mut told = HashSet::new();
+    for seconds in [0, 1, 3, 6] {
+        std::thread::sleep(Duration::from_secs(seconds));
+        let mut left = left_spools(directory);
+        left.retain(|one| told.insert(one.capture.path().to_path_buf()));
+        if !left.is_empty() {
+            post.event(Event::Left(left));
+        }
+    }
+}
+
 fn save(order: Order, post: &Post) {
+    if let Order::FindLeft(directory) = order {
+        let post = post.clone();
+        // Without a thread nobody is told now; the spools stay for the next start.
+        let _ = std::thread::Builder::new().name("finder".into()).spawn(move || find_left(&directory, &post));
+        return;
+    }
     let Order::Save { file, path, save } = order else { return };
     let format = Format::for_path(&path);
     post.event(match save_as(&file, Selection::All, &path, format, &[]) {

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
+use super::counters::Counters;
 use super::exchange::{Answer, Exchange, Record, Seen};
 use super::probe::AnswerKind;
-use super::recorder::{Counters, End, Recorder, link_type, now_ns};
+use super::recorder::{End, Recorder, link_type, now_ns};
 use super::sink::{Lost, Sink, Unwritten};
 use super::sources::{Access, Failure, Listen, Source, Via};
+use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter, frame_of};
 use crate::craft::{Draft, Surroundings};
 use crate::net::{Interface, Place, SNAP_LENGTH};
@@ -215,7 +217,7 @@ impl Job {
         let listen = self.tap.clone();
         let source =
             Source { place: self.place.clone(), listen, label: String::new(), detail: String::new() };
-        let recorder = Recorder::open(access, &source, false, SNAP_LENGTH)?;
+        let recorder = Recorder::open(access, &source, &Settings::plain(false, SNAP_LENGTH))?;
         let exchange = Arc::new(Mutex::new(Exchange::new(self.loopback)));
         let (sender, seen) = unbounded();
         let mut sink = Tee {

@@ -7,7 +7,10 @@
 
 mod book;
 mod control;
+mod counters;
 mod exchange;
+mod file_plan;
+mod file_sink;
 mod heads;
 mod in_order;
 mod job;
@@ -15,23 +18,33 @@ mod pinger;
 mod probe;
 mod reassembly;
 mod recorder;
+mod recording;
 mod sieve;
 mod sink;
 mod sources;
+mod tap;
 mod transmitter;
+mod trigger;
+mod work;
 
 pub use control::{Engine, Event, Order, Waker};
+pub use counters::{Counters, Incident, Mark, Tally};
 pub use exchange::{Answer, Exchange, Record, Seen};
+pub use file_plan::FilePlan;
+pub use file_sink::FileSink;
 pub use in_order::in_order;
 pub use job::{Happened, Job, MOST_PER_SECOND, Summary};
 pub use pinger::{Course, Courses, Ping, Pinged, Pinger};
 pub use probe::{AnswerKind, Probe};
 pub use reassembly::{Reassembly, reassemble};
-pub use recorder::{Counters, End, Recorder, Recording, Stop, Tap};
+pub use recorder::{End, Recorder, Stop};
+pub use recording::Recording;
 pub use sieve::Sieve;
 pub use sink::{Lost, Sink, Unwritten};
 pub use sources::{Access, Failure, HostWay, Listen, Neighbourhood, Source, Via};
+pub use tap::{Settings, Tap};
 
 pub use crate::net::{Interface, Place};
 pub use crate::pcap::CaptureFile;
 pub use transmitter::{Frame, Transmitter, frame_of};
+pub use trigger::{Predicate, Trigger, When};

@@ -18,6 +18,7 @@ use super::probe::AnswerKind;
 use super::recorder::{End, Recorder, Stop, now_ns};
 use super::sink::Sink;
 use super::sources::{Access, Failure, Listen, Source, Via};
+use super::tap::Settings;
 use super::transmitter::{Transmitter, frame_of};
 use crate::craft::{Draft, Surroundings};
 use crate::net::{Place, SNAP_LENGTH};
@@ -156,7 +157,7 @@ impl Pinger {
         for (listen, _) in &self.taps {
             let (place, listen) = (self.place.clone(), listen.clone());
             let source = Source { place, listen, label: String::new(), detail: String::new() };
-            recorders.push(Recorder::open(access, &source, false, SNAP_LENGTH)?);
+            recorders.push(Recorder::open(access, &source, &Settings::plain(false, SNAP_LENGTH))?);
         }
         let books: Vec<_> =
             self.taps.iter().map(|(_, loopback)| Arc::new(Mutex::new(Book::new(*loopback)))).collect();

@@ -36,6 +36,21 @@ pub trait Sink {
     /// # Errors
     /// Why it cannot be kept.
     fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure>;
+    /// Called about ten times a second, packets or not, for what goes by time.
+    ///
+    /// # Errors
+    /// Why the capture cannot go on; what was taken until then is kept.
+    fn tick(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+    /// It wants nothing more: the capture ends as if a limit was reached.
+    fn is_complete(&self) -> bool {
+        false
+    }
+    /// Packets that were taken and left out on purpose, because they are not what is wanted.
+    fn filtered(&self) -> Lost {
+        Lost::default()
+    }
     /// What was taken and then lost in a failed write; to be asked at the end. Packets that were refused do not count.
     fn lost(&self) -> Lost {
         Lost::default()
@@ -59,6 +74,9 @@ impl Sink for Spool {
     fn lost(&self) -> Lost {
         Lost { packets: self.unwritten(), bytes: self.unwritten_bytes() }
     }
+    fn tick(&mut self) -> Result<(), Failure> {
+        Ok(self.check_room()?)
+    }
 }
 
 /// Packets that a writer took and that do not stand whole in its file yet: for the sinks that write one.
@@ -66,9 +84,17 @@ impl Sink for Spool {
 pub struct Unwritten {
     /// Where each packet ends in the file, and how many bytes it has.
     ends: VecDeque<(u64, u64)>,
+    /// Where the last packet ends that stands in the file.
+    whole: u64,
 }
 
 impl Unwritten {
+    /// For a file whose first so many bytes are whole and no packets.
+    #[must_use]
+    pub fn behind(whole: u64) -> Self {
+        Self { ends: VecDeque::new(), whole }
+    }
+
     /// A packet of so many bytes was taken; the file will have reached `end` once it is written.
     pub fn took(&mut self, end: u64, bytes: usize) {
         self.ends.push_back((end, bytes as u64));
@@ -76,9 +102,16 @@ impl Unwritten {
 
     /// So many bytes stand in the file now.
     pub fn settle(&mut self, written: u64) {
-        while self.ends.front().is_some_and(|(end, _)| *end <= written) {
-            self.ends.pop_front();
+        let count = self.ends.partition_point(|(end, _)| *end <= written);
+        if let Some((end, _)) = self.ends.drain(..count).next_back() {
+            self.whole = end;
         }
+    }
+
+    /// Where the last packet ends that stands in the file; 0: there is none.
+    #[must_use]
+    pub const fn whole(&self) -> u64 {
+        self.whole
     }
 
     /// What does not stand in the file.

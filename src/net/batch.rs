@@ -64,9 +64,11 @@ pub struct Packet<'a> {
     pub checksum: Checksum,
     /// Whether it is a bundle of segments that the card is still to split (TSO) or has joined (GRO).
     pub bundle: bool,
+    /// Packets that the kernel dropped just before this one, where the place is known.
+    pub dropped_before: u64,
 }
 
-/// Where one packet lies in the memory of a [`Batch`], and what is known of it.
+/// Where one packet lies in the memory of a [`Batch`] or of a ring, and what is known of it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Slot {
     pub start: usize,
@@ -79,7 +81,47 @@ pub(crate) struct Slot {
     pub direction: Direction,
     pub checksum: Checksum,
     pub bundle: bool,
+    pub dropped_before: u64,
 }
+
+impl Slot {
+    /// The packet in the memory that its place is counted in.
+    pub fn packet<'a>(&self, memory: &'a [u8]) -> Packet<'a> {
+        Packet {
+            bytes: memory.get(self.start..self.start + self.length).unwrap_or_default(),
+            original: self.original,
+            time_ns: self.time_ns,
+            interface: self.interface,
+            hatype: self.hatype,
+            protocol: self.protocol,
+            direction: self.direction,
+            checksum: self.checksum,
+            bundle: self.bundle,
+            dropped_before: self.dropped_before,
+        }
+    }
+}
+
+/// The packets of a receive, where they lie.
+#[derive(Debug, Clone)]
+pub struct Packets<'a> {
+    pub(crate) memory: &'a [u8],
+    pub(crate) slots: std::slice::Iter<'a, Slot>,
+}
+
+impl<'a> Iterator for Packets<'a> {
+    type Item = Packet<'a>;
+
+    fn next(&mut self) -> Option<Packet<'a>> {
+        self.slots.next().map(|slot| slot.packet(self.memory))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.slots.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Packets<'_> {}
 
 /// Control messages of a packet, aligned as the kernel wants them.
 #[derive(Clone)]
@@ -129,18 +171,8 @@ impl Batch {
     }
 
     /// The packets of the last receive, in the order in which they came.
-    pub fn packets(&self) -> impl ExactSizeIterator<Item = Packet<'_>> {
-        self.slots.iter().map(|slot| Packet {
-            bytes: self.memory.get(slot.start..slot.start + slot.length).unwrap_or_default(),
-            original: slot.original,
-            time_ns: slot.time_ns,
-            interface: slot.interface,
-            hatype: slot.hatype,
-            protocol: slot.protocol,
-            direction: slot.direction,
-            checksum: slot.checksum,
-            bundle: slot.bundle,
-        })
+    pub fn packets(&self) -> Packets<'_> {
+        Packets { memory: &self.memory, slots: self.slots.iter() }
     }
 
     pub(crate) fn clear(&mut self) {
@@ -251,6 +283,14 @@ impl Stopper {
     pub fn stop(&self) {
         sys::signal_event(self.0.as_fd());
     }
+
+    /// Waits until a socket has something, the stopper is used, or the time is over. Gives what came up at the
+    /// socket (`revents` of poll(2)), and whether the stopper was used.
+    pub(crate) fn wait(&self, socket: BorrowedFd, timeout: Duration) -> io::Result<(i16, bool)> {
+        let mut fds = [sys::watch(socket, libc::POLLIN), sys::watch(self.0.as_fd(), libc::POLLIN)];
+        sys::poll(&mut fds, Some(timeout))?;
+        Ok((fds[0].revents, fds[1].revents != 0))
+    }
 }
 
 /// Receives into a batch, waiting up to `timeout` for the first packet that `read` keeps.
@@ -272,9 +312,8 @@ pub(crate) fn receive(
             Err(error) => return Err(error),
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut fds = [sys::watch(socket, libc::POLLIN), sys::watch(stopper.0.as_fd(), libc::POLLIN)];
-        sys::poll(&mut fds, Some(left))?;
-        if fds[1].revents != 0 || left.is_zero() && fds[0].revents == 0 {
+        let (came, stopped) = stopper.wait(socket, left)?;
+        if stopped || left.is_zero() && came == 0 {
             return Ok(0);
         }
         if left.is_zero() {

@@ -57,6 +57,11 @@ impl Error {
         Self::System { tried: tried.into(), reason, advice: advice.into() }
     }
 
+    /// Whether it says that an interface is down or gone.
+    pub fn is_interface_away(&self) -> bool {
+        matches!(self.errno(), Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO))
+    }
+
     /// The system's error number, where there is one.
     pub fn errno(&self) -> Option<i32> {
         match self {

@@ -25,13 +25,16 @@ mod packet;
 mod process;
 mod raw;
 mod request;
+mod ring;
+mod ring_block;
+mod ring_map;
 mod seal;
 mod signals;
 mod startup;
 mod sys;
 mod ways;
 
-pub use batch::{BATCH, Batch, Checksum, Direction, Packet, SNAP_LENGTH, Stopper};
+pub use batch::{BATCH, Batch, Checksum, Direction, Packet, Packets, SNAP_LENGTH, Stopper};
 pub use behind::user_outside;
 pub use doctor::{Finding, privilege_report};
 pub use door::{Door, DoorKind, Place, give_up_asking};
@@ -42,8 +45,9 @@ pub use lab::{
     YOU_INTERFACE, YOU_V4, YOU_V6,
 };
 pub use lab_run::{LabRun, run_in_lab};
-pub use packet::{PacketSocket, Statistics};
+pub use packet::{Instruction, Link, PacketSocket, Statistics};
 pub use raw::{RawIpSocket, SentAt};
+pub use ring::{NoRing, RETIRE, RING, Ring};
 pub use startup::{Startup, put_down_all, startup};
 pub use ways::Way;
 

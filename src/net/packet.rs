@@ -4,6 +4,7 @@ use super::batch::{self, Batch, Checksum, Direction, Raw, Slot, Stopper};
 use super::error::{Error, SendError, Sending};
 use super::interfaces::name_and_mtu;
 use super::sys;
+use socket2::{SockFilter, SockRef};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Mutex;
@@ -28,14 +29,48 @@ pub struct Statistics {
     pub received: u64,
     /// Packets that the kernel dropped because the socket was full.
     pub dropped: u64,
+    /// How often a ring was full, so that the kernel had to stop filling it (`tp_freeze_q_cnt`).
+    pub freezes: u64,
+}
+
+/// One instruction of classic BPF, as `struct sock_filter` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instruction {
+    /// What it does.
+    pub code: u16,
+    /// Instructions to skip if true.
+    pub jt: u8,
+    /// Instructions to skip if false.
+    pub jf: u8,
+    /// Its operand.
+    pub k: u32,
+}
+
+impl Instruction {
+    /// The program of one instruction that accepts each packet and keeps so many bytes of it: `ret #bytes`.
+    pub fn keep(bytes: usize) -> Self {
+        let k = u32::try_from(bytes).unwrap_or(u32::MAX);
+        Self { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k }
+    }
+}
+
+/// What the system says of a name of an interface now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// Its number.
+    pub index: u32,
+    /// Whether it is up (`IFF_UP`).
+    pub up: bool,
 }
 
 /// A packet socket. All of it may be used from several threads.
+#[derive(Debug)]
 pub struct PacketSocket {
     socket: OwnedFd,
     stopper: Stopper,
     received: AtomicU64,
     dropped: AtomicU64,
+    freezes: AtomicU64,
     /// Outgoing copies on loopback, which are not shown.
     copies: AtomicU64,
     /// What it captures on, in words.
@@ -63,6 +98,7 @@ impl PacketSocket {
             socket,
             received: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            freezes: AtomicU64::new(0),
             copies: AtomicU64::new(0),
             bound: Mutex::new("a socket that is not bound".into()),
             sent_on: Mutex::new(None),
@@ -72,7 +108,7 @@ impl PacketSocket {
     /// Begins to receive every protocol on an interface, or on all of them.
     ///
     /// # Errors
-    /// `ENODEV` without that interface, `ENETDOWN` when it is down.
+    /// `ENODEV` without that interface. One that is down is no error here: the next receive says `ENETDOWN`.
     pub fn bind(&self, interface: Option<u32>) -> Result<(), Error> {
         let address = sys::link_address(ALL_PROTOCOLS, interface.unwrap_or(0));
         let name = self.named(interface);
@@ -98,6 +134,31 @@ impl PacketSocket {
         )
     }
 
+    /// Has the kernel run a program of classic BPF on each packet: it is dropped where the program gives 0, else cut to as
+    /// many bytes as it gives. To be called before [`Self::bind`], so that no packet comes in before it.
+    ///
+    /// # Errors
+    /// `EINVAL` for what the kernel does not take as a program.
+    pub fn attach(&self, program: &[Instruction]) -> Result<(), Error> {
+        let program: Vec<SockFilter> =
+            program.iter().map(|i| SockFilter::new(i.code, i.jt, i.jf, i.k)).collect();
+        SockRef::from(&self.socket)
+            .attach_filter(&program)
+            .map_err(|error| Error::system("have the kernel filter what is captured", error))
+    }
+
+    /// What the system says now of the interface of this name, in the namespace of the socket; `None` without one.
+    pub fn link(&self, name: &str) -> Option<Link> {
+        let index = sys::interface_index(self.as_fd(), name).ok()?;
+        let up = sys::interface_is_up(self.as_fd(), name).ok()?;
+        Some(Link { index, up })
+    }
+
+    /// The name of an interface, in the namespace of the socket.
+    pub fn name_of(&self, interface: u32) -> Option<String> {
+        sys::interface_name(self.as_fd(), interface).ok()
+    }
+
     fn named(&self, interface: Option<u32>) -> String {
         match interface {
             None => "all interfaces".into(),
@@ -119,26 +180,27 @@ impl PacketSocket {
     /// `ENETDOWN` when the interface went down (it may be tried again: packets come when it is up again) or was
     /// taken away; each such event is told once.
     pub fn receive(&self, batch: &mut Batch, timeout: Duration) -> Result<usize, Error> {
-        batch::receive(self.as_fd(), &self.stopper, batch, timeout, |raw, room| self.read(raw, room)).map_err(
-            |error| {
-                let name = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
-                Error::system(format!("capture any further on {name}"), error)
-            },
-        )
+        batch::receive(self.as_fd(), &self.stopper, batch, timeout, |raw, room| self.read(raw, room))
+            .map_err(|error| self.no_further(error))
+    }
+
+    /// The error of a capture that cannot go on.
+    pub(super) fn no_further(&self, error: io::Error) -> Error {
+        let name = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        Error::system(format!("capture any further on {name}"), error)
+    }
+
+    /// An outgoing copy on loopback was left out.
+    pub(super) fn left_out(&self) {
+        self.copies.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Makes a slot of a message; none of the outgoing copy on loopback.
     fn read(&self, raw: &Raw, room: &mut [u8]) -> Option<Slot> {
         let hatype = raw.address.sll_hatype;
-        let direction = match raw.address.sll_pkttype {
-            libc::PACKET_BROADCAST => Direction::Broadcast,
-            libc::PACKET_MULTICAST => Direction::Multicast,
-            libc::PACKET_OTHERHOST => Direction::OtherHost,
-            libc::PACKET_OUTGOING => Direction::Outgoing,
-            _ => Direction::Incoming,
-        };
-        if hatype == LOOPBACK && direction == Direction::Outgoing {
-            self.copies.fetch_add(1, Ordering::Relaxed);
+        let direction = direction(raw.address.sll_pkttype);
+        if is_copy(hatype, direction) {
+            self.left_out();
             return None;
         }
         let mut slot = Slot {
@@ -152,13 +214,13 @@ impl PacketSocket {
             direction,
             checksum: Checksum::Unknown,
             bundle: false,
+            dropped_before: 0,
         };
         if let Some(auxiliary) = Auxiliary::find(raw.control) {
             slot.original = auxiliary.length.max(raw.length);
             slot.checksum = auxiliary.checksum();
-            slot.bundle = auxiliary.status & STATUS_BUNDLE != 0;
-            let ethernet = hatype == ETHERNET || hatype == LOOPBACK;
-            if let Some(tag) = auxiliary.tag().filter(|_| ethernet) {
+            slot.bundle = auxiliary.is_bundle();
+            if let Some(tag) = auxiliary.tag().filter(|_| is_ethernet(hatype)) {
                 put_tag_back(&mut slot, room, tag, raw.snap);
             }
         }
@@ -171,12 +233,16 @@ impl PacketSocket {
     /// When the system refuses to say.
     pub fn statistics(&self) -> Result<Statistics, Error> {
         // Reading sets the kernel's counters to zero. `packets` includes those that were dropped.
-        let [packets, drops] = sys::get_option::<2>(self.as_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS)
-            .map_err(|error| Error::system("read how many packets the kernel dropped", error))?;
+        // Without a ring of the third version there are two words.
+        let [packets, drops, freezes] =
+            sys::get_option::<3>(self.as_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS)
+                .map_err(|error| Error::system("read how many packets the kernel dropped", error))?;
         let kept = u64::from(packets.saturating_sub(drops));
         let received = self.received.fetch_add(kept, Ordering::Relaxed) + kept;
         let dropped = self.dropped.fetch_add(u64::from(drops), Ordering::Relaxed) + u64::from(drops);
-        Ok(Statistics { received: received.saturating_sub(self.copies.load(Ordering::Relaxed)), dropped })
+        let freezes = self.freezes.fetch_add(u64::from(freezes), Ordering::Relaxed) + u64::from(freezes);
+        let received = received.saturating_sub(self.copies.load(Ordering::Relaxed));
+        Ok(Statistics { received, dropped, freezes })
     }
 
     /// Sends a frame, with its link header, on an interface. The socket need not be bound. The kernel does not show a
@@ -234,7 +300,7 @@ impl PacketSocket {
                 hatype
             }
         };
-        if hatype == ETHERNET || hatype == LOOPBACK {
+        if is_ethernet(hatype) {
             return match frame.get(12..14) {
                 Some([high, low]) => match u16::from_be_bytes([*high, *low]) {
                     // A length: an 802.3 frame.
@@ -252,8 +318,29 @@ impl PacketSocket {
     }
 }
 
+/// Which way a packet went, from `sll_pkttype`.
+pub(super) fn direction(kind: u8) -> Direction {
+    match kind {
+        libc::PACKET_BROADCAST => Direction::Broadcast,
+        libc::PACKET_MULTICAST => Direction::Multicast,
+        libc::PACKET_OTHERHOST => Direction::OtherHost,
+        libc::PACKET_OUTGOING => Direction::Outgoing,
+        _ => Direction::Incoming,
+    }
+}
+
+/// Whether a packet is the outgoing copy of one on loopback, which comes in as well.
+pub(super) fn is_copy(hatype: u16, direction: Direction) -> bool {
+    hatype == LOOPBACK && direction == Direction::Outgoing
+}
+
+/// Whether the packets of a hardware type begin with an Ethernet header.
+pub(super) fn is_ethernet(hatype: u16) -> bool {
+    hatype == ETHERNET || hatype == LOOPBACK
+}
+
 /// Puts a VLAN tag back to where it was, behind the two addresses. The packet's room begins with four bytes for it.
-fn put_tag_back(slot: &mut Slot, room: &mut [u8], tag: [u8; 4], snap: usize) {
+pub(super) fn put_tag_back(slot: &mut Slot, room: &mut [u8], tag: [u8; 4], snap: usize) {
     slot.original += 4;
     if slot.length < 12 {
         return;
@@ -264,12 +351,12 @@ fn put_tag_back(slot: &mut Slot, room: &mut [u8], tag: [u8; 4], snap: usize) {
     slot.length = (slot.length + 4).min(snap);
 }
 
-/// What `PACKET_AUXDATA` says (struct tpacket_auxdata).
-struct Auxiliary {
-    status: u32,
-    length: usize,
-    tci: u16,
-    tpid: u16,
+/// What `PACKET_AUXDATA` says (struct tpacket_auxdata), and in a ring the packet's header.
+pub(super) struct Auxiliary {
+    pub status: u32,
+    pub length: usize,
+    pub tci: u16,
+    pub tpid: u16,
 }
 
 impl Auxiliary {
@@ -282,7 +369,7 @@ impl Auxiliary {
         Some(Self { status: word(0)?, length: word(4)? as usize, tci: half(16)?, tpid: half(18)? })
     }
 
-    fn checksum(&self) -> Checksum {
+    pub fn checksum(&self) -> Checksum {
         if self.status & libc::TP_STATUS_CSUMNOTREADY != 0 {
             Checksum::NotComputed
         } else if self.status & libc::TP_STATUS_CSUM_VALID != 0 {
@@ -292,8 +379,13 @@ impl Auxiliary {
         }
     }
 
+    /// Whether it is a bundle of segments.
+    pub fn is_bundle(&self) -> bool {
+        self.status & STATUS_BUNDLE != 0
+    }
+
     /// The VLAN tag that the kernel took out of the frame, as it was there.
-    fn tag(&self) -> Option<[u8; 4]> {
+    pub fn tag(&self) -> Option<[u8; 4]> {
         if self.status & libc::TP_STATUS_VLAN_VALID == 0 {
             return None;
         }
@@ -320,6 +412,7 @@ mod tests {
             direction: Direction::Incoming,
             checksum: Checksum::Unknown,
             bundle: false,
+            dropped_before: 0,
         }
     }
 

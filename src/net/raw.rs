@@ -153,7 +153,7 @@ impl RawIpSocket {
         let words = sys::get_option::<9>(self.as_fd(), libc::SOL_SOCKET, SO_MEMINFO)
             .map_err(|error| Error::system("read how many packets the kernel dropped", error))?;
         let received = self.received.load(Ordering::Relaxed);
-        Ok(Statistics { received, dropped: u64::from(words[MEMINFO_DROPS]) })
+        Ok(Statistics { received, dropped: u64::from(words[MEMINFO_DROPS]), freezes: 0 })
     }
 
     /// From now on the kernel keeps the time at which it hands each packet of this socket to the driver
@@ -231,5 +231,6 @@ fn read(raw: &Raw) -> Slot {
         direction: Direction::Incoming,
         checksum: Checksum::Unknown,
         bundle: false,
+        dropped_before: 0,
     }
 }

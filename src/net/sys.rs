@@ -339,6 +339,28 @@ pub fn interface_name(socket: BorrowedFd, index: u32) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// The number of an interface, in the namespace of the socket.
+#[expect(unsafe_code, reason = "ioctl(SIOCGIFINDEX)")]
+pub fn interface_index(socket: BorrowedFd, name: &str) -> io::Result<u32> {
+    let mut request = interface_request(name)?;
+    // SAFETY: the request is a valid ifreq; after success the kernel has filled its number.
+    unsafe {
+        check(libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFINDEX, &raw mut request))?;
+        Ok(request.ifr_ifru.ifru_ifindex as u32)
+    }
+}
+
+/// Whether an interface is up (`IFF_UP`), in the namespace of the socket.
+#[expect(unsafe_code, reason = "ioctl(SIOCGIFFLAGS)")]
+pub fn interface_is_up(socket: BorrowedFd, name: &str) -> io::Result<bool> {
+    let mut request = interface_request(name)?;
+    // SAFETY: the request is a valid ifreq; after success the kernel has filled its flags.
+    unsafe {
+        check(libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request))?;
+        Ok(i32::from(request.ifr_ifru.ifru_flags) & libc::IFF_UP != 0)
+    }
+}
+
 /// The hardware type (`ARPHRD_…`) of an interface, in the namespace of the socket.
 #[expect(unsafe_code, reason = "ioctl(SIOCGIFHWADDR)")]
 pub fn interface_type(socket: BorrowedFd, name: &str) -> io::Result<u16> {

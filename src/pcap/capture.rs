@@ -7,7 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::encode::{ENHANCED_PACKET, OBSOLETE_PACKET, OPT_COMMENT, PACKET_BLOCK_HEADER, padded};
+use super::encode::{
+    ENHANCED_PACKET, EPB_DROPCOUNT, OBSOLETE_PACKET, OPT_COMMENT, PACKET_BLOCK_HEADER, padded,
+};
 use super::error::Error;
 use super::fields::{Order, options};
 use super::index::{EntryFlags, IndexEntry, SharedIndex};
@@ -253,6 +255,8 @@ fn exactly<'a>(
 impl<'a> RawPacket<'a> {
     pub(super) fn record(&self, entry: &IndexEntry) -> PacketRecord<'a> {
         let comment = options(self.options, self.order).find(|(code, _)| *code == OPT_COMMENT);
+        let dropped = options(self.options, self.order).find(|(code, _)| *code == EPB_DROPCOUNT);
+        let dropped = dropped.and_then(|(_, bytes)| self.order.u64(bytes, 0));
         PacketRecord {
             interface: u32::from(entry.interface),
             timestamp_ns: entry.timestamp_ns,
@@ -261,6 +265,7 @@ impl<'a> RawPacket<'a> {
             direction: entry.direction(),
             checksum: entry.checksum(),
             comment: comment.map(|(_, bytes)| valid_text(bytes)),
+            dropped: self.dropped.map(u64::from).or(dropped).unwrap_or(0),
         }
     }
 }

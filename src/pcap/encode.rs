@@ -21,6 +21,7 @@ pub(super) const PACKET_BLOCK_HEADER: u64 = 28;
 pub(super) const OPT_END: u16 = 0;
 pub(super) const OPT_COMMENT: u16 = 1;
 pub(super) const EPB_FLAGS: u16 = 2;
+pub(super) const EPB_DROPCOUNT: u16 = 4;
 pub(super) const IF_NAME: u16 = 2;
 pub(super) const IF_DESCRIPTION: u16 = 3;
 pub(super) const IF_TSRESOL: u16 = 9;
@@ -46,6 +47,11 @@ fn block(out: &mut Vec<u8>, kind: u32, body: impl FnOnce(&mut Vec<u8>)) {
     out.extend(kind.to_le_bytes());
     out.extend([0; 4]);
     body(out);
+    end_block(out, start);
+}
+
+/// Ends the block that begins at `start`: both total lengths.
+fn end_block(out: &mut Vec<u8>, start: usize) {
     // Every body is bounded far below 4 GiB by its caller.
     let total = u32::try_from(out.len() - start + 4).unwrap_or(u32::MAX).to_le_bytes();
     out.extend(total);
@@ -134,15 +140,32 @@ pub(super) enum PacketOptions<'a> {
     Ready(&'a [u8]),
 }
 
+impl PacketRecord<'_> {
+    /// Whether its block has options.
+    pub(super) fn has_options(&self) -> bool {
+        self.comment.is_some() || self.dropped != 0 || epb_flags(self.direction, self.checksum) != 0
+    }
+}
+
 fn packet_options(out: &mut Vec<u8>, record: &PacketRecord<'_>) {
+    let flags = epb_flags(record.direction, record.checksum);
+    if let (None, 0, 1..) = (record.comment, record.dropped, flags) {
+        // What nearly every captured packet has, in one piece: the flags (code 2, length 4) and the end of options.
+        let mut options = [2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        options[4..8].copy_from_slice(&flags.to_le_bytes());
+        out.extend_from_slice(&options);
+        return;
+    }
     if let Some(comment) = record.comment {
         text_option(out, OPT_COMMENT, comment);
     }
-    let flags = epb_flags(record.direction, record.checksum);
     if flags != 0 {
         option(out, EPB_FLAGS, &flags.to_le_bytes());
     }
-    if record.comment.is_some() || flags != 0 {
+    if record.dropped != 0 {
+        option(out, EPB_DROPCOUNT, &record.dropped.to_le_bytes());
+    }
+    if record.has_options() {
         end_of_options(out);
     }
 }
@@ -154,18 +177,24 @@ pub(super) fn copied_option(out: &mut Vec<u8>, code: u16, value: &[u8]) {
 
 /// An enhanced packet block.
 pub(super) fn enhanced_packet(out: &mut Vec<u8>, record: &PacketRecord<'_>, options: PacketOptions<'_>) {
-    block(out, ENHANCED_PACKET, |out| {
-        out.extend(record.interface.to_le_bytes());
-        out.extend(timestamp(record.timestamp_ns));
-        out.extend(u32::try_from(record.data.len()).unwrap_or(u32::MAX).to_le_bytes());
-        out.extend(record.original_length.to_le_bytes());
-        out.extend(record.data);
-        pad(out, record.data.len());
-        match options {
-            PacketOptions::OfRecord => packet_options(out, record),
-            PacketOptions::Ready(bytes) => out.extend(bytes),
-        }
-    });
+    let start = out.len();
+    // The fixed part in one piece: this runs for each packet of a capture. The length of the block comes last.
+    let mut head = [0; PACKET_BLOCK_HEADER as usize];
+    head[..4].copy_from_slice(&ENHANCED_PACKET.to_le_bytes());
+    head[8..12].copy_from_slice(&record.interface.to_le_bytes());
+    head[12..20].copy_from_slice(&timestamp(record.timestamp_ns));
+    let captured = u32::try_from(record.data.len()).unwrap_or(u32::MAX);
+    head[20..24].copy_from_slice(&captured.to_le_bytes());
+    head[24..28].copy_from_slice(&record.original_length.to_le_bytes());
+    out.extend_from_slice(&head);
+    out.extend_from_slice(record.data);
+    let padding = record.data.len().next_multiple_of(4) - record.data.len();
+    out.extend_from_slice([0; 3].get(..padding).unwrap_or_default());
+    match options {
+        PacketOptions::OfRecord => packet_options(out, record),
+        PacketOptions::Ready(bytes) => out.extend_from_slice(bytes),
+    }
+    end_block(out, start);
 }
 
 /// A pcapng time: the high 32 bits first, then the low ones.
@@ -207,14 +236,27 @@ pub(super) fn pcap_header(out: &mut Vec<u8>, link_type: LinkType, snap_length: u
     out.extend(link_type.0.to_le_bytes());
 }
 
-/// A pcap packet record; `None` where its seconds do not fit into 32 bits.
-pub(super) fn pcap_packet(out: &mut Vec<u8>, record: &PacketRecord<'_>) -> Option<()> {
+/// A pcap packet record, with `head` in the place of its first `cut` bytes; `None` where its seconds do not fit into 32
+/// bits.
+pub(super) fn pcap_packet(
+    out: &mut Vec<u8>,
+    record: &PacketRecord<'_>,
+    head: &[u8],
+    cut: usize,
+) -> Option<()> {
     let seconds = u32::try_from(record.timestamp_ns / 1_000_000_000).ok()?;
     let nanoseconds = u32::try_from(record.timestamp_ns % 1_000_000_000).ok()?;
-    out.extend(seconds.to_le_bytes());
-    out.extend(nanoseconds.to_le_bytes());
-    out.extend(u32::try_from(record.data.len()).ok()?.to_le_bytes());
-    out.extend(record.original_length.to_le_bytes());
-    out.extend(record.data);
+    let data = record.data.get(cut..).unwrap_or_default();
+    let captured = u32::try_from(head.len() + data.len()).ok()?;
+    // Both are bounded far below 4 GiB.
+    let (more, less) = (head.len() as u32, cut as u32);
+    let original = record.original_length.saturating_sub(less).saturating_add(more);
+    let mut fixed = [0; 16];
+    for (place, number) in fixed.chunks_exact_mut(4).zip([seconds, nanoseconds, captured, original]) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
+    out.extend_from_slice(&fixed);
+    out.extend_from_slice(head);
+    out.extend_from_slice(data);
     Some(())
 }

@@ -115,6 +115,19 @@ pub enum Error {
         /// What gave it away.
         reason: &'static str,
     },
+    /// The disk is nearly full.
+    #[error(
+        "the disk of {} is low: {} MiB are free, and {} MiB are to stay free; free some space, choose a place on \
+         another disk, or let less stay free", .path.display(), free >> 20, keep.div_ceil(1 << 20)
+    )]
+    DiskLow {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are to stay free.
+        keep: u64,
+    },
     /// No free name was found for a new file.
     #[error("cannot make a new file in {}: {tried} names were tried and all exist; remove old files there", .directory.display())]
     NoFreeName {

@@ -11,15 +11,18 @@
 //! Sources: draft-ietf-opsawg-pcapng, draft-ietf-opsawg-pcap, pcap-savefile(5), pcap-linktype(7).
 
 mod capture;
+mod cooked;
 mod encode;
 mod error;
 mod fields;
 mod index;
 mod indexer;
+mod left;
 mod save;
 mod scan;
 mod sections;
 mod sniff;
+mod space;
 mod spool;
 mod stream;
 mod types;
@@ -30,8 +33,10 @@ pub use capture::{CaptureFile, PacketReader};
 pub use error::Error;
 pub use index::{Index, IndexEntry, SharedIndex};
 pub use indexer::{Indexer, Problem, Progress, Report};
+pub use left::{LeftSpool, left_spools};
 pub use save::{Saved, Selection, save_as};
-pub use spool::Spool;
+pub use space::{KEEP_FREE, check_room};
+pub use spool::{Spool, Syncer};
 pub use stream::open_stream;
 pub use types::{
     ChecksumState, DEFAULT_SNAP_LENGTH, Direction, Format, InterfaceInfo, InterfaceStatistics, LinkType,

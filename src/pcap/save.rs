@@ -4,9 +4,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::capture::{CaptureFile, RawPacket};
+use super::cooked::can_cook;
 use super::encode::{self, PacketOptions};
 use super::error::Error;
 use super::fields::{Order, options};
+use super::index::IndexEntry;
 use super::stream::create_new;
 use super::types::{Format, InterfaceInfo, InterfaceStatistics};
 use super::writer::Writer;
@@ -43,6 +45,8 @@ pub struct Saved {
 /// Interfaces, times, lengths on the wire, and the packets' options (comments, flags, drop counts …) are kept; pcap
 /// has a place for times and lengths only. `statistics` are the interfaces' counters; where it is empty, those that
 /// the capture has are written.
+///
+/// Packets of Ethernet and of bare IP together go into pcap as Linux cooked capture, version 2.
 ///
 /// The file is written beside its place under another name, brought to the disk, and then renamed: on any failure
 /// what was at `path` is untouched. What is at `path` and no regular file (a pipe, a device) is written to directly.
@@ -107,18 +111,25 @@ fn write(
 ) -> Result<Saved, Error> {
     let interfaces = capture.interfaces();
     let index = capture.index().snapshot();
-    let mut writer = Writer::new(file, format, path);
-    let numbers = match format {
+    let (mut writer, numbers) = match format {
         Format::PcapNg => {
-            interfaces.iter().map(|i| writer.add_interface(i)).collect::<Result<Vec<_>, _>>()?
+            let mut writer = Writer::new(file, format, path);
+            let numbers: Result<Vec<_>, _> = interfaces.iter().map(|i| writer.add_interface(i)).collect();
+            (writer, numbers?)
         }
-        Format::Pcap => add_used(&mut writer, &interfaces, |used| {
-            for position in selection.positions(index.len()) {
-                if let Some(entry) = index.get(position) {
-                    used(usize::from(entry.interface));
-                }
-            }
-        })?,
+        Format::Pcap => {
+            let used = used(&interfaces, selection.positions(index.len()).filter_map(|n| index.get(n)));
+            let of_used =
+                || interfaces.iter().zip(&used).filter(|(_, used)| **used).map(|(i, _)| i.link_type);
+            let differ = of_used().any(|link| Some(link) != of_used().next());
+            // Packets of several link types get a common one, where there is one for them.
+            let mut writer = match differ && of_used().all(can_cook) {
+                true => Writer::cooked(file, path),
+                false => Writer::new(file, format, path),
+            };
+            let numbers = add_used(&mut writer, &interfaces, &used)?;
+            (writer, numbers)
+        }
     };
     let mut reader = capture.reader();
     let mut packets = 0;
@@ -140,25 +151,30 @@ fn write(
     Ok(Saved { packets, bytes })
 }
 
-/// Describes only the interfaces that packets name, since pcap holds one link type; the first where none is named.
-fn add_used(
-    writer: &mut Writer<&File>,
-    interfaces: &[InterfaceInfo],
-    visit: impl FnOnce(&mut dyn FnMut(usize)),
-) -> Result<Vec<u32>, Error> {
+/// Which interfaces packets name; the first where none is named.
+fn used<'a>(interfaces: &[InterfaceInfo], packets: impl Iterator<Item = &'a IndexEntry>) -> Vec<bool> {
     let mut used = vec![false; interfaces.len()];
-    visit(&mut |interface| {
-        if let Some(used) = used.get_mut(interface) {
+    for entry in packets {
+        if let Some(used) = used.get_mut(usize::from(entry.interface)) {
             *used = true;
         }
-    });
+    }
     let none = !used.contains(&true);
     if let Some(first) = used.first_mut() {
         *first |= none;
     }
+    used
+}
+
+/// Describes only the interfaces that are used, since pcap holds one link type.
+fn add_used(
+    writer: &mut Writer<&File>,
+    interfaces: &[InterfaceInfo],
+    used: &[bool],
+) -> Result<Vec<u32>, Error> {
     let mut numbers = Vec::with_capacity(used.len());
     for (interface, used) in interfaces.iter().zip(used) {
-        numbers.push(if used { writer.add_interface(interface)? } else { u32::MAX });
+        numbers.push(if *used { writer.add_interface(interface)? } else { u32::MAX });
     }
     Ok(numbers)
 }
@@ -166,14 +182,13 @@ fn add_used(
 /// The options of a packet as they are, in little-endian order. Numbers of known options are turned around where
 /// they came in the other order.
 fn little_endian_options(raw: &RawPacket<'_>) -> Vec<u8> {
-    const DROP_COUNT: u16 = 4;
     let mut out = Vec::with_capacity(raw.options.len() + 16);
     for (code, value) in options(raw.options, raw.order) {
         let mut value = value.to_vec();
         if raw.order == Order::Big {
             let number = match code {
                 // Flags, drop count, packet identifier, queue; the enterprise number of custom options.
-                encode::EPB_FLAGS | DROP_COUNT | 5 | 6 => value.len(),
+                encode::EPB_FLAGS | encode::EPB_DROPCOUNT | 5 | 6 => value.len(),
                 2988 | 2989 | 19372 | 19373 => 4,
                 _ => 0,
             };
@@ -184,7 +199,7 @@ fn little_endian_options(raw: &RawPacket<'_>) -> Vec<u8> {
         encode::copied_option(&mut out, code, &value);
     }
     if let Some(dropped) = raw.dropped {
-        encode::copied_option(&mut out, DROP_COUNT, &u64::from(dropped).to_le_bytes());
+        encode::copied_option(&mut out, encode::EPB_DROPCOUNT, &u64::from(dropped).to_le_bytes());
     }
     if !out.is_empty() {
         encode::copied_option(&mut out, encode::OPT_END, &[]);

@@ -10,9 +10,11 @@ use super::capture::CaptureFile;
 use super::encode::PACKET_BLOCK_HEADER;
 use super::error::Error;
 use super::index::{EntryFlags, IndexEntry};
+use super::left::is_free;
 use super::scan::SharedInterfaces;
+use super::space::{KEEP_FREE, check_room};
 use super::stream::create_new;
-use super::types::{Format, InterfaceInfo, InterfaceStatistics, PacketRecord, epb_flags};
+use super::types::{Format, InterfaceInfo, InterfaceStatistics, PacketRecord};
 use super::writer::Writer;
 
 /// A pcapng file that packets are appended to, and the index that shows them to readers.
@@ -20,6 +22,9 @@ use super::writer::Writer;
 /// A packet shows in the index once its bytes stand in the file: at the next [`Spool::flush`], or earlier when much
 /// is gathered. Call it at least each 100 ms. When a write fails, what was written before stays a valid file and
 /// stays readable, and [`Spool::unwritten`] counts the packets that are lost.
+///
+/// The file is locked as long as the spool or a clone of its [`Spool::capture_file`] is there, so that
+/// [`left_spools`](super::left_spools) tells it from one whose program was killed.
 #[derive(Debug)]
 pub struct Spool {
     writer: Writer<Arc<File>>,
@@ -29,6 +34,7 @@ pub struct Spool {
     ready: Vec<IndexEntry>,
     /// Where the last whole block in the file ends.
     whole: u64,
+    keep_free: u64,
 }
 
 impl Spool {
@@ -42,7 +48,13 @@ impl Spool {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
         made.map_err(|source| Error::io("make the directory", directory, source))?;
         let date = utc_date(SystemTime::now());
-        let (file, path) = create_new(directory, 0o600, |n| format!("spool-{date}-{n}.pcapng"))?;
+        let (file, path) = loop {
+            let made = create_new(directory, 0o600, |n| format!("spool-{date}-{n}.pcapng"))?;
+            // Another program that just starts may have taken the empty file for one that was left behind.
+            if is_free(&made.0) && made.1.exists() {
+                break made;
+            }
+        };
         let file = Arc::new(file);
         let mut spool = Self {
             writer: Writer::new(Arc::clone(&file), Format::PcapNg, &path),
@@ -50,6 +62,7 @@ impl Spool {
             pending: Vec::new(),
             ready: Vec::new(),
             whole: 0,
+            keep_free: KEEP_FREE,
         };
         spool.pending.push((spool.writer.bytes(), None));
         if let Err(error) = spool.flush() {
@@ -112,7 +125,6 @@ impl Spool {
         let start = self.writer.bytes();
         let offset = self.writer.write_packet(record);
         if offset.is_ok() {
-            let has_options = record.comment.is_some() || epb_flags(record.direction, record.checksum) != 0;
             // The writer took its length, which so fits.
             let captured = u32::try_from(record.data.len()).unwrap_or(u32::MAX);
             let entry = IndexEntry {
@@ -122,7 +134,7 @@ impl Spool {
                 original: record.original_length,
                 interface: u16::try_from(record.interface).unwrap_or(u16::MAX),
                 flags: EntryFlags::new(record.direction, record.checksum)
-                    .with(EntryFlags::OPTIONS, has_options)
+                    .with(EntryFlags::OPTIONS, record.has_options())
                     .with(EntryFlags::COMMENT, record.comment.is_some()),
             };
             self.pending.push((self.writer.bytes(), Some(entry)));
@@ -139,12 +151,25 @@ impl Spool {
         self.publish(result)
     }
 
-    /// Brings what is written to the disk (fdatasync), against a crash of the machine. May take long.
+    /// How many bytes are to stay free on the disk; [`KEEP_FREE`] if nothing is said.
+    #[must_use]
+    pub fn keeping_free(mut self, bytes: u64) -> Self {
+        self.keep_free = bytes;
+        self
+    }
+
+    /// Checks that the disk has as much left as is to stay free.
     ///
     /// # Errors
-    /// [`Error::Io`].
-    pub fn sync(&self) -> Result<(), Error> {
-        self.capture.file().sync_data().map_err(|source| Error::io("bring to the disk", self.path(), source))
+    /// [`Error::DiskLow`].
+    pub fn check_room(&self) -> Result<(), Error> {
+        check_room(self.capture.file(), self.path(), self.keep_free)
+    }
+
+    /// What brings the spool to the disk, from another thread: it may take long.
+    #[must_use]
+    pub fn syncer(&self) -> Syncer {
+        Syncer(self.capture.clone())
     }
 
     /// Ends the file with the interfaces' counters and returns its length in bytes.
@@ -179,6 +204,20 @@ impl Spool {
             let _ = self.capture.file().set_len(self.whole);
         }
         result
+    }
+}
+
+/// Brings the file of a spool to the disk.
+#[derive(Debug)]
+pub struct Syncer(CaptureFile);
+
+impl Syncer {
+    /// Brings what is written by now to the disk (fdatasync), against a crash of the machine.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn sync(&self) -> Result<(), Error> {
+        self.0.file().sync_data().map_err(|source| Error::io("bring to the disk", self.0.path(), source))
     }
 }
 

@@ -145,6 +145,8 @@ pub struct PacketRecord<'a> {
     pub checksum: ChecksumState,
     /// The first comment (`opt_comment`); what is not UTF-8 is cut off where it stops being so.
     pub comment: Option<&'a str>,
+    /// Packets lost between the one before it and this one (`epb_dropcount`); 0: none, or not known.
+    pub dropped: u64,
 }
 
 impl<'a> PacketRecord<'a> {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::cooked::{self, can_cook};
 use super::encode::{self, PacketOptions};
 use super::error::Error;
 use super::types::{Format, InterfaceInfo, InterfaceStatistics, LinkType, MAX_PACKET_LENGTH, PacketRecord};
@@ -24,6 +25,8 @@ pub struct Writer<W: Write> {
     interfaces: usize,
     /// The one link type of a pcap file, once its header is made.
     link_type: Option<LinkType>,
+    /// Where packets get a cooked header: the link types that they come with, by interface.
+    cooked: Option<Vec<LinkType>>,
     buffer: Vec<u8>,
     /// The offset in the file at which the buffer belongs.
     buffer_start: u64,
@@ -46,11 +49,18 @@ impl<W: Write> Writer<W> {
             format,
             interfaces: 0,
             link_type: None,
+            cooked: None,
             buffer,
             buffer_start: 0,
             taken: 0,
             failed: false,
         }
+    }
+
+    /// As [`Writer::new`] for a pcap file that takes packets of several link types: each gets a header of Linux cooked
+    /// capture, version 2, in the place of its own link header.
+    pub fn cooked(out: W, path: impl AsRef<Path>) -> Self {
+        Self { cooked: Some(Vec::new()), ..Self::new(out, Format::Pcap, path) }
     }
 
     /// Describes an interface and returns its number: 0, 1, 2 …
@@ -60,7 +70,10 @@ impl<W: Write> Writer<W> {
     /// [`Error::Header`] for a link type over 16 bits, and failures to write.
     pub fn add_interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Error> {
         self.check()?;
-        let link_type = interface.link_type;
+        let mut link_type = interface.link_type;
+        if let Some(links) = self.cooked.as_mut().filter(|_| can_cook(link_type)) {
+            links.push(std::mem::replace(&mut link_type, LinkType::LINUX_SLL2));
+        }
         if link_type.0 > u32::from(u16::MAX) {
             let reason = format!("{link_type} cannot be written: a link type has 16 bits");
             return Err(Error::Header { path: self.path.clone(), reason });
@@ -111,7 +124,12 @@ impl<W: Write> Writer<W> {
             Format::Pcap => {
                 let timestamp_ns = record.timestamp_ns;
                 let path = &self.path;
-                encode::pcap_packet(&mut self.buffer, record)
+                let links = self.cooked.as_deref().unwrap_or_default();
+                let link_type = usize::try_from(interface).ok().and_then(|n| links.get(n));
+                // Interfaces are numbered from 1 in a kernel: 0 would be none.
+                let head = link_type.and_then(|link| cooked::header(*link, interface + 1, record));
+                let (head, cut) = head.as_ref().map_or((&[][..], 0), |(head, cut)| (&head[..], *cut));
+                encode::pcap_packet(&mut self.buffer, record, head, cut)
                     .ok_or_else(|| Error::TimeOutOfRange { path: path.clone(), timestamp_ns })?;
             }
         }
@@ -129,6 +147,11 @@ impl<W: Write> Writer<W> {
     #[must_use]
     pub const fn bytes_written(&self) -> u64 {
         self.taken
+    }
+
+    /// What the bytes go to.
+    pub const fn get_ref(&self) -> &W {
+        &self.out
     }
 
     /// Writes what is gathered.

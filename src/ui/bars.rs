@@ -1,7 +1,5 @@
 //! The bars of the window: the top one, the status, and the capture panel's.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Role, Ui, WidgetInfo};
 
 use super::theme::look;
@@ -78,16 +76,13 @@ pub fn status_ui(ui: &mut Ui, bench: &Workbench) {
     ui.horizontal(|ui| {
         match bench.capture().counters() {
             Some(counters) => {
-                let get = |c: &AtomicU64| c.load(Ordering::Relaxed);
-                let lost = get(&counters.lost_kernel) + get(&counters.lost_here);
-                ui.label(dim(format!("received {}", grouped(get(&counters.received)))));
-                let text = format!(
-                    "lost {} (kernel) {} (us)",
-                    grouped(get(&counters.lost_kernel)),
-                    grouped(get(&counters.lost_here))
-                );
+                let tally = counters.now();
+                let lost = tally.lost_kernel + tally.lost_here;
+                ui.label(dim(format!("received {}", grouped(tally.received))));
+                let text =
+                    format!("lost {} (kernel) {} (us)", grouped(tally.lost_kernel), grouped(tally.lost_here));
                 ui.label(RichText::new(text).size(12.0).color(if lost > 0 { look.bad } else { look.dim }));
-                ui.label(dim(format!("written {}", size_text(get(&counters.bytes)))));
+                ui.label(dim(format!("written {}", size_text(tally.bytes))));
             }
             None => {
                 let text = match bench.capture().origin() {
@@ -122,6 +117,7 @@ pub fn capture_bar_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command
         let (text, color) = match (bench.capture().is_running(), bench.capture().origin()) {
             (true, Origin::Live(source)) => (format!("● listening on {source}"), look.good),
             (false, Origin::Live(source)) => (format!("stopped, from {source}"), look.dim),
+            (_, Origin::Left(_)) => ("recovered, not saved".into(), look.dim),
             (_, Origin::File(path)) => {
                 let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
                 (if bench.capture().is_loading() { format!("reading {name}…") } else { name }, look.dim)

@@ -88,6 +88,7 @@ pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: 
         ui.set_width(440.0);
         match question {
             Question::Unsaved { packets, .. } => unsaved_ui(ui, *packets, commands),
+            Question::Left { text } => left_ui(ui, text, commands),
             Question::SavePath => {
                 path_ui(ui, state, "Save the capture as", "Save", commands, Command::SavePath)
             }
@@ -117,6 +118,30 @@ fn unsaved_ui(ui: &mut Ui, packets: usize, commands: &mut Vec<Command>) {
             commands.push(Command::Answer(Choice::Cancel));
         }
         if ui.button(RichText::new("Discard").color(look.bad)).clicked() {
+            commands.push(Command::Answer(Choice::Discard));
+        }
+    });
+}
+
+/// What a killed program left behind.
+fn left_ui(ui: &mut Ui, text: &str, commands: &mut Vec<Command>) {
+    ui.label(RichText::new(text).strong().size(15.0));
+    ui.add_space(4.0);
+    ui.label("rawbench ended before they were saved.");
+    ui.add_space(10.0);
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let look = look(ui);
+        let show = Button::new(RichText::new("Open them").color(look.on_accent)).fill(look.accent);
+        if ui.add(show).clicked() {
+            commands.push(Command::Answer(Choice::Show));
+        }
+        if ui.button("Save them…").clicked() {
+            commands.push(Command::Answer(Choice::Save));
+        }
+        if ui.button("Later").clicked() {
+            commands.push(Command::Answer(Choice::Cancel));
+        }
+        if ui.button(RichText::new("Discard them").color(look.bad)).clicked() {
             commands.push(Command::Answer(Choice::Discard));
         }
     });

@@ -92,3 +92,69 @@ fn the_lab_needs_no_privilege() {
     assert_eq!(ran.status.code(), Some(0), "{}", stderr(&ran));
     assert!(stderr(&ran).contains("lost in the program 0"), "{}", stderr(&ran));
 }
+
+/// Sends texts, a moment apart, while a capture with these arguments prints what it keeps of them; with its messages.
+fn kept(arguments: &[&str], texts: &[&str]) -> (Vec<String>, String) {
+    let capture = Capture::start(&[&["-i", "lo", "--hex", "--duration", "2"], arguments].concat());
+    for text in texts {
+        datagram(text);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let (out, messages, status) = capture.end();
+    assert_eq!(status, Some(0), "{messages}");
+    let text = |line: &str| String::from_utf8_lossy(&bytes(line)[42..]).into_owned();
+    (out.lines().map(text).collect(), messages)
+}
+
+#[test]
+fn a_capture_filter_runs_in_the_kernel_where_it_can() {
+    if runs_in_own_network("a_capture_filter_runs_in_the_kernel_where_it_can") {
+        return;
+    }
+    let texts = ["short", "this one is longer", "brief"];
+    let (out, messages) = kept(&["-f", "udp and less 50"], &texts);
+    assert_eq!(out, ["short", "brief"]);
+    assert!(!messages.contains("not in the kernel") && !messages.contains("filtered"), "{messages}");
+    let (out, messages) = kept(&["-f", "udp.length < 16 and udp"], &texts);
+    assert_eq!(out, ["short", "brief"]);
+    assert!(messages.contains("the filter runs here, not in the kernel: "), "{messages}");
+    assert!(messages.contains("received 3, written 2, filtered 1,"), "{messages}");
+}
+
+#[test]
+fn a_trigger_keeps_what_comes_before_it() {
+    if runs_in_own_network("a_trigger_keeps_what_comes_before_it") {
+        return;
+    }
+    let texts = ["one", "two", "go", "on", "halt", "late"];
+    let on = ["--start-on", "frame contains \"go\"", "--stop-on", "frame contains \"halt\""];
+    assert_eq!(kept(&on, &texts).0, ["go", "on", "halt"]);
+    let before = [&on[..], &["--keep-before", "5"]].concat();
+    let (out, messages) = kept(&before, &texts);
+    assert_eq!(out, ["one", "two", "go", "on", "halt"]);
+    assert!(messages.contains("received 5, written 5"), "{messages}");
+}
+
+#[test]
+fn the_program_of_a_filter_is_shown_and_a_wrong_filter_refused() {
+    let shown = rawbench(&["capture", "-i", "lo", "-f", "ip and tcp port 80", "--show-bpf"]);
+    assert_eq!(shown.status.code(), Some(0), "{}", stderr(&shown));
+    let lines = stdout(&shown);
+    let has = |part: &str| lines.lines().any(|line| line.contains(part));
+    assert!(has("ldh      [12]") && has("jeq      #0x800 ") && has("jeq      #0x50 "), "{lines}");
+    assert!(lines.trim_end().ends_with("ret      #0"), "{lines}");
+    for (arguments, place) in [
+        (["-f", "tcp port 80 and nonsense"], "                ^^^^^^^^"),
+        (["--start-on", "tcp.prt == 80"], "^^^^^^^"),
+    ] {
+        let refused = rawbench(&[&["capture", "-i", "lo"][..], &arguments].concat());
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains(place), "{}", stderr(&refused));
+    }
+    let alone = rawbench(&["capture", "-i", "lo", "--show-bpf"]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(stderr(&alone).contains("give one with -f"), "{}", stderr(&alone));
+    let without = rawbench(&["capture", "-i", "lo", "--show-bpf", "-f", "tcp.port == 80"]);
+    assert_eq!(without.status.code(), Some(2));
+    assert!(stderr(&without).contains("the kernel cannot run this filter: "), "{}", stderr(&without));
+}

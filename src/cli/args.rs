@@ -200,6 +200,21 @@ pub struct CaptureArgs {
     /// What comes in at the IP layer for this protocol, reassembled, from the IP header on (repeatable)
     #[arg(long, value_name = "PROTOCOL", conflicts_with = "interface")]
     pub ip: Vec<IpProtocol>,
+    /// Capture only what passes this filter, in tcpdump's words or Wireshark's; in the kernel where it can run there
+    #[arg(short, value_name = "FILTER")]
+    pub filter: Option<String>,
+    /// Print the program that the kernel would run for the filter, as `tcpdump -d`, and capture nothing
+    #[arg(long)]
+    pub show_bpf: bool,
+    /// Begin to keep packets with the first one that passes this filter
+    #[arg(long, value_name = "FILTER")]
+    pub start_on: Option<String>,
+    /// End with the first packet that passes this filter
+    #[arg(long, value_name = "FILTER")]
+    pub stop_on: Option<String>,
+    /// Keep also what came in these seconds before the packet of --start-on
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, requires = "start_on")]
+    pub keep_before: Option<Duration>,
     /// Keep this many bytes of a packet (0: all)
     #[arg(short, value_name = "BYTES", default_value_t = 0)]
     pub snap: usize,

@@ -10,8 +10,10 @@ use super::live;
 use super::output::{self, Failure, Out, Outcome};
 use super::packet::Packet;
 use crate::engine::{
-    self, Access, End, FilePlan, FileSink, Incident, Listen, Lost, Recorder, Settings, Sink, Source,
+    self, Access, End, FilePlan, FileSink, Incident, Listen, Lost, Recorder, Settings, Sink, Source, Trigger,
+    When, screen,
 };
+use crate::filter::{Filter, FilterError, bpf};
 use crate::net::SNAP_LENGTH;
 use crate::pcap::{ChecksumState, InterfaceInfo, InterfaceStatistics, PacketRecord};
 use crate::wire::dissect::dissect;
@@ -32,22 +34,94 @@ pub fn run(args: &CaptureArgs, access: &Access) -> Outcome {
     let plan = capture_files::plan(args)?;
     let plan = plan.map(|plan| FilePlan { cooked: source.listen == Listen::Any, ..plan });
     let snap = if args.snap == 0 { SNAP_LENGTH } else { args.snap };
+    let (screened, when) = screen(args, access, &source, snap)?;
+    if args.show_bpf {
+        return show_program(screened);
+    }
+    let (filter, note) = match screened {
+        Some(Ok(program)) => (program, None),
+        Some(Err(why)) => (Vec::new(), Some(format!("the filter runs here, not in the kernel: {why}"))),
+        None => (Vec::new(), None),
+    };
     let settings = Settings {
         promiscuous: !args.not_promiscuous,
         snap,
         ring: Some(args.buffer.saturating_mul(1 << 20)),
-        filter: Vec::new(),
-        filter_text: None,
+        filter: screen::instructions(&filter),
+        filter_text: args.filter.clone(),
     };
     let recorder = Recorder::open(access, &source, &settings)?;
     let (packets, duration) = capture_files::limits(args);
     let recorder = recorder.limited(packets, duration);
     let stop = recorder.stopper();
     live::on_interrupt(move || stop.stop())?;
-    match plan {
-        Some(plan) => record(recorder, &source, &mut FileSink::new(plan)?),
-        None => record(recorder, &source, &mut PrintSink::new(args)),
+    match (plan, when) {
+        (Some(plan), None) => record(recorder, &source, note, &mut FileSink::new(plan)?),
+        (Some(plan), Some(when)) => {
+            record(recorder, &source, note, &mut Trigger::new(FileSink::new(plan)?, when))
+        }
+        (None, None) => record(recorder, &source, note, &mut PrintSink::new(args)),
+        (None, Some(when)) => record(recorder, &source, note, &mut Trigger::new(PrintSink::new(args), when)),
     }
+}
+
+/// The program that the kernel runs for a filter, or why there is none.
+type Screened = Result<Vec<bpf::Instruction>, String>;
+
+/// Reads the filters of the call: what the kernel is told, and what is asked here.
+fn screen(
+    args: &CaptureArgs,
+    access: &Access,
+    source: &Source,
+    snap: usize,
+) -> Result<(Option<Screened>, Option<When>), Failure> {
+    let read = |option: &str,
+                text: &Option<String>,
+                read: fn(&str) -> Result<Filter, FilterError>|
+     -> Result<Option<Filter>, Failure> {
+        let Some(text) = text else { return Ok(None) };
+        let filter = read(text).map_err(|error| {
+            Failure::wrong_call(format!("the filter of {option} is wrong\n{}", error.render(text)))
+        })?;
+        let unsuited = |why: String| Failure::wrong_call(format!("the filter of {option}: {why}"));
+        screen::suits(access, source, &filter)?.map_err(unsuited)?;
+        Ok(Some(filter))
+    };
+    let (start, stop) = (
+        read("--start-on", &args.start_on, Filter::display)?,
+        read("--stop-on", &args.stop_on, Filter::display)?,
+    );
+    let mut when = When {
+        start: start.map(screen::predicate),
+        stop: stop.map(screen::predicate),
+        before: args.keep_before.unwrap_or_default(),
+        ..When::default()
+    };
+    let screened = match read("-f", &args.filter, Filter::capture)? {
+        Some(filter) => {
+            let program = screen::program(access, source, &filter, snap)?;
+            if program.is_err() {
+                when.keep = Some(screen::predicate(filter));
+            }
+            Some(program)
+        }
+        None => None,
+    };
+    let asks = when.keep.is_some() || when.start.is_some() || when.stop.is_some();
+    Ok((screened, asks.then_some(when)))
+}
+
+/// `--show-bpf`.
+fn show_program(screened: Option<Screened>) -> Outcome {
+    let Some(screened) = screened else {
+        return Err(Failure::wrong_call("--show-bpf shows the program of a filter: give one with -f".into()));
+    };
+    let program =
+        screened.map_err(|why| Failure::wrong_call(format!("the kernel cannot run this filter: {why}")))?;
+    let mut out = output::out();
+    write!(out, "{}", bpf::text(&program))?;
+    out.flush()?;
+    Ok(0)
 }
 
 fn source(args: &CaptureArgs) -> Source {
@@ -74,10 +148,13 @@ trait CaptureSink: Sink {
     fn reader_has_gone(&self) -> bool;
 }
 
-fn record(recorder: Recorder, source: &Source, sink: &mut dyn CaptureSink) -> Outcome {
+fn record(recorder: Recorder, source: &Source, note: Option<String>, sink: &mut dyn CaptureSink) -> Outcome {
     let counters = recorder.counters();
     // Scripts wait for this line: from here on no packet is missed.
     output::message(&format!("capturing on {}", source.label));
+    if let Some(note) = note {
+        output::message(&note);
+    }
     let told = Cell::new(0);
     // What happens meanwhile is told as it happens; gaps stand in the summary.
     let tell = || {
@@ -194,5 +271,11 @@ impl CaptureSink for PrintSink {
 impl CaptureSink for FileSink {
     fn reader_has_gone(&self) -> bool {
         FileSink::reader_has_gone(self)
+    }
+}
+
+impl<S: CaptureSink> CaptureSink for Trigger<S> {
+    fn reader_has_gone(&self) -> bool {
+        self.sink().reader_has_gone()
     }
 }

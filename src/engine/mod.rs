@@ -19,6 +19,7 @@ mod probe;
 mod reassembly;
 mod recorder;
 mod recording;
+pub mod screen;
 mod sieve;
 mod sink;
 mod sources;

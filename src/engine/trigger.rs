@@ -67,6 +67,11 @@ impl<S: Sink> Trigger<S> {
         }
     }
 
+    /// The sink behind it.
+    pub fn sink(&self) -> &S {
+        &self.sink
+    }
+
     /// The sink.
     pub fn into_inner(self) -> S {
         self.sink

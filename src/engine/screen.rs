@@ -1,0 +1,74 @@
+//! A filter before a capture: in the kernel where it can be said there, else in the recorder.
+
+use super::recorder::link_type;
+use super::sources::{Access, Failure, Listen, Source};
+use super::trigger::Predicate;
+use crate::filter::{Facts, Filter, Packet, Target, bpf};
+use crate::net::Instruction;
+use crate::pcap::{LinkType, PacketRecord};
+use crate::wire::dissect::Dissection;
+
+/// The program of classic BPF that the kernel runs for this filter on the packets of a source, which keeps `snap` bytes of
+/// each that passes. It asks the system for the kind of an interface; that needs no privilege.
+///
+/// # Errors
+/// There is no such interface. The inner error names the part that the kernel cannot be told, and why.
+pub fn program(
+    access: &Access,
+    source: &Source,
+    filter: &Filter,
+    snap: usize,
+) -> Result<Result<Vec<bpf::Instruction>, String>, Failure> {
+    let target = match &source.listen {
+        Listen::Any => Target::Any,
+        Listen::Interface(name) => {
+            Target::Interface(link_type(access.interface(&source.place, name)?.arphrd).0)
+        }
+        Listen::Ip(_) => {
+            return Ok(Err("sockets at the IP layer are filtered here".into()));
+        }
+    };
+    Ok(filter.bpf(target, u32::try_from(snap).unwrap_or(u32::MAX)))
+}
+
+/// The program in the system's form.
+#[must_use]
+pub fn instructions(program: &[bpf::Instruction]) -> Vec<Instruction> {
+    program.iter().map(|i| Instruction { code: i.code, jt: i.jt, jf: i.jf, k: i.k }).collect()
+}
+
+/// Asks a filter about each packet of a capture as it comes.
+#[must_use]
+pub fn predicate(filter: Filter) -> Predicate {
+    let mut found = Dissection::default();
+    let (mut number, mut first_ns, mut previous_ns) = (0, None, 0);
+    Box::new(move |link_type, record: &PacketRecord<'_>| {
+        number += 1;
+        let first_ns = *first_ns.get_or_insert(record.timestamp_ns);
+        let facts = Facts {
+            number,
+            original: record.original_length,
+            time_ns: Some(record.timestamp_ns),
+            first_ns,
+            previous_ns: if number == 1 { first_ns } else { previous_ns },
+            interface: Some(record.interface),
+            link_type,
+        };
+        previous_ns = record.timestamp_ns;
+        filter.dissect(link_type, record.data, &mut found);
+        filter.matches(&Packet { bytes: record.data, found: &found, facts })
+    })
+}
+
+/// Whether a filter can be asked about the packets of this source, as far as their link is known before it listens.
+///
+/// # Errors
+/// There is no such interface. The inner error: the filter asks for headers that its packets do not have.
+pub fn suits(access: &Access, source: &Source, filter: &Filter) -> Result<Result<(), String>, Failure> {
+    let kind = match &source.listen {
+        Listen::Any => return Ok(Ok(())),
+        Listen::Interface(name) => link_type(access.interface(&source.place, name)?.arphrd),
+        Listen::Ip(_) => LinkType::RAW,
+    };
+    Ok(filter.suits(kind.0))
+}

@@ -273,11 +273,12 @@ impl Draft {
                 let next = self.layers.get(index + 1).and_then(|l| l.header.number_in(space));
                 next.map_or(field.default, u128::from)
             }
-            Compute::ItemCount => {
+            count @ (Compute::ItemCount | Compute::LastItem) => {
                 let list = layer.header.list(self.view(index).header_bytes())?;
                 let range = self.view(index).items_range();
                 let spans = items::walk(list, self.bytes.get(range).unwrap_or_default(), 0);
-                spans.iter().filter(|s| s.depth == 0).count() as u128
+                let items = spans.iter().filter(|s| s.depth == 0).count() as u128;
+                if count == Compute::LastItem { items.saturating_sub(1) } else { items }
             }
             Compute::RouteSource => match (self.surroundings.route_source.filter(|_| outer), field.kind) {
                 (Some(IpAddr::V4(a)), Kind::Ipv4) => u128::from(u32::from(a)),

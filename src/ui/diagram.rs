@@ -343,6 +343,7 @@ fn computed_text(compute: Compute) -> &'static str {
         Compute::HeaderLength => "computed: the length of the header with its options",
         Compute::TotalLength => "computed: the length of header and payload",
         Compute::PayloadLength => "computed: the length of the payload",
+        Compute::LastItem => "computed: the number of the last item",
         Compute::ItemCount => "computed: how many items follow",
         Compute::NextHeader(_) => "computed: the number of the next header",
         Compute::Checksum { coverage: Coverage::Crc32c, .. } => "computed: a CRC32c (RFC 9260)",

@@ -90,6 +90,8 @@ pub enum Compute {
     NextHeader(Space),
     /// How many items the list of the header has.
     ItemCount,
+    /// The number of the last item of the list of the header, from 0 on.
+    LastItem,
     /// The Internet checksum, RFC 1071, or a CRC where the coverage says so. `zero_is_none`: a sum of zero goes out as all
     /// ones (RFC 768).
     Checksum {
@@ -152,6 +154,29 @@ impl When {
     }
 }
 
+/// What stands for a value where Wireshark prints something else than the kind says.
+#[derive(Clone, Copy, Debug)]
+pub enum Shown {
+    /// The value, as its kind says.
+    Plain,
+    /// Its bytes.
+    Bytes,
+    /// 1 where any of its bits is set.
+    AnyBit,
+    /// Only so many of its lower bits.
+    Lower(u32),
+    /// A signed number.
+    Signed,
+    /// Nothing for zero.
+    UnlessZero,
+    /// What it means in words.
+    Words,
+    /// The value, but nothing where this does not hold.
+    If(When),
+    /// The same, but a value that is not zero.
+    IfOrSet(When),
+}
+
 /// One field of a header or of an option.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -190,6 +215,8 @@ pub struct Field {
     /// Its default in every packet so far (RFC words: reserved, unused; or the subtype that makes an item what it is): an
     /// item's short forms pass it over.
     pub reserved: bool,
+    /// What Wireshark prints for its key.
+    pub shown: Shown,
     /// What a stored value means in words, where names cannot list it (a time).
     pub words: Option<fn(u128) -> String>,
     /// Where it is defined, when not in the header's own reference.
@@ -216,6 +243,7 @@ impl Field {
             little: false,
             digits: 0,
             reserved: false,
+            shown: Shown::Plain,
             words: None,
             reference: "",
         }
@@ -328,6 +356,12 @@ impl Field {
     #[must_use]
     pub const fn reserved(mut self) -> Self {
         self.reserved = true;
+        self
+    }
+    /// Says what Wireshark prints for its key.
+    #[must_use]
+    pub const fn shown(mut self, shown: Shown) -> Self {
+        self.shown = shown;
         self
     }
     /// Says what a stored value means.

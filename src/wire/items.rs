@@ -266,6 +266,10 @@ impl Walk<'_> {
                     };
                     self.take((list, item), at..end, at + len, depth, problem);
                     at = end;
+                    if item.ends && at < within.end {
+                        self.take((list, &PADDING), at..within.end, within.end, depth, None);
+                        return;
+                    }
                 }
                 len => {
                     let problem = Some(impossible(list, kind, len, left));
@@ -287,7 +291,7 @@ impl Walk<'_> {
     fn bare(&mut self, list: &'static ItemList, owner: &[u8], within: Range<usize>, depth: usize) {
         let mut at = within.start;
         for item in list.items {
-            let count = item.count.and_then(|by| bits::get(owner, by.bits)).map(|n| n as usize);
+            let count = item.count_in(owner);
             let mut made = 0;
             let holds = |at: usize| item.holds(&self.bytes[at..within.end]);
             while at < within.end && count.is_none_or(|count| made < count) && holds(at) {

@@ -2,7 +2,8 @@
 
 use super::bits::BitRange;
 use super::items::{self, ItemSpan};
-use super::table::{Field, Header};
+use super::protocols;
+use super::table::{Field, Header, Shown};
 use super::view::LayerView;
 
 /// A value of a key among the options of a header.
@@ -75,23 +76,28 @@ fn cut_option(view: &LayerView<'_>, span: &ItemSpan) -> Option<ItemSpan> {
 #[must_use]
 pub fn is_left_out(view: &LayerView<'_>, field: &Field, stored: Option<u128>) -> bool {
     let layer = view.layer();
-    match (layer.header.key, field.key) {
-        // Within a packet that ICMP quotes there is only the key without "raw"; not so with ICMPv6.
-        ("tcp", "seq_raw") => layer.quoted && view.layers.iter().any(|l| l.header.key == "icmp"),
-        ("icmp" | "icmpv6", "length") => stored == Some(0),
-        // Of a query Wireshark shows only the flags that a query can have.
-        (
-            "dns" | "mdns" | "dns.stream",
-            "flags.authoritative" | "flags.recavail" | "flags.authenticated" | "flags.rcode",
-        ) => !view.is_set("qr"),
-        _ => false,
+    let unset = stored == Some(0);
+    match field.shown {
+        Shown::UnlessZero => return unset,
+        Shown::If(when) => return !when.holds(view.header_bytes()),
+        Shown::IfOrSet(when) => return unset && !when.holds(view.header_bytes()),
+        _ => {}
     }
+    // Within a packet that ICMP quotes there is only the key without "raw"; not so with ICMPv6.
+    (layer.header.key, field.key) == ("tcp", "seq_raw")
+        && layer.quoted
+        && view.layers.iter().any(|l| l.header.key == "icmp")
 }
 
 /// Bytes behind a header as the packet had them on the wire: what a short capture cut (`cut` bytes) counts, what a length
 /// field only claims does not.
 #[must_use]
 pub fn payload_len(view: &LayerView<'_>, cut: usize) -> Option<usize> {
+    // How long the whole is stands in the last of several fragments.
+    let more = |index| LayerView { index, ..*view }.is_set("flags.mf");
+    if (0..view.index).any(more) {
+        return None;
+    }
     let layer = view.layer();
     let header = usize::try_from(view.number("hdr_len")?).ok()?;
     let here = layer.end - layer.start;
@@ -101,19 +107,13 @@ pub fn payload_len(view: &LayerView<'_>, cut: usize) -> Option<usize> {
 /// Whether [`is_left_out`] may say yes to a field with this key: to ask it for each packet only where it matters.
 #[must_use]
 pub fn may_be_left_out(key: &str) -> bool {
-    matches!(
-        key,
-        "seq_raw"
-            | "length"
-            | "flags.authoritative"
-            | "flags.recavail"
-            | "flags.authenticated"
-            | "flags.rcode"
-    )
+    let sometimes = |f: &Field| matches!(f.shown, Shown::UnlessZero | Shown::If(_) | Shown::IfOrSet(_));
+    let fields = protocols::ALL.iter().flat_map(|h| h.fields);
+    key == "seq_raw" || fields.filter(|f| f.key == key).any(sometimes)
 }
 
 /// Whether Wireshark has a field of several bits as a flag: set when any bit is.
 #[must_use]
 pub fn is_one_flag(header: &Header, key: &str) -> bool {
-    (header.key, key) == ("tcp", "flags.res")
+    header.fields.iter().any(|f| f.key == key && matches!(f.shown, Shown::AnyBit))
 }

@@ -50,6 +50,8 @@ pub struct ItemList {
     pub prefix: &'static str,
     /// Label of the whole list.
     pub label: &'static str,
+    /// The key says that there is a list (1), not its bytes.
+    pub heading: bool,
     /// The known items.
     pub items: &'static [Item],
     /// The table of an item of an unknown kind.
@@ -89,6 +91,7 @@ impl ItemList {
         key: "options",
         prefix: "",
         label: "Options",
+        heading: false,
         items: &[],
         unknown: &Item::PLAIN,
         when: None,
@@ -141,8 +144,7 @@ impl ItemList {
     #[must_use]
     pub fn counted_len(&self, owner: &[u8]) -> usize {
         let one = |i: &Item| if i.length == 0 { self.unit } else { i.length };
-        let count = |i: &Item| bits::get(owner, i.count?.bits);
-        self.items.iter().map(|i| count(i).unwrap_or(0) as usize * one(i)).sum()
+        self.items.iter().map(|i| i.count_in(owner).unwrap_or(0) * one(i)).sum()
     }
 
     /// The kind that an item begins with; `None` when it is cut off.
@@ -223,6 +225,8 @@ pub struct Item {
     /// Without kind and length: the field of what the list stands in that says how many of these there are; of an item
     /// without a length, how many units it has.
     pub count: Option<&'static Field>,
+    /// What the field says less than there are (RFC 8754: the number of the last).
+    pub uncounted: usize,
 }
 
 /// A pointer into the repetitions of an item (RFC 791: the route data, the time stamps).
@@ -253,6 +257,7 @@ impl Item {
         head: Head::BYTES,
         inner: None,
         count: None,
+        uncounted: 0,
     };
 
     /// A known item of kind, length and these fields, of any length that they allow.
@@ -307,6 +312,18 @@ impl Item {
     pub const fn counted(mut self, by: &'static Field) -> Self {
         self.count = Some(by);
         self
+    }
+    /// Says how many there are beyond what the field says.
+    #[must_use]
+    pub const fn uncounted(mut self, uncounted: usize) -> Self {
+        self.uncounted = uncounted;
+        self
+    }
+    /// How many there are as a field of `owner` says it; `None` where none does.
+    #[must_use]
+    pub fn count_in(&self, owner: &[u8]) -> Option<usize> {
+        let said = bits::get(owner, self.count?.bits)?;
+        Some(said as usize + self.uncounted)
     }
     /// Makes it the table of unknown kinds.
     #[must_use]

@@ -4,7 +4,7 @@
 //! union of leaves. Everything else (form, diagram, tree, notation, `read -e`, field reference) is read off it.
 
 use super::bits;
-pub use super::field::{Compute, Coverage, Field, Kind, RawSocket, Space, When};
+pub use super::field::{Compute, Coverage, Field, Kind, RawSocket, Shown, Space, When};
 pub use super::option::{Fills, Head, Item, ItemList};
 use super::readers::Reader;
 use super::view::LayerView;
@@ -383,15 +383,18 @@ impl Header {
     pub fn completed(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         let given = bytes.len() * 8;
         for field in self.leaves().filter(|f| f.bits.start >= given) {
-            if field.when.is_none_or(|w| w.holds(&bytes)) {
-                bytes.resize(bytes.len().max(field.bits.end().div_ceil(8)), 0);
-                let fitted = bits::set(&mut bytes, field.bits, field.default);
-                debug_assert!(
-                    fitted || field.kind.is_bytes(),
-                    "{}.{}: the default does not fit",
-                    self.key,
-                    field.key
-                );
+            // A field may decide with its own bits whether it is there: tried with its default.
+            let mut with = bytes.clone();
+            with.resize(bytes.len().max(field.bits.end().div_ceil(8)), 0);
+            let fitted = bits::set(&mut with, field.bits, field.default);
+            debug_assert!(
+                fitted || field.kind.is_bytes(),
+                "{}.{}: the default does not fit",
+                self.key,
+                field.key
+            );
+            if field.is_in(&with) {
+                bytes = with;
             }
         }
         bytes.resize(self.fixed_len(&bytes), 0);

@@ -32,6 +32,7 @@ pub fn switches() -> Vec<&'static str> {
         "ip.defragment:FALSE",
         "ipv6.defragment:FALSE",
         "ip.tso_support:FALSE",
+        "pppoed.show_tags_and_lengths:TRUE",
         "tcp.desegment_tcp_streams:FALSE",
         "tcp.relative_sequence_numbers:FALSE",
     ];
@@ -75,14 +76,18 @@ impl Demand {
         // tshark's word for what is wholly cut off.
         let mut theirs_there = theirs.split(',').filter(|t| !matches!(*t, "" | "<MISSING>"));
         let has = |part: &str| ours.split(',').any(|o| o == part);
-        let missing = theirs == "<MISSING>" && ours.is_empty();
-        ours == theirs || missing || self == Self::AtLeast && theirs_there.all(has)
+        let said =
+            |t: &str| t.split(',').filter(|t| !matches!(*t, "" | "<MISSING>")).collect::<Vec<_>>().join(",");
+        ours == theirs
+            || (theirs.contains("<MISSING>") || theirs.split(',').any(str::is_empty) && !theirs.is_empty())
+                && said(ours) == said(theirs)
+            || self == Self::AtLeast && theirs_there.all(has)
     }
 }
 
 /// What both programs print for some packets, and where they differ.
 #[derive(Default)]
-struct Wrong<'a>(BTreeMap<&'a str, (usize, String)>);
+struct Wrong<'a>(BTreeMap<&'a str, (usize, String)>, BTreeSet<&'a str>);
 
 impl<'a> Wrong<'a> {
     fn add(&mut self, key: &'a str, ours: &str, theirs: &str, of: impl FnOnce() -> String) {
@@ -162,13 +167,18 @@ pub fn listed(place: &str) -> BTreeSet<&'static str> {
     lines.filter(|(_, at)| *at == place).map(|(key, _)| key).collect()
 }
 
-/// Fails where a key differs that is not listed for this place, and where a listed one does not differ.
-fn judge(place: &str, wrong: &Wrong<'_>) {
-    let listed = listed(place);
-    let stale: Vec<_> = listed.iter().filter(|k| !wrong.0.contains_key(**k)).collect();
-    assert!(stale.is_empty(), "tests/oracle/differences.txt: {stale:?} no longer differ in {place}");
-    let wrong =
-        Wrong(wrong.0.iter().filter(|(k, _)| !listed.contains(*k)).map(|(k, v)| (*k, v.clone())).collect());
+/// Fails where a key differs that is not listed for this place, and, where its packets are `complete`, where a listed one
+/// does not differ. In PLACE+ stand the keys of which more may be shown than tshark shows.
+fn judge(place: &str, wrong: &Wrong<'_>, complete: bool) {
+    let (listed, more) = (listed(place), listed(&format!("{place}+")));
+    let differing = listed.iter().filter(|k| !wrong.0.contains_key(**k));
+    let stale: Vec<_> = differing.chain(more.iter().filter(|k| !wrong.1.contains(**k))).collect();
+    assert!(
+        !complete || stale.is_empty(),
+        "tests/oracle/differences.txt: {stale:?} no longer differ in {place}"
+    );
+    let others = wrong.0.iter().filter(|(k, _)| !listed.contains(*k));
+    let wrong = Wrong(others.map(|(k, v)| (*k, v.clone())).collect(), BTreeSet::new());
     assert!(wrong.0.is_empty(), "in {place}, and not in tests/oracle/differences.txt:\n{}", wrong.text());
 }
 
@@ -182,7 +192,7 @@ pub fn agree(place: &str, batches: &[Batch]) {
     for (link_type, packets, demand) in batches {
         differing(*link_type, packets, *demand, &keys, &mut wrong);
     }
-    judge(place, &wrong);
+    judge(place, &wrong, true);
 }
 
 /// A value as it is stored: long ones as a hash, part by part.
@@ -191,11 +201,7 @@ pub fn brief(value: &str) -> String {
         if part.len() <= 20 {
             return part.to_owned();
         }
-        // FNV-1a.
-        let hash = part
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
-        format!("#{hash:016x}")
+        format!("#{:016x}", fnv(part.as_bytes()))
     };
     value.split(',').map(part).collect::<Vec<_>>().join(",")
 }
@@ -245,39 +251,104 @@ pub fn file_agrees(file: &Path, demand: Demand, tshark: bool) {
     let place = file.file_name().unwrap().to_str().unwrap();
     let golden = file.parent().unwrap().with_file_name("golden").join(format!("{place}.txt"));
     let keys = shared_keys();
-    let brief_lines = |lines: Vec<Vec<String>>| -> Vec<Vec<String>> {
-        lines.into_iter().map(|l| l.iter().map(|v| brief(v)).collect()).collect()
-    };
-    let theirs = if tshark {
-        let said = theirs(file, &keys);
-        let now = stored(&keys, &said);
-        if std::env::var_os(UPDATE).is_some() {
-            std::fs::write(&golden, &now).unwrap();
-        } else if is_golden_version() {
-            let then = std::fs::read_to_string(&golden).unwrap_or_default();
-            assert!(now == then, "{} is not what tshark says now: set {UPDATE}=1 once", golden.display());
+    let theirs = golden_or_said(file, &keys, &golden, "", tshark);
+    judge(place, &file_differs((place, place), file, &keys, &theirs, &|_| demand), true);
+}
+
+/// The same of a file that the test made, whose packets the demands belong to. `golden`: where what tshark once said of the
+/// same bytes is stored; `None`: nowhere, tshark has to be there.
+pub fn made_agrees(place: &str, file: &Path, demands: &[Demand], golden: Option<&Path>, tshark: bool) {
+    let keys = shared_keys();
+    let with_verdict = [keys.as_slice(), &GIVEN_UP.map(str::to_owned)].concat();
+    let theirs = match golden {
+        Some(golden) => {
+            let hash = format!("file\t{:016x}\n", fnv(&std::fs::read(file).unwrap()));
+            golden_or_said(file, &with_verdict, golden, &hash, tshark)
         }
-        brief_lines(said)
-    } else {
-        unstored(&keys, &std::fs::read_to_string(&golden).unwrap())
+        None => brief_lines(theirs(file, &with_verdict)),
     };
-    let ours = brief_lines(ours(file, &keys));
+    let demand = |packet: usize| {
+        let given_up = theirs[packet][keys.len()..].iter().any(|v| !v.is_empty());
+        if given_up { Demand::AtLeast } else { demands[packet] }
+    };
+    // Of the stored packets other ones are listed by their number than of the many.
+    let packets = if golden.is_some() { format!("{place}_stored") } else { place.to_owned() };
+    judge(place, &file_differs((place, &packets), file, &keys, &theirs, &demand), golden.is_none());
+}
+
+/// What tshark says where it stopped to read, because of what the packet says or because of its end.
+const GIVEN_UP: [&str; 2] = ["_ws.malformed", "_ws.short"];
+
+/// Of each packet of a file, whether a key reads otherwise than tshark's.
+pub fn differs(file: &Path) -> Vec<bool> {
+    let keys = shared_keys();
+    let (ours, theirs) = (ours(file, &keys), theirs(file, &keys));
+    assert_eq!(ours.len(), theirs.len());
+    ours.iter().zip(&theirs).map(|(a, b)| a.iter().zip(b).any(|(a, b)| !Demand::Equal.met(a, b))).collect()
+}
+
+/// What tshark says of a file, long values as hashes: now, or where it is not there what it once said. `head` stands before
+/// it in the golden file.
+fn golden_or_said(file: &Path, keys: &[String], golden: &Path, head: &str, tshark: bool) -> Vec<Vec<String>> {
+    let then = std::fs::read_to_string(golden).unwrap_or_default();
+    if !tshark {
+        let body = then.strip_prefix(head);
+        let body = body.unwrap_or_else(|| {
+            panic!("{} is of other packets: set {UPDATE}=1 where tshark is", golden.display())
+        });
+        return unstored(keys, body);
+    }
+    let said = theirs(file, keys);
+    let now = head.to_owned() + &stored(keys, &said);
+    if std::env::var_os(UPDATE).is_some() {
+        std::fs::write(golden, &now).unwrap();
+    } else if is_golden_version() {
+        assert!(now == then, "{} is not what tshark says now: set {UPDATE}=1 once", golden.display());
+    }
+    brief_lines(said)
+}
+
+fn brief_lines(lines: Vec<Vec<String>>) -> Vec<Vec<String>> {
+    lines.into_iter().map(|l| l.iter().map(|v| brief(v)).collect()).collect()
+}
+
+/// Where a file reads otherwise than tshark, but for packets that are listed as a whole.
+fn file_differs<'a>(
+    (place, packets): (&str, &str),
+    file: &Path,
+    keys: &'a [String],
+    theirs: &[Vec<String>],
+    demand: &dyn Fn(usize) -> Demand,
+) -> Wrong<'a> {
+    let ours = brief_lines(ours(file, keys));
     assert_eq!(ours.len(), theirs.len(), "{place}: other packets");
+    let more = listed(&format!("{place}+"));
     let mut wrong = Wrong::default();
-    for (number, (a, b)) in ours.iter().zip(&theirs).enumerate() {
-        let packet = format!("{place}:{}", number + 1);
+    for (number, (a, b)) in ours.iter().zip(theirs).enumerate() {
+        let (packet, demand) = (format!("{packets}:{}", number + 1), demand(number));
         if listed(&packet).contains("*") {
             let same = keys.iter().zip(a).zip(b).all(|((_, a), b)| demand.met(a, b));
             assert!(!same, "tests/oracle/differences.txt: {packet} no longer differs");
             continue;
         }
         for ((key, a), b) in keys.iter().zip(a).zip(b) {
-            if !demand.met(a, b) {
+            if demand.met(a, b) {
+                continue;
+            }
+            // Of some keys more may be shown, never less.
+            if more.contains(key.as_str()) && Demand::AtLeast.met(a, b) {
+                wrong.1.insert(key);
+            } else {
                 wrong.add(key, a, b, || packet.clone());
             }
         }
     }
-    judge(place, &wrong);
+    wrong
+}
+
+/// FNV-1a.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Stores what tshark says instead of comparing with what is stored.

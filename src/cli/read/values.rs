@@ -7,7 +7,7 @@ use crate::cli::packet::Packet;
 use crate::wire::dissect::{Dissection, dissect};
 use crate::wire::keyed::{self, ItemValue};
 use crate::wire::readers::Readings;
-use crate::wire::table::{Field, Header};
+use crate::wire::table::{Field, Header, Shown};
 use crate::wire::value;
 use crate::wire::view::{LayerView, Located};
 
@@ -85,9 +85,12 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection, read: &[Re
             .collect(),
         Meaning::ItemField { header, key } => alike(header).flat_map(|v| item_values(&v, key)).collect(),
         Meaning::Items(header) => alike(header)
-            .map(|v| v.items_range())
-            .filter(|range| !range.is_empty())
-            .map(|range| value::hex_plain(bytes.get(range).unwrap_or_default()))
+            .map(|v| (v.layer().header.list(v.header_bytes()), v.items_range()))
+            .filter(|(_, range)| !range.is_empty())
+            .map(|(list, range)| match list {
+                Some(list) if list.heading => "1".to_owned(),
+                _ => value::hex_plain(bytes.get(range).unwrap_or_default()),
+            })
             .collect(),
         Meaning::Payload(header) => {
             // Wireshark takes what a reset carries for a diagnostic text (RFC 9293 section 3.5.3).
@@ -131,31 +134,30 @@ fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
 /// words), and left out where Wireshark leaves it out.
 fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> {
     let field: &Field = located.field;
-    let layer = view.layer();
     let stored = located.stored(view.bytes);
     if keyed::is_left_out(view, field, stored) {
         return None;
     }
-    match (layer.header.key, field.key) {
-        // Eight bits that Wireshark keeps in 32.
-        ("ipv6", "tclass") => stored.map(|v| format!("0x{v:08x}")),
-        // Bytes, for Wireshark.
-        ("sll" | "sll2", "unused" | "src.other") => {
-            Some(value::hex_plain(view.bytes.get(located.bits.bytes()).unwrap_or_default()))
+    let is_set = stored.is_some_and(|v| v != 0);
+    match field.shown {
+        Shown::Bytes => {
+            return Some(value::hex_plain(view.bytes.get(located.bits.bytes()).unwrap_or_default()));
         }
-        // Numbers that Wireshark takes for bytes.
-        ("ipv6.routing", "routing.src.reserved" | "routing.mipv6.reserved") => {
-            stored.map(|v| format!("{v:08x}"))
+        Shown::AnyBit => return Some(u8::from(is_set).to_string()),
+        Shown::Words => return stored.zip(field.words).map(|(v, words)| words(v)),
+        Shown::Lower(bits) => {
+            return stored.map(|v| (field.ordered(v) & ((1 << bits) - 1)).to_string());
         }
-        ("ipv6.routing", "routing.srh.tag") | ("ah", "reserved") => stored.map(|v| format!("{v:04x}")),
-        ("ntp", "refid") => stored.map(|v| format!("{v:08x}")),
-        // Times in words.
-        ("ntp", "reftime" | "org" | "rec" | "xmt") => stored.zip(field.words).map(|(v, words)| words(v)),
-        // A boolean of three bits.
-        ("tcp", "flags.res") => stored.map(|v| u8::from(v != 0).to_string()),
-        _ if scale == field.scale => Some(located.text(view.bytes)),
-        _ => stored.map(|v| (v * u128::from(scale)).to_string()),
+        Shown::Signed => {
+            let unused = 128_u32.saturating_sub(field.bits.width as u32);
+            return stored.map(|v| ((v << unused) as i128 >> unused).to_string());
+        }
+        _ => {}
     }
+    if scale == field.scale {
+        return Some(located.text(view.bytes));
+    }
+    stored.map(|v| (v * u128::from(scale)).to_string())
 }
 
 fn frame(key: FrameKey, packet: &Packet<'_>) -> Option<String> {

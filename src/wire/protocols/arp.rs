@@ -1,7 +1,12 @@
 //! ARP for Ethernet and IPv4, RFC 826.
 
-use crate::wire::table::{Family, Field, Header, Length, Space};
+use crate::wire::table::{Family, Field, Header, Length, Space, When};
 use crate::wire::view::LayerView;
+
+/// Hardware type, protocol type and both sizes: Ethernet or IEEE 802, IPv4. Addresses of other kinds and sizes are shown as
+/// bytes.
+const KINDS: Field = Field::hex("hw.type", "Kinds of Addresses", 0, 48);
+const ETHERNET_AND_IPV4: When = When::is(&KINDS, &[0x0001_0800_0604, 0x0006_0800_0604]);
 
 const SENDER: Field = Field::ipv4("src.proto_ipv4", "Sender Protocol Address", 112);
 const TARGET: Field = Field::ipv4("dst.proto_ipv4", "Target Protocol Address", 192);
@@ -18,12 +23,12 @@ pub static HEADER: Header = Header {
         Field::number("hw.size", "Hardware Address Length", 32, 8).short("HLen").default(6),
         Field::number("proto.size", "Protocol Address Length", 40, 8).short("PLen").default(4),
         Field::number("opcode", "Operation", 48, 16).names(&[(1, "request"), (2, "reply")]).default(1),
-        Field::mac("src.hw_mac", "Sender Hardware Address", 64),
-        SENDER,
-        Field::mac("dst.hw_mac", "Target Hardware Address", 144),
-        TARGET,
+        Field::mac("src.hw_mac", "Sender Hardware Address", 64).when(ETHERNET_AND_IPV4),
+        SENDER.when(ETHERNET_AND_IPV4),
+        Field::mac("dst.hw_mac", "Target Hardware Address", 144).when(ETHERNET_AND_IPV4),
+        TARGET.when(ETHERNET_AND_IPV4),
     ],
-    length: Length::Fixed(28),
+    length: Length::Cases { cases: &[(ETHERNET_AND_IPV4, 28)], otherwise: 8 },
     extent: None,
     found_by: &[(Space::EtherType, 0x0806)],
     next: &[],

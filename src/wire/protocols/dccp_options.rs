@@ -32,6 +32,7 @@ const fn bytes(key: &'static str, label: &'static str) -> Field {
 /// The options.
 pub(super) static OPTIONS: ItemList = ItemList {
     key: "options",
+    heading: true,
     label: "Options",
     items: &[
         single(0, "pad", "Padding"),

@@ -9,6 +9,26 @@ const COOKIE: Field = Field::ipv4("cookie", "Magic Cookie", 1888).default(0x6382
 /// Without it there are no options.
 pub(super) const HAS_OPTIONS: When = When::is(&COOKIE, &[0x6382_5363]);
 
+/// Hardware type and length of Ethernet or IEEE 802: the address is a MAC address.
+const KIND: Field = Field::hex("hw.type", "Kind of Address", 8, 16);
+const HAS_MAC: When = When::is(&KIND, &[0x0106, 0x0606]);
+const LEN: Field = Field::number("hw.len", "Hardware Address Length", 16, 8);
+const SIX: When = When::is(&LEN, &[6]);
+/// Six bytes that are no MAC address.
+const OTHER_OF_SIX: When = When::is(&KIND, &OTHER_KINDS);
+const OTHER_KINDS: [u64; 254] = {
+    let mut all = [0; 254];
+    let (mut kind, mut at) = (0, 0);
+    while kind < 256 {
+        if kind != 1 && kind != 6 {
+            all[at] = kind << 8 | 6;
+            at += 1;
+        }
+        kind += 1;
+    }
+    all
+};
+
 /// DHCP.
 pub static HEADER: Header = Header {
     key: "dhcp",
@@ -44,8 +64,11 @@ pub static HEADER: Header = Header {
         Field::ipv4("ip.relay", "Relay Agent IP Address", 192).alias(&[("giaddr", 1)]),
         Field::mac("hw.mac_addr", "Client MAC Address", 224)
             .alias(&[("chaddr", 1)])
-            .computed(Compute::InterfaceAddress),
-        Field::bytes("hw.addr_padding", "Client Hardware Address Padding", 272, 80),
+            .computed(Compute::InterfaceAddress)
+            .when(HAS_MAC),
+        Field::bytes("hw.chaddr", "Client Hardware Address", 224, 48).when(OTHER_OF_SIX),
+        Field::bytes("hw.addr_padding", "Client Hardware Address Padding", 272, 80).when(SIX),
+        Field::bytes("hw.chaddr", "Client Hardware Address", 224, 128).when(SIX.negated()),
         Field::text("server", "Server Host Name", 352, 512).alias(&[("sname", 1)]),
         Field::text("file", "Boot File Name", 864, 1024),
         COOKIE,

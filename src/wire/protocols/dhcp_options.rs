@@ -3,7 +3,7 @@
 
 use super::dhcp::HAS_OPTIONS;
 use crate::wire::bits;
-use crate::wire::table::{Field, Item, ItemList, When};
+use crate::wire::table::{Field, Item, ItemList, Shown, When};
 use crate::wire::value;
 use crate::wire::view::LayerView;
 
@@ -241,7 +241,13 @@ pub static OPTIONS: ItemList = ItemList {
             2,
             "time_offset",
             "Time Offset",
-            &[TYPE, LEN, Field::number("option.time_offset", "Time Offset", 16, 32).short("Seconds")],
+            &[
+                TYPE,
+                LEN,
+                Field::number("option.time_offset", "Time Offset", 16, 32)
+                    .shown(Shown::Signed)
+                    .short("Seconds"),
+            ],
         )
         .exactly(6),
         option(

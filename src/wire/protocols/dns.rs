@@ -1,7 +1,7 @@
 //! DNS, RFC 1035: the header. Questions and records are read by [`crate::wire::readers::dns`].
 
 use crate::wire::readers::dns as reader;
-use crate::wire::table::{Family, Field, Header, Length, Space};
+use crate::wire::table::{Family, Field, Header, Length, Shown, Space, When};
 use crate::wire::view::LayerView;
 
 const OPCODES: &[(u64, &str)] = &[
@@ -26,19 +26,51 @@ const RCODES: &[(u64, &str)] = &[
     (10, "Name out of zone"),
 ];
 
+/// Only an answer has it.
+const fn response(at: usize) -> When {
+    When::is(if at == 0 { &RESPONSE } else { &RESPONSE_BEHIND }, &[1])
+}
+const fn if_response(at: usize) -> Shown {
+    Shown::If(response(at))
+}
+static RESPONSE: Field = Field::flag("flags.response", "Response", 16);
+static RESPONSE_BEHIND: Field = Field::flag("flags.response", "Response", 32);
+
+/// An update counts other things (RFC 2136 section 2.2).
+const fn update(at: usize) -> When {
+    When::is(if at == 0 { &OPCODE } else { &OPCODE_BEHIND }, &[5])
+}
+static OPCODE: Field = Field::number("flags.opcode", "Opcode", 17, 4);
+static OPCODE_BEHIND: Field = Field::number("flags.opcode", "Opcode", 33, 4);
+const fn count(
+    key: &'static str,
+    label: &'static str,
+    start: usize,
+    alias: &'static [(&'static str, u32)],
+) -> Field {
+    Field::number(key, label, start, 16).alias(alias)
+}
+
 /// The header, `at` bits behind the beginning of the layer.
-const fn fields(at: usize) -> [Field; 16] {
+const fn fields(at: usize) -> [Field; 19] {
     [
         Field::hex("id", "Transaction ID", at, 16),
         Field::group("flags", "Flags", at + 16, 16),
         Field::flag("flags.response", "Response", at + 16).short("QR").alias(&[("qr", 1)]),
         Field::number("flags.opcode", "Opcode", at + 17, 4).names(OPCODES).alias(&[("opcode", 1)]),
-        Field::flag("flags.authoritative", "Authoritative Answer", at + 21).short("AA").alias(&[("aa", 1)]),
+        Field::flag("flags.authoritative", "Authoritative Answer", at + 21)
+            .shown(if_response(at))
+            .short("AA")
+            .alias(&[("aa", 1)]),
         Field::flag("flags.truncated", "Truncated", at + 22).short("TC").alias(&[("tc", 1)]),
         Field::flag("flags.recdesired", "Recursion Desired", at + 23).short("RD").alias(&[("rd", 1)]),
-        Field::flag("flags.recavail", "Recursion Available", at + 24).short("RA").alias(&[("ra", 1)]),
+        Field::flag("flags.recavail", "Recursion Available", at + 24)
+            .shown(if_response(at))
+            .short("RA")
+            .alias(&[("ra", 1)]),
         Field::flag("flags.z", "Reserved", at + 25).short("Z").alias(&[("z", 1)]),
         Field::flag("flags.authenticated", "Authentic Data", at + 26)
+            .shown(Shown::IfOrSet(response(at)))
             .short("AD")
             .alias(&[("ad", 1)])
             .reference("RFC 4035"),
@@ -46,15 +78,21 @@ const fn fields(at: usize) -> [Field; 16] {
             .short("CD")
             .alias(&[("cd", 1)])
             .reference("RFC 4035"),
-        Field::number("flags.rcode", "Response Code", at + 28, 4).names(RCODES).alias(&[("rcode", 1)]),
-        Field::number("count.queries", "Questions", at + 32, 16).alias(&[("qdcount", 1)]),
-        Field::number("count.answers", "Answer Records", at + 48, 16).alias(&[("ancount", 1)]),
-        Field::number("count.auth_rr", "Authority Records", at + 64, 16).alias(&[("nscount", 1)]),
+        Field::number("flags.rcode", "Response Code", at + 28, 4)
+            .shown(if_response(at))
+            .names(RCODES)
+            .alias(&[("rcode", 1)]),
+        count("count.queries", "Questions", at + 32, &[("qdcount", 1)]).when(update(at).negated()),
+        count("count.zones", "Zones", at + 32, &[("qdcount", 1)]).when(update(at)),
+        count("count.answers", "Answer Records", at + 48, &[("ancount", 1)]).when(update(at).negated()),
+        count("count.prerequisites", "Prerequisites", at + 48, &[("ancount", 1)]).when(update(at)),
+        count("count.auth_rr", "Authority Records", at + 64, &[("nscount", 1)]).when(update(at).negated()),
+        count("count.updates", "Updates", at + 64, &[("nscount", 1)]).when(update(at)),
         Field::number("count.add_rr", "Additional Records", at + 80, 16).alias(&[("arcount", 1)]),
     ]
 }
 
-static FIELDS: [Field; 16] = fields(0);
+static FIELDS: [Field; 19] = fields(0);
 
 const DNS: Header = Header {
     key: "dns",
@@ -85,8 +123,8 @@ pub static MULTICAST: Header = Header {
     ..DNS
 };
 
-static STREAM_FIELDS: [Field; 17] = {
-    let mut all = [Field::number("length", "Length", 0, 16).reference("RFC 7766 section 8"); 17];
+static STREAM_FIELDS: [Field; 20] = {
+    let mut all = [Field::number("length", "Length", 0, 16).reference("RFC 7766 section 8"); 20];
     let rest = fields(16);
     let mut i = 0;
     while i < rest.len() {

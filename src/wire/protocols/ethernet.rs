@@ -41,9 +41,13 @@ pub(super) const IS_LENGTH: &[u64] = &[0, 1, 2];
 pub(super) const BEHIND_LENGTH: &[Next] =
     &[Next { when: None, to: To::Always(Space::BehindLength, 0), quoted: false }];
 
-/// An Ethernet frame in GRE is 0x6558 (RFC 1701), or ERSPAN type I, which has no header of its own.
-const FOUND_BY: &[(Space, u32)] =
-    &[(Space::LinkType, 1), (Space::EtherType, 0x6558), (Space::GreUnsequenced, 0x88be)];
+/// An Ethernet frame in IP is 143 (RFC 8986 section 10.1), in GRE 0x6558 (RFC 1701), or ERSPAN type I, which has no header of its own.
+const FOUND_BY: &[(Space, u32)] = &[
+    (Space::LinkType, 1),
+    (Space::IpProtocol, 143),
+    (Space::EtherType, 0x6558),
+    (Space::GreUnsequenced, 0x88be),
+];
 
 /// What both have in common.
 const FRAME: Header = Header {

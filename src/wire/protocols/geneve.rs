@@ -2,7 +2,7 @@
 
 use super::ethernet::TYPE_NAMES;
 use crate::wire::table::{
-    Compute, Family, Field, Fills, Head, Header, Item, ItemList, Length, Next, Space, To,
+    Compute, Family, Field, Fills, Head, Header, Item, ItemList, Length, Next, Shown, Space, To,
 };
 use crate::wire::view::LayerView;
 
@@ -67,7 +67,7 @@ pub static HEADER: Header = Header {
         Field::group("flags", "Flags", 8, 8),
         Field::flag("flags.oam", "Control Packet", 8).short("O").letter('O'),
         Field::flag("flags.critical", "Critical Options Present", 9).short("C").letter('C'),
-        Field::number("flags.reserved", "Reserved", 10, 6).short("Rsvd"),
+        Field::number("flags.reserved", "Reserved", 10, 6).shown(Shown::AnyBit).short("Rsvd"),
         PROTO,
         Field::hex("vni", "Virtual Network Identifier", 32, 24).short("VNI").default(1),
         Field::hex("reserved", "Reserved", 56, 8),

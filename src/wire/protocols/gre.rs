@@ -73,7 +73,7 @@ pub static HEADER: Header = Header {
     },
     found_by: &[(Space::IpProtocol, 47)],
     // Version 1 (RFC 2637) has other words behind the flags.
-    only_when: Some(When { field: &VERSION, is: &[0], not: false }),
+    only_when: Some(When { field: &VERSION, is: &[1], not: true }),
     next: &[
         Next {
             when: Some(with(&[0, 2, 8, 10])),

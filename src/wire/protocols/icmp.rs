@@ -1,6 +1,6 @@
 //! ICMP, RFC 792; next-hop MTU RFC 1191, length of the quoted packet RFC 4884.
 
-use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Space, To, When};
+use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When};
 use crate::wire::view::LayerView;
 
 const TYPE: Field = Field::number("type", "Type", 0, 8)
@@ -86,6 +86,7 @@ pub static HEADER: Header = Header {
         Field::number("pointer", "Pointer", 32, 8).when(PARAMETER),
         Field::number("length", "Length of Quoted Packet in Words", 40, 8)
             .short("Length")
+            .shown(Shown::UnlessZero)
             .when(SAYS_LENGTH)
             .reference("RFC 4884"),
         Field::number("mtu", "Next-Hop MTU", 48, 16).when(FRAGMENTATION_NEEDED).reference("RFC 1191"),

@@ -2,7 +2,7 @@
 //! RFC 6275, length of the quoted packet RFC 4884.
 
 use super::icmpv6_options as options;
-use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Space, To, When};
+use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When};
 use crate::wire::view::LayerView;
 
 /// Types as IANA names them.
@@ -102,6 +102,7 @@ pub static HEADER: Header = Header {
             .computed(Compute::Checksum { coverage: Coverage::PseudoHeader, zero_is_none: false }),
         // Errors and echo.
         Field::number("length", "Length of Quoted Packet in 8 Bytes", 32, 8)
+            .shown(Shown::UnlessZero)
             .short("Length")
             .when(SAYS_LENGTH)
             .reference("RFC 4884"),

@@ -60,6 +60,12 @@ const STAMP: &[Field] = &[Field::number("opt.time_stamp", "Timestamp", 0, 32)];
 const ADDRESS_AND_STAMP: &[Field] =
     &[Field::ipv4("opt.time_stamp_addr", "Address", 0), Field::number("opt.time_stamp", "Timestamp", 32, 32)];
 
+/// RFC 791 and RFC 1108 have the same number: of the older one are these 16 levels.
+const SECURITY: Field = Field::hex("opt.sec_rfc791_sec", "Security", 16, 16);
+const SECURITIES: &[u64] = &[
+    0x0000, 0xf135, 0x789a, 0xbc4d, 0x5e26, 0xaf13, 0xd788, 0x6bc5, 0x35e2, 0x9af1, 0x4d78, 0x24bd, 0x135e,
+    0x89af, 0xc4d6, 0xe26b,
+];
 const AUTHORITIES: &[Field] = &[
     TYPE,
     LEN,
@@ -72,6 +78,7 @@ const AUTHORITIES: &[Field] = &[
     Field::flag("opt.sec_prot_auth_doe", "DOE", 28).letter('D'),
     Field::hex("opt.sec_prot_auth_unassigned", "Unassigned", 29, 2),
     Field::flag("opt.sec_prot_auth_fti", "Field Termination Indicator", 31).letter('T'),
+    Field::bytes("opt.data", "Further Authorities", 32, 0),
 ];
 const LEVEL: Field = Field::hex("opt.sec_cl", "Classification Level", 16, 8)
     .short("Level")
@@ -117,14 +124,15 @@ pub static OPTIONS: ItemList = ItemList {
             &[
                 TYPE,
                 LEN,
-                Field::hex("opt.sec_rfc791_sec", "Security", 16, 16),
+                SECURITY,
                 Field::number("opt.sec_rfc791_comp", "Compartments", 32, 16),
                 Field::hex("opt.sec_handling", "Handling Restrictions", 48, 16).short("Handling"),
                 Field::hex("opt.sec_control", "Transmission Control Code", 64, 24).short("TCC"),
             ],
         )
-        .exactly(11),
-        Item::known(130, "sec", "Basic Security", "RFC 1108 section 2", AUTHORITIES).exactly(4),
+        .exactly(11)
+        .when(&[When::is(&SECURITY, SECURITIES)]),
+        Item::known(130, "sec", "Basic Security", "RFC 1108 section 2", AUTHORITIES),
         Item::known(130, "sec", "Basic Security", "RFC 1108 section 2", &[TYPE, LEN, LEVEL]).exactly(3),
     ],
     unknown: &Item {

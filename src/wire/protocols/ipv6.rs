@@ -6,7 +6,7 @@ use crate::wire::table::{Compute, Extent, Family, Field, Header, Length, Next, S
 use crate::wire::view::LayerView;
 
 const VERSION: Field = Field::number("version", "Version", 0, 4).short("Ver").default(6);
-const TCLASS: Field = Field::group("tclass", "Traffic Class", 4, 8);
+const TCLASS: Field = Field::group("tclass", "Traffic Class", 4, 8).digits(8);
 const DSCP: Field = Field::number("tclass.dscp", "DSCP", 4, 6)
     .names(&[
         (0, "CS0"),

@@ -2,7 +2,9 @@
 //! address); routing types RFC 5095 (0, deprecated), RFC 6275 (2), RFC 6554 (3), RFC 8754 (4).
 
 use super::ipv6_options::{ADDRESSES, OPTIONS, ROUTING};
-use crate::wire::table::{Compute, Family, Field, FragmentRule, Header, Length, Next, Space, To, When};
+use crate::wire::table::{
+    Compute, Family, Field, FragmentRule, Header, Length, Next, Shown, Space, To, When,
+};
 use crate::wire::view::LayerView;
 
 /// Next headers by their short names.
@@ -102,6 +104,12 @@ const fn of(is: &'static [u64]) -> When {
 pub(super) const SEGMENTS_LEFT: Field =
     Field::number("routing.segleft", "Segments Left", 24, 8).alias(&[("segleft", 1)]);
 
+/// The number of the last segment, from 0 on.
+pub(super) const LAST_ENTRY: Field = Field::number("routing.srh.last_entry", "Last Entry", 32, 8)
+    .alias(&[("last_entry", 1)])
+    .computed(Compute::LastItem)
+    .reference("RFC 8754");
+
 /// Routing.
 pub static ROUTE: Header = Header {
     key: "ipv6.routing",
@@ -113,18 +121,22 @@ pub static ROUTE: Header = Header {
         RT_LEN,
         TYPE,
         SEGMENTS_LEFT,
-        Field::hex("routing.src.reserved", "Reserved", 32, 32).when(of(&[0])).reference("RFC 5095"),
-        Field::hex("routing.mipv6.reserved", "Reserved", 32, 32).when(of(&[2])).reference("RFC 6275"),
+        Field::hex("routing.src.reserved", "Reserved", 32, 32)
+            .shown(Shown::Bytes)
+            .when(of(&[0]))
+            .reference("RFC 5095"),
+        Field::hex("routing.mipv6.reserved", "Reserved", 32, 32)
+            .shown(Shown::Bytes)
+            .when(of(&[2]))
+            .reference("RFC 6275"),
         Field::number("routing.rpl.cmprI", "CmprI", 32, 4).when(of(&[3])).reference("RFC 6554"),
         Field::number("routing.rpl.cmprE", "CmprE", 36, 4).when(of(&[3])).reference("RFC 6554"),
         Field::number("routing.rpl.pad", "Pad", 40, 4).when(of(&[3])).reference("RFC 6554"),
         Field::number("routing.rpl.reserved", "Reserved", 44, 20).when(of(&[3])).reference("RFC 6554"),
-        Field::number("routing.srh.last_entry", "Last Entry", 32, 8)
-            .alias(&[("last_entry", 1)])
-            .when(of(&[4]))
-            .reference("RFC 8754"),
+        LAST_ENTRY.when(of(&[4])),
         Field::hex("routing.srh.flags", "Flags", 40, 8).when(of(&[4])).reference("RFC 8754"),
         Field::hex("routing.srh.tag", "Tag", 48, 16)
+            .shown(Shown::Bytes)
             .alias(&[("tag", 1)])
             .when(of(&[4]))
             .reference("RFC 8754"),
@@ -210,7 +222,7 @@ pub static AUTHENTICATION: Header = Header {
     fields: &[
         AH_NXT,
         AH_LEN,
-        Field::hex("reserved", "Reserved", 16, 16),
+        Field::hex("reserved", "Reserved", 16, 16).shown(Shown::Bytes),
         Field::hex("spi", "Security Parameters Index", 32, 32).short("SPI").default(0x100),
         Field::number("sequence", "Sequence Number", 64, 32).alias(&[("seq", 1)]).default(1),
     ],

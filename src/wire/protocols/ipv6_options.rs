@@ -1,7 +1,7 @@
 //! What stands in IPv6 extension headers: the options of RFC 8200 section 4.2, the addresses of a routing header, the
 //! integrity check value of an authentication header.
 
-use super::ipv6_extensions::{SEGMENTS_LEFT, TYPE};
+use super::ipv6_extensions::{LAST_ENTRY, SEGMENTS_LEFT, TYPE};
 use crate::wire::bits;
 use crate::wire::table::{Field, Fills, Item, ItemList, When};
 use crate::wire::view::LayerView;
@@ -103,6 +103,13 @@ const SOURCE: Item = addresses("Route Address", "RFC 5095", &[Field::ipv6("routi
 const HOME: Item =
     addresses("Home Address", "RFC 6275", &[Field::ipv6("routing.mipv6.home_address", "Home Address", 0)]);
 const SEGMENT: Item = addresses("Segment", "RFC 8754", &[Field::ipv6("routing.srh.addr", "Segment", 0)]);
+/// What follows the segments (RFC 8754 section 2.1).
+const TLVS: Item = Item::bare(
+    "tlvs",
+    "Segment Routing TLVs",
+    "RFC 8754 section 2.1",
+    &[Field::bytes("routing.srh.tlvs", "TLVs", 0, 0)],
+);
 const RAW: Item = Item::bare(
     "data",
     "Type-Specific Data",
@@ -120,7 +127,7 @@ const ROUTED: ItemList = ItemList {
 };
 static RAW_DATA: ItemList = ItemList { items: &[RAW], unknown: &RAW, route: None, ..ROUTED };
 static SEGMENTS: ItemList = ItemList {
-    items: &[SEGMENT],
+    items: &[SEGMENT.counted(&LAST_ENTRY).uncounted(1), TLVS],
     unknown: &SEGMENT,
     when: Some(When::is(&TYPE, &[4])),
     otherwise: Some(&RAW_DATA),

@@ -27,10 +27,25 @@ const CONTROL: Field =
     Field::group("control", "Control", 16, 8).digits(4).names(&[(0x03, "UI"), (0xaf, "XID"), (0xe3, "TEST")]);
 const FIRST: Field = Field::hex("control.first", "First Byte of Control", 16, 8).short("Control").default(3);
 
+/// Both access points at once: SNAP is where both say so (IEEE 802).
+const BOTH: Field = Field::hex("dsap", "Access Points", 0, 16);
+
 /// Both lower bits set: an unnumbered frame, whose control field is one byte long.
 const FORMAT: Field = Field::number("control", "Control", 22, 2);
 const NUMBERED: When = When { field: &FORMAT, is: &[3], not: true };
 const UNNUMBERED: When = When { field: &FORMAT, is: &[3], not: false };
+
+/// Data follow in information frames, which are even, and in unnumbered information.
+const INFORMATION: When = When::is(&FIRST, INFORMATION_FRAMES);
+const INFORMATION_FRAMES: &[u64] = &{
+    let mut all = [3; 129];
+    let mut at = 0;
+    while at < 128 {
+        all[at] = 2 * at as u64;
+        at += 1;
+    }
+    all
+};
 
 /// Of a numbered frame the control field has two bytes, the lower one first.
 const NUMBERED_CONTROL: Field = Field::group("control", "Control", 16, 16).little();
@@ -52,11 +67,12 @@ pub static HEADER: Header = Header {
     ],
     length: Length::Cases { cases: &[(NUMBERED, 4)], otherwise: 3 },
     found_by: &[(Space::BehindLength, 0)],
-    next: &[Next {
-        when: Some(When { field: &FORMAT, is: &[3], not: false }),
-        to: To::Selected { by: &DSAP, space: Space::Sap },
-        quoted: false,
-    }],
+    next: &[
+        Next { when: Some(INFORMATION.negated()), to: To::Nothing, quoted: false },
+        Next { when: Some(When::is(&BOTH, &[0xaaaa])), to: To::Always(Space::Sap, 0xaa), quoted: false },
+        Next { when: Some(When::is(&DSAP, &[0xaa])), to: To::Nothing, quoted: false },
+        Next { when: None, to: To::Selected { by: &DSAP, space: Space::Sap }, quoted: false },
+    ],
     family: Family::Shim,
     info,
     ..Header::PLAIN

@@ -1,6 +1,6 @@
 //! NTP, RFC 5905.
 
-use crate::wire::table::{Family, Field, Header, Length, Space};
+use crate::wire::table::{Family, Field, Header, Length, Shown, Space};
 use crate::wire::view::LayerView;
 
 const LEAP: &[(u64, &str)] = &[
@@ -38,11 +38,11 @@ pub static HEADER: Header = Header {
         Field::number("precision", "Precision", 24, 8).words(precision),
         Field::number("rootdelay", "Root Delay", 32, 32).words(short_time),
         Field::number("rootdispersion", "Root Dispersion", 64, 32).words(short_time),
-        Field::hex("refid", "Reference ID", 96, 32).words(reference_id),
-        Field::hex("reftime", "Reference Timestamp", 128, 64).words(time),
-        Field::hex("org", "Origin Timestamp", 192, 64).words(time),
-        Field::hex("rec", "Receive Timestamp", 256, 64).words(time),
-        Field::hex("xmt", "Transmit Timestamp", 320, 64).words(time),
+        Field::hex("refid", "Reference ID", 96, 32).shown(Shown::Bytes).words(reference_id),
+        Field::hex("reftime", "Reference Timestamp", 128, 64).shown(Shown::Words).words(time),
+        Field::hex("org", "Origin Timestamp", 192, 64).shown(Shown::Words).words(time),
+        Field::hex("rec", "Receive Timestamp", 256, 64).shown(Shown::Words).words(time),
+        Field::hex("xmt", "Transmit Timestamp", 320, 64).shown(Shown::Words).words(time),
     ],
     length: Length::Fixed(48),
     found_by: &[(Space::UdpPort, 123)],

@@ -38,11 +38,7 @@ pub static SESSION_STAGE: Header = Header {
     name: "PPP over Ethernet, session",
     fields: &[VERSION, TYPE, CODE, SESSION, LENGTH],
     found_by: &[(Space::EtherType, 0x8864)],
-    next: &[Next {
-        when: Some(When { field: &CODE, is: &[0], not: false }),
-        to: To::Always(Space::LinkType, 9),
-        quoted: false,
-    }],
+    next: &[Next { when: None, to: To::Always(Space::LinkType, 9), quoted: false }],
     family: Family::Shim,
     ..PPPOE
 };

@@ -33,8 +33,9 @@ pub static LIST: ItemList = ItemList {
     key: "tags",
     prefix: "pppoed",
     label: "Tags",
+    heading: true,
     items: &[
-        tag(0, "eol", "End-Of-List", &[TYPE, LEN]),
+        tag(0, "eol", "End-Of-List", &[TYPE, LEN]).last(),
         tag(0x0101, "service", "Service-Name", &[TYPE, LEN, text("tags.service_name", "Service-Name")]),
         tag(0x0102, "ac", "AC-Name", &[TYPE, LEN, text("tags.ac_name", "AC-Name")]),
         tag(0x0103, "host_uniq", "Host-Uniq", &[TYPE, LEN, bytes("tags.host_uniq", "Host-Uniq")]),

@@ -1,7 +1,7 @@
 //! TCP, RFC 9293; ECN RFC 3168, AE (once NS) RFC 9768.
 
 use super::tcp_options;
-use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Space, To};
+use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To};
 use crate::wire::view::LayerView;
 
 const HDR_LEN: Field = Field::number("hdr_len", "Data Offset", 96, 4)
@@ -27,7 +27,7 @@ pub static HEADER: Header = Header {
         Field::number("ack_raw", "Acknowledgment Number", 64, 32).alias(&[("ack", 1)]),
         HDR_LEN,
         Field::group("flags", "Flags", 100, 12),
-        Field::number("flags.res", "Reserved", 100, 3).short("Rsvd"),
+        Field::number("flags.res", "Reserved", 100, 3).shown(Shown::AnyBit).short("Rsvd"),
         Field::group("flags.ecn", "ECN", 103, 3).reference("RFC 3168, RFC 9768"),
         Field::flag("flags.ae", "Accurate ECN", 103)
             .short("AE")

@@ -1,7 +1,7 @@
 //! The headers of IEEE 802.11, clause 9: data frames to the packet in them, control and management frames to their
 //! addresses. Frames that are protected, aggregated or in fragments are shown as bytes from there on.
 
-use crate::wire::table::{Family, Field, Header, Length, Next, Space, To, When};
+use crate::wire::table::{Family, Field, Header, Length, Next, Shown, Space, To, When};
 use crate::wire::view::LayerView;
 
 const SUBTYPE: Field = Field::number("fc.subtype", "Subtype", 0, 4).short("Subtype").alias(&[("subtype", 1)]);
@@ -18,7 +18,7 @@ const FROM: Field = Field::flag("fc.fromds", "From DS", 14).short("F").alias(&[(
 const TO_DS: Field = Field::flag("fc.tods", "To DS", 15).short("T").alias(&[("tods", 1)]);
 /// Both: from the distribution system, to it.
 const DS: Field = Field::group("fc.ds", "DS status", 14, 2);
-const DURATION: Field = Field::number("duration", "Duration", 16, 16).little();
+const DURATION: Field = Field::number("duration", "Duration", 16, 16).little().shown(Shown::Lower(15));
 const SEQUENCE: Field = Field::hex("seq_ctl", "Sequence Control", 176, 16).little();
 /// The number of a fragment, in the first byte of the sequence control.
 const FRAGMENT: Field = Field::number("seq_ctl", "Fragment Number", 180, 4);
@@ -208,7 +208,9 @@ pub static MANAGEMENT: Header = Header {
 };
 
 /// Block acknowledgements, their requests, and RTS have two addresses.
-const TWO: When = When::is(&SUBTYPE, &[8, 9, 11]);
+const TWO: When = When::is(&SUBTYPE, &[3, 4, 5, 8, 9, 11]);
+const TWO_KNOWN: When = When::is(&SUBTYPE, &[3, 4, 5, 8, 9, 10, 11, 15]);
+const ONE_OR_TWO: When = When::is(&SUBTYPE, &[3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
 const POLL: When = When::is(&SUBTYPE, &[10]);
 const CF_END: When = When::is(&SUBTYPE, &[14, 15]);
 const ONE: When = When::is(&SUBTYPE, &[7, 12, 13]);
@@ -220,12 +222,12 @@ pub static CONTROL: Header = Header {
     fields: frame!(
         1,
         13,
-        DURATION.when(When::is(&SUBTYPE, &[10]).negated()),
-        Field::hex("aid_field", "Association ID", 16, 16).little().when(POLL),
-        RA.when(When::is(&SUBTYPE, &[7, 8, 9, 11, 12, 13, 14, 15])),
-        mac("bssid", "BSSID", 1).when(POLL),
-        TA.when(When::is(&SUBTYPE, &[8, 9, 10, 11])),
-        mac("bssid", "BSSID", 2).when(CF_END),
+        DURATION,
+        Field::group("aid_field", "Association ID", 16, 16).little().when(POLL),
+        RA.when(ONE_OR_TWO),
+        also("bssid", "BSSID", 1).when(POLL),
+        TA.when(TWO_KNOWN),
+        mac("bssid", "BSSID", 2).when(When::is(&SUBTYPE, &[14])),
     ),
     length: Length::Cases { cases: &[(TWO, 16), (POLL, 16), (CF_END, 16), (ONE, 10)], otherwise: 4 },
     only_when: Some(When::is(&TYPE, &[1])),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
+use super::options::is_raw;
 use crate::wire::bits::{self, BitRange};
 use crate::wire::checksum;
 use crate::wire::items;
@@ -277,7 +278,9 @@ impl Draft {
                 let list = layer.header.list(self.view(index).header_bytes())?;
                 let range = self.view(index).items_range();
                 let spans = items::walk(list, self.bytes.get(range).unwrap_or_default(), 0);
-                let items = spans.iter().filter(|s| s.depth == 0).count() as u128;
+                // What is left behind the items that are counted is none of them.
+                let counted = |s: &&items::ItemSpan| s.depth == 0 && !is_raw(s);
+                let items = spans.iter().filter(counted).count() as u128;
                 if count == Compute::LastItem { items.saturating_sub(1) } else { items }
             }
             Compute::RouteSource => match (self.surroundings.route_source.filter(|_| outer), field.kind) {

@@ -129,3 +129,17 @@ fn a_shortcut_leads_to_the_box() {
     window.key(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::F);
     window.must_say("24 packets");
 }
+
+#[test]
+fn a_capture_filter_that_is_wrong_starts_nothing() {
+    let mut window = Window::open();
+    window.give_sources();
+    window.fill("Capture filter", "tcp prt 80");
+    window.click("● Start");
+    window.must_say("the capture filter is wrong");
+    window.must_say("^^^");
+    assert!(!window.bench().capture().is_busy());
+    window.fill("Capture filter", "tcp port 80");
+    window.click("● Start");
+    assert!(window.bench().capture().is_busy());
+}

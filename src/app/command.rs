@@ -114,6 +114,8 @@ pub enum Command {
     Follow(bool),
     /// Show only the packets that pass this display filter; an empty text shows all.
     Filter(String),
+    /// Capture only what passes this filter, from the next start on; an empty text: everything.
+    CaptureFilter(String),
     /// Type in the filter's box.
     FocusFilter,
     /// Open a capture file: ask for its name.

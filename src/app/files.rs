@@ -81,10 +81,15 @@ impl Workbench {
                     self.traffic.agreed = false;
                     return self.notice(Failure::new("there is no source to capture from yet"));
                 };
+                let Ok(filter) = self.capture_filter.filter() else {
+                    self.traffic.agreed = false;
+                    let text = self.capture_filter.problem().unwrap_or_default();
+                    return self.notice(Failure::new(format!("the capture filter is wrong\n{text}")));
+                };
                 self.capture.starting = true;
                 let generation = self.want(send);
                 let directory = self.directory.clone();
-                self.order(Order::Capture { source, directory, generation });
+                self.order(Order::Capture { source, directory, filter, generation });
             }
             Then::Clear => {
                 self.order(Order::Stop);

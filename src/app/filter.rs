@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::workbench::Workbench;
-use crate::engine::{Order, Sieve};
+use crate::engine::{CaptureFilter, Order, Sieve};
 use crate::filter::{Filter, FilterError, Reading};
 
 /// What stands in the filter's box.
@@ -40,7 +40,50 @@ impl FilterBox {
     }
 }
 
+/// What stands in the capture filter's box; it holds from the next start of a capture on.
+#[derive(Debug, Default)]
+pub struct CaptureBox {
+    text: String,
+}
+
+impl CaptureBox {
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The filter; none where nothing is typed.
+    ///
+    /// # Errors
+    /// It is wrong.
+    pub fn filter(&self) -> Result<Option<CaptureFilter>, FilterError> {
+        if self.text.trim().is_empty() {
+            return Ok(None);
+        }
+        let filter = Filter::capture(&self.text)?;
+        Ok(Some(CaptureFilter { filter, text: self.text.clone() }))
+    }
+
+    /// What is wrong in it, with the place under the text.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.filter().err().map(|error| error.render(&self.text))
+    }
+}
+
 impl Workbench {
+    /// The capture filter's box.
+    #[must_use]
+    pub fn capture_filter(&self) -> &CaptureBox {
+        &self.capture_filter
+    }
+
+    /// Takes over what was typed for the next capture.
+    pub(super) fn set_capture_filter(&mut self, text: String) {
+        self.capture_filter.text = text;
+    }
+
     /// The filter's box.
     #[must_use]
     pub fn filter(&self) -> &FilterBox {

@@ -18,7 +18,7 @@ mod workbench;
 pub use builder::{Builder, Refusal};
 pub use capture::{CaptureState, ListRow, Origin, Selected};
 pub use command::{Choice, Command, Outgoing, Question, Theme, Then};
-pub use filter::FilterBox;
+pub use filter::{CaptureBox, FilterBox};
 pub use start::{Start, spool_directory};
 pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
 

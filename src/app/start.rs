@@ -15,6 +15,10 @@ pub struct Start {
     pub interface: Option<String>,
     /// Start capturing at once.
     pub capture: bool,
+    /// What to capture, as a filter.
+    pub capture_filter: Option<String>,
+    /// What to show, as a filter.
+    pub filter: Option<String>,
     /// Where to work.
     pub place: Place,
     /// Print what was measured at the end.

@@ -7,7 +7,7 @@ use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
 use super::command::{Command, Outgoing, Question, Theme, Then};
 use super::files::Traffic;
-use super::filter::FilterBox;
+use super::filter::{CaptureBox, FilterBox};
 use crate::craft::build::Sources;
 use crate::craft::{Draft, presets};
 use crate::engine::{Engine, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
@@ -65,6 +65,7 @@ pub struct Workbench {
     pub(super) builder: Builder,
     pub(super) capture: CaptureState,
     pub(super) filter: FilterBox,
+    pub(super) capture_filter: CaptureBox,
     pub(super) sources: Vec<Source>,
     pub(super) source: usize,
     pub(super) host: HostWay,
@@ -100,6 +101,7 @@ impl Workbench {
             builder: Builder::new(draft),
             capture: CaptureState::new(None, Origin::Empty),
             filter: FilterBox::default(),
+            capture_filter: CaptureBox::default(),
             sources: Vec::new(),
             source: 0,
             host: HostWay::Closed,
@@ -283,6 +285,7 @@ impl Workbench {
             }
             Command::Follow(follow) => self.capture.follow = follow,
             Command::Filter(text) => self.set_filter(text),
+            Command::CaptureFilter(text) => self.set_capture_filter(text),
             Command::FocusFilter => self.requests.push(Request::FocusFilter),
             Command::Open => self.unless_unsaved(Then::Open(None)),
             Command::OpenPath(path) => {

@@ -36,6 +36,12 @@ pub struct Args {
     /// Start capturing at once
     #[arg(short = 'k', conflicts_with = "file")]
     pub start: bool,
+    /// Capture only what passes this filter
+    #[arg(short = 'f', value_name = "FILTER", conflicts_with = "file")]
+    pub capture_filter: Option<String>,
+    /// Show only what passes this display filter
+    #[arg(short = 'Y', value_name = "FILTER")]
+    pub filter: Option<String>,
     /// At exit, print one JSON line about the window's own speed
     #[arg(long)]
     pub stats: bool,

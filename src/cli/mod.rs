@@ -29,6 +29,7 @@ use clap::Parser;
 
 use crate::app::{Start, spool_directory};
 use crate::engine::Access;
+use crate::filter::{Filter, FilterError};
 use crate::net::{self, Startup};
 pub use crate::wire::keys;
 use args::{Args, Command, PlaceArgs};
@@ -97,7 +98,18 @@ fn window(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
         )));
     }
     if let Some(open) = open {
+        for (option, text, read) in [
+            ("-f", &args.capture_filter, Filter::capture as fn(&str) -> Result<Filter, FilterError>),
+            ("-Y", &args.filter, Filter::display),
+        ] {
+            if let Some((text, error)) = text.as_ref().and_then(|t| Some((t, read(t).err()?))) {
+                let text = format!("the filter of {option} is wrong\n{}", error.render(text));
+                return Err(Failure::wrong_call(text));
+            }
+        }
         let start = Start {
+            capture_filter: args.capture_filter.clone(),
+            filter: args.filter.clone(),
             access: access(&args.place)?,
             file: args.file.clone(),
             interface: args.interface.clone(),

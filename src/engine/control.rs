@@ -14,6 +14,7 @@ use super::counters::Counters;
 use super::reassembly::{Reassembly, reassemble};
 use super::recorder::{End, Recorder};
 use super::recording::Recording;
+use super::screen::{self, CaptureFilter};
 use super::sieve::Sieve;
 use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::tap::Settings;
@@ -53,6 +54,8 @@ pub enum Order {
         source: Source,
         /// Where the spool stands.
         directory: PathBuf,
+        /// Which packets; `None`: all.
+        filter: Option<CaptureFilter>,
         /// Comes back in the events about it.
         generation: u64,
     },
@@ -309,8 +312,8 @@ impl Control {
                     };
                     self.post.event(Event::Explored { place, destination, via, found });
                 }
-                Order::Capture { source, directory, generation } => {
-                    self.capture(source, &directory, generation)
+                Order::Capture { source, directory, filter, generation } => {
+                    self.capture(source, &directory, filter, generation)
                 }
                 Order::DelayLab(milliseconds) => {
                     let done = self.access.delay_lab(milliseconds).map(|()| milliseconds);
@@ -343,14 +346,15 @@ impl Control {
         }
     }
 
-    fn capture(&mut self, source: Source, directory: &std::path::Path, generation: u64) {
+    fn capture(
+        &mut self,
+        source: Source,
+        directory: &std::path::Path,
+        filter: Option<CaptureFilter>,
+        generation: u64,
+    ) {
         self.stop();
-        let post = self.post.clone();
-        let started = Recorder::open(&self.access, &source, &Settings::capture()).and_then(|recorder| {
-            let wake = Arc::clone(&self.post.wake);
-            recorder.spawn(directory, wake, move |end| post.event(Event::Ended(generation, end)))
-        });
-        match started {
+        match self.record(&source, directory, filter, generation) {
             Ok(recording) => {
                 let (file, counters) = (recording.file.clone(), Arc::clone(&recording.counters));
                 self.post.event(Event::Started { source, file, counters, generation });
@@ -359,6 +363,24 @@ impl Control {
             }
             Err(failure) => self.post.event(Event::NotStarted(generation, failure)),
         }
+    }
+
+    fn record(
+        &self,
+        source: &Source,
+        directory: &std::path::Path,
+        filter: Option<CaptureFilter>,
+        generation: u64,
+    ) -> Result<Recording, Failure> {
+        let mut settings = Settings::capture();
+        let here = match filter {
+            Some(filter) => screen::put_before(&self.access, source, filter, &mut settings)?,
+            None => None,
+        };
+        let (when, note) = here.unzip();
+        let (post, wake) = (self.post.clone(), Arc::clone(&self.post.wake));
+        let recorder = Recorder::open(&self.access, source, &settings)?.noted(note);
+        recorder.spawn(directory, wake, when, move |end| post.event(Event::Ended(generation, end)))
     }
 }
 

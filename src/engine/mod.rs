@@ -40,6 +40,7 @@ pub use probe::{AnswerKind, Probe};
 pub use reassembly::{Reassembly, reassemble};
 pub use recorder::{End, Recorder, Stop};
 pub use recording::Recording;
+pub use screen::CaptureFilter;
 pub use sieve::Sieve;
 pub use sink::{Lost, Sink, Unwritten};
 pub use sources::{Access, Failure, HostWay, Listen, Neighbourhood, Source, Via};

@@ -87,6 +87,13 @@ impl Recorder {
         })
     }
 
+    /// Has something told to whoever looks at the capture.
+    #[must_use]
+    pub fn noted(mut self, note: Option<String>) -> Self {
+        self.notes.extend(note);
+        self
+    }
+
     /// Ends by itself after so many packets, or so much time.
     #[must_use]
     pub fn limited(mut self, packets: Option<u64>, duration: Option<Duration>) -> Self {

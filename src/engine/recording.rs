@@ -12,6 +12,7 @@ use super::counters::Counters;
 use super::recorder::{End, Recorder, Stop};
 use super::sink::{Lost, Sink};
 use super::sources::Failure;
+use super::trigger::{Trigger, When};
 use crate::pcap::{CaptureFile, InterfaceInfo, InterfaceStatistics, PacketRecord, Spool, Syncer};
 
 /// How often what is written is brought to the disk, against a crash of the machine.
@@ -30,7 +31,7 @@ pub struct Recording {
 
 impl Recorder {
     /// Records into a spool on a thread of its own, once [`Recording::begin`] is called; `ended` is called on that
-    /// thread when it is over.
+    /// thread when it is over. `when`: which packets are kept, where not all are.
     ///
     /// # Errors
     /// The spool cannot be made, or the system has no thread left.
@@ -38,6 +39,7 @@ impl Recorder {
         self,
         directory: &Path,
         wake: Waker,
+        when: Option<When>,
         ended: impl FnOnce(End) + Send + 'static,
     ) -> Result<Recording, Failure> {
         let spool = Spool::create(directory)?;
@@ -55,7 +57,10 @@ impl Recorder {
             .spawn(move || {
                 // Comes when the viewer knows of it, or when nobody is left to tell.
                 let _ = gate.recv();
-                ended(self.run(&mut sink, &|| wake()));
+                ended(match when {
+                    Some(when) => self.run(&mut Trigger::new(sink, when), &|| wake()),
+                    None => self.run(&mut sink, &|| wake()),
+                });
             })
             .map_err(|e| Failure::new(format!("cannot start the recorder's thread: {e}")))?;
         Ok(Recording { thread: Some(thread), ..recording })

@@ -2,11 +2,47 @@
 
 use super::recorder::link_type;
 use super::sources::{Access, Failure, Listen, Source};
-use super::trigger::Predicate;
+use super::tap::Settings;
+use super::trigger::{Predicate, When};
 use crate::filter::{Facts, Filter, Packet, Target, bpf};
 use crate::net::Instruction;
 use crate::pcap::{LinkType, PacketRecord};
 use crate::wire::dissect::Dissection;
+
+/// A capture filter as somebody typed it.
+#[derive(Clone, Debug)]
+pub struct CaptureFilter {
+    /// What passes.
+    pub filter: Filter,
+    /// The words.
+    pub text: String,
+}
+
+/// Puts a filter before a capture: into the settings where the kernel can run it. Gives what is asked of each packet in the
+/// recorder where it cannot, and why.
+///
+/// # Errors
+/// There is no such interface, or its packets do not have the headers that the filter asks for.
+pub fn put_before(
+    access: &Access,
+    source: &Source,
+    capture: CaptureFilter,
+    settings: &mut Settings,
+) -> Result<Option<(When, String)>, Failure> {
+    let CaptureFilter { filter, text } = capture;
+    suits(access, source, &filter)?.map_err(Failure::new)?;
+    settings.filter_text = Some(text);
+    match program(access, source, &filter, settings.snap)? {
+        Ok(program) => {
+            settings.filter = instructions(&program);
+            Ok(None)
+        }
+        Err(why) => {
+            let note = format!("the filter runs here, not in the kernel: {why}");
+            Ok(Some((When { keep: Some(predicate(filter)), ..When::default() }, note)))
+        }
+    }
+}
 
 /// The program of classic BPF that the kernel runs for this filter on the packets of a source, which keeps `snap` bytes of
 /// each that passes. It asks the system for the kind of an interface; that needs no privilege.

@@ -1,6 +1,6 @@
 //! The bars of the window: the top one, the status, and the capture panel's.
 
-use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Role, Ui, WidgetInfo};
+use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Role, TextEdit, Ui, WidgetInfo};
 
 use super::theme::look;
 use crate::app::{Command, Origin, Theme, Workbench};
@@ -11,6 +11,7 @@ pub fn top_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     let look = look(ui);
     ui.horizontal(|ui| {
         source_ui(ui, bench, commands);
+        capture_filter_ui(ui, bench, commands);
         let busy = bench.capture().is_busy();
         if busy {
             let text = RichText::new("■ Stop").color(look.bad);
@@ -44,6 +45,31 @@ pub fn top_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
                 commands.push(Command::Palette);
             }
         });
+    });
+}
+
+/// What the next capture keeps.
+fn capture_filter_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
+    let look = look(ui);
+    let mut text = bench.capture_filter().text().to_owned();
+    let problem = bench.capture_filter().problem();
+    let color = if problem.is_some() { look.bad } else { look.text };
+    let edit = TextEdit::singleline(&mut text)
+        .desired_width(220.0)
+        .text_color(color)
+        .font(super::theme::mono(12.0))
+        .hint_text("capture filter: everything");
+    let response = ui.add(edit);
+    super::named(&response, "Capture filter");
+    if response.changed() {
+        commands.push(Command::CaptureFilter(text));
+    }
+    response.on_hover_ui(|ui| match &problem {
+        Some(problem) => drop(ui.label(RichText::new(problem.as_str()).monospace().color(look.bad))),
+        None => drop(ui.label(
+            "what is captured, in tcpdump's words or Wireshark's; in the kernel where it can run there. It holds from the \
+             next start on.",
+        )),
     });
 }
 

@@ -36,6 +36,8 @@ pub fn run(start: Start) -> Result<(), String> {
             let engine = Engine::start(start.access, waker).map_err(|f| f.text)?;
             let mut bench = Workbench::new(Some(engine), start.directory);
             bench.prefer_source(start.interface, start.place);
+            bench.apply(Command::CaptureFilter(start.capture_filter.unwrap_or_default()));
+            bench.apply(Command::Filter(start.filter.unwrap_or_default()));
             if let Some(path) = start.file {
                 bench.apply(Command::OpenPath(path));
             } else if start.capture {

@@ -89,6 +89,7 @@ impl Workbench {
                 self.capture.starting = true;
                 let generation = self.want(send);
                 let directory = self.directory.clone();
+                let filter = filter.map(Box::new);
                 self.order(Order::Capture { source, directory, filter, generation });
             }
             Then::Clear => {

@@ -55,7 +55,7 @@ pub enum Order {
         /// Where the spool stands.
         directory: PathBuf,
         /// Which packets; `None`: all.
-        filter: Option<CaptureFilter>,
+        filter: Option<Box<CaptureFilter>>,
         /// Comes back in the events about it.
         generation: u64,
     },
@@ -313,7 +313,7 @@ impl Control {
                     self.post.event(Event::Explored { place, destination, via, found });
                 }
                 Order::Capture { source, directory, filter, generation } => {
-                    self.capture(source, &directory, filter, generation)
+                    self.capture(source, &directory, filter.map(|filter| *filter), generation)
                 }
                 Order::DelayLab(milliseconds) => {
                     let done = self.access.delay_lab(milliseconds).map(|()| milliseconds);

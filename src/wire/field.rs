@@ -161,6 +161,8 @@ pub enum Shown {
     Plain,
     /// Its bytes.
     Bytes,
+    /// 1, since it is there.
+    Present,
     /// 1 where any of its bits is set.
     AnyBit,
     /// Only so many of its lower bits.

@@ -143,6 +143,7 @@ fn shown(view: &LayerView<'_>, located: &Located, scale: u32) -> Option<String> 
         Shown::Bytes => {
             return Some(value::hex_plain(view.bytes.get(located.bits.bytes()).unwrap_or_default()));
         }
+        Shown::Present => return Some("1".to_owned()),
         Shown::AnyBit => return Some(u8::from(is_set).to_string()),
         Shown::Words => return stored.zip(field.words).map(|(v, words)| words(v)),
         Shown::Lower(bits) => {

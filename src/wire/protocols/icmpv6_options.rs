@@ -41,6 +41,24 @@ const fn fixed(
     }
 }
 
+/// A route of RFC 4191, section 2.3: its prefix is cut to what its length needs.
+const fn route(length: usize, fields: &'static [Field]) -> Item {
+    Item { reference: "RFC 4191 section 2.3", ..fixed(24, "route", "Route Information", length, fields) }
+}
+const ROUTE: [Field; 6] = [
+    Field::number("opt.prefix.length", "Prefix Length", 16, 8).short("Length").default(64),
+    Field::group("opt.route_info.flag", "Flags", 24, 8),
+    Field::number("opt.route_info.flag.reserved1", "Reserved", 24, 3).reserved(),
+    Field::number("opt.route_info.flag.route_preference", "Route Preference", 27, 2)
+        .short("Preference")
+        .names(&[(0, "Medium"), (1, "High"), (2, "Reserved"), (3, "Low")]),
+    Field::number("opt.route_info.flag.reserved2", "Reserved", 29, 3).reserved(),
+    Field::number("opt.route_lifetime", "Route Lifetime", 32, 32).short("Lifetime").default(1800),
+];
+const ROUTE_PREFIX: Field = Field::ipv6("opt.prefix", "Prefix", 64);
+/// The first half of an address.
+const ROUTE_HALF: Field = Field::bytes("opt.route_prefix", "Prefix", 64, 64);
+
 /// The option list of a message of neighbour discovery.
 pub static LIST: ItemList = ItemList {
     key: "options",
@@ -108,6 +126,9 @@ pub static LIST: ItemList = ItemList {
                 Field::number("opt.mtu", "MTU", 32, 32).default(1500),
             ],
         ),
+        route(24, &[TYPE, LEN, ROUTE[0], ROUTE[1], ROUTE[2], ROUTE[3], ROUTE[4], ROUTE[5], ROUTE_PREFIX]),
+        route(16, &[TYPE, LEN, ROUTE[0], ROUTE[1], ROUTE[2], ROUTE[3], ROUTE[4], ROUTE[5], ROUTE_HALF]),
+        route(8, &[TYPE, LEN, ROUTE[0], ROUTE[1], ROUTE[2], ROUTE[3], ROUTE[4], ROUTE[5]]),
     ],
     unknown: &Item {
         kind: None,

@@ -113,6 +113,8 @@ pub static ALL: &[&Header] = &[
     &quic::HEADER,
     &http::HEADER,
     &tls::HEADER,
+    &esp::MARKER,
+    &esp::KEEPALIVE,
 ];
 
 /// The protocol with this key.

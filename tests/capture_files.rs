@@ -136,6 +136,17 @@ fn files_end_by_size_and_by_time() {
     let all = files(directory.path());
     assert_eq!(all.iter().map(|f| packets(f)).collect::<Vec<_>>(), [1, 0]);
 
+    let path = directory.path().join("busy.pcapng");
+    let path = path.to_str().unwrap();
+    let capture = Capture::start(&["-i", "lo", "-w", path, "-b", "duration:0.2", "-a", "files:1"]);
+    for _ in 0..40 {
+        datagram("packets come when the last file is over");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let (_, messages, status) = capture.end();
+    assert_eq!(status, Some(0), "{messages}");
+    assert!(messages.contains("lost in the program 0"), "{messages}");
+
     let path = directory.path().join("one.pcapng");
     let capture = Capture::start(&["-i", "lo", "-w", path.to_str().unwrap(), "-a", "filesize:1"]);
     for _ in 0..3 {

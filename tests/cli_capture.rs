@@ -119,6 +119,11 @@ fn a_capture_filter_runs_in_the_kernel_where_it_can() {
     assert_eq!(out, ["short", "brief"]);
     assert!(messages.contains("the filter runs here, not in the kernel: "), "{messages}");
     assert!(messages.contains("received 3, written 2, filtered 1,"), "{messages}");
+    // What is left out does not count, and what is decided on is the whole packet.
+    let texts = ["one", "two", "a third", "four", "a fifth", "a sixth"];
+    let (out, messages) = kept(&["-f", "frame contains \"a \"", "-c", "2", "-s", "43"], &texts);
+    assert_eq!(out, ["a", "a"], "{messages}");
+    assert!(messages.contains("received 5, written 2, filtered 3,"), "{messages}");
 }
 
 #[test]

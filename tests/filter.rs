@@ -211,4 +211,24 @@ fn depth_and_length_are_bounded() {
         assert!(Filter::display(&source).is_err());
         assert!(Filter::capture(&source).is_err());
     }
+    // Sums make a tree as deep as there are of them.
+    let sums = |first: &str, count: usize| format!("{first}{} > 0", " + 1".repeat(count));
+    assert!(
+        Filter::display(&sums("ip.len", 200)).is_ok() && Filter::display(&sums("ip.len", 2_000)).is_err()
+    );
+    assert!(Filter::capture(&sums("len", 1_000)).is_ok() && Filter::capture(&sums("len", 60_000)).is_err());
+    assert!(Filter::display(&format!("frame matches \"{}\"", "(a{1000}){1000}")).is_err());
+}
+
+#[test]
+fn numbers_that_do_not_fit_have_no_value() {
+    let filter =
+        Filter::display("abs(ip.version * -1 * 0x8000000000000000 * 0x4000000000000000) > 0").unwrap();
+    assert!(!passes(&filter, &hex_literal::hex!("45000014 00000000 40000000 0a000001 0a000002")));
+}
+
+#[test]
+fn escaped_quotes_do_not_end_a_text() {
+    let filter = Filter::display(r#"frame contains "\"host\":" or udp and tcp"#).unwrap();
+    assert_eq!(filter.reading(), rawbench::filter::Reading::Display);
 }

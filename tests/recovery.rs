@@ -174,3 +174,18 @@ fn what_is_no_spool_is_left_alone() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3);
     assert!(left_spools(&directory.path().join("missing")).is_empty());
 }
+
+#[test]
+fn a_spool_that_cannot_be_read_is_left_where_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut spool = begin(directory.path());
+    let start = spool.bytes_written() as usize;
+    append(&mut spool, 1);
+    spool.flush().unwrap();
+    let mut content = std::fs::read(spool.path()).unwrap();
+    // As after a power failure: a page that was never written.
+    content[start..].fill(0);
+    content.resize(start + 4096, 0);
+    let (_directory, path, left) = found(&content);
+    assert!(left.is_empty() && path.exists());
+}

@@ -160,7 +160,8 @@ impl Workbench {
     /// stays where it is.
     fn remove_spool(&mut self) {
         if let (Origin::Live(_) | Origin::Left(_), Some(file)) = (&self.capture.origin, &self.capture.file)
-            && (self.capture.unsaved() == 0 || self.traffic.agreed)
+            // While it runs there may be packets on their way into it that nobody has seen.
+            && (self.capture.unsaved() == 0 && !self.capture.running || self.traffic.agreed)
         {
             let _ = std::fs::remove_file(file.path());
         }

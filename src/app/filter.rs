@@ -111,7 +111,10 @@ impl Workbench {
         let (Some(file), Some(sieve)) = (&self.capture.file, &self.capture.sieve) else { return };
         if sieve.tested() < file.len() && sieve.begin() {
             let order = Order::Sift { file: file.clone(), sieve: Arc::clone(sieve) };
-            self.order(order);
+            let sieve = Arc::clone(sieve);
+            if !self.is_taken(order) {
+                sieve.leave();
+            }
         }
     }
 }

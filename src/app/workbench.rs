@@ -241,12 +241,19 @@ impl Workbench {
     }
 
     pub(super) fn order(&mut self, order: Order) {
-        let Some(engine) = &self.engine else { return };
-        if !engine.order(order) {
+        self.is_taken(order);
+    }
+
+    /// Gives an order; `false`: it is not carried out, and a notice says so.
+    pub(super) fn is_taken(&mut self, order: Order) -> bool {
+        let Some(engine) = &self.engine else { return true };
+        let taken = engine.order(order);
+        if !taken {
             self.notice(Failure::new(
                 "the workbench is still busy with earlier orders: try again in a moment",
             ));
         }
+        taken
     }
 
     pub(super) fn notice(&mut self, failure: Failure) {

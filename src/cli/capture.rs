@@ -45,7 +45,8 @@ pub fn run(args: &CaptureArgs, access: &Access) -> Outcome {
     };
     let settings = Settings {
         promiscuous: !args.not_promiscuous,
-        snap,
+        // What is decided on here is decided on by whole packets.
+        snap: if when.is_some() { SNAP_LENGTH } else { snap },
         ring: Some(args.buffer.saturating_mul(1 << 20)),
         filter: screen::instructions(&filter),
         filter_text: args.filter.clone(),
@@ -95,6 +96,7 @@ fn screen(
         start: start.map(screen::predicate),
         stop: stop.map(screen::predicate),
         before: args.keep_before.unwrap_or_default(),
+        snap: Some(snap),
         ..When::default()
     };
     let screened = match read("-f", &args.filter, Filter::capture)? {

@@ -57,6 +57,8 @@ pub struct FileSink {
     number: u32,
     full: u64,
     complete: bool,
+    /// What came when it was.
+    late: Lost,
     /// Drops that stand in files that are full.
     told_drops: u64,
     print_name: Option<Box<dyn Write + Send>>,
@@ -81,6 +83,7 @@ impl FileSink {
             number: 0,
             full: 0,
             complete: false,
+            late: Lost::default(),
             told_drops: 0,
             print_name,
             gone: false,
@@ -284,6 +287,12 @@ impl Sink for FileSink {
         if (self.plan.duration.is_some() || self.plan.interval.is_some()) && self.is_over() {
             self.file_is_full()?;
         }
+        if self.complete {
+            // It came behind the last one that was wanted.
+            self.late.packets += 1;
+            self.late.bytes += record.data.len() as u64;
+            return Ok(());
+        }
         let end = self.with(|writer| writer.write_packet(record).map(|_| writer.bytes()))?;
         self.unwritten.took(end, record.data.len());
         let Some(current) = &mut self.current else { return Ok(()) };
@@ -328,6 +337,10 @@ impl Sink for FileSink {
             },
             None => Ok(()),
         }
+    }
+
+    fn filtered(&self) -> Lost {
+        self.late
     }
 
     fn is_complete(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Which packets of a capture pass a display filter: found out on all cores while others look, and stopped at once.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use crate::wire::dissect::Dissection;
 
 /// Packets that one worker tests in one go.
 const CHUNK: usize = 4096;
+/// Packets between two looks at whether the work is still wanted.
+const ATTENTION: usize = 16;
 /// A viewer is not woken more often than this.
 const WAKE_EVERY: Duration = Duration::from_millis(16);
 
@@ -92,6 +95,11 @@ impl Sieve {
             && !self.working.swap(true, Ordering::AcqRel)
     }
 
+    /// Nobody works on it after all.
+    pub fn leave(&self) {
+        self.working.store(false, Ordering::Release);
+    }
+
     /// Nobody wants to know any more.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
@@ -124,20 +132,21 @@ impl Sieve {
         let first_ns = index.iter().find(|e| e.has_time()).map_or(0, |e| e.timestamp_ns);
         let from = self.tested();
         let chunks = (index.len() - from).div_ceil(CHUNK);
-        let work = Work { filter: &self.filter, first_ns, index, link_types };
+        let work = Work { filter: &self.filter, cancelled: &self.cancelled, first_ns, index, link_types };
         let worker = || {
             let mut reader = file.reader();
             let mut found = Dissection::default();
             let work = &work;
+            let mut before = (0, first_ns);
             move |chunk: usize| {
                 let start = from + chunk * CHUNK;
                 let end = (start + CHUNK).min(work.index.len());
-                work.chunk(start..end, &mut reader, &mut found).map(|passed| (end, passed))
+                work.chunk(start..end, &mut before, &mut reader, &mut found).map(|passed| (end, passed))
             }
         };
         let mut woken = Instant::now();
-        in_order(chunks, worker, |tested: Result<(usize, Vec<usize>), Failure>| {
-            let (end, passed) = tested.map_err(Some)?;
+        in_order(chunks, worker, |tested: Result<(usize, Vec<usize>), Option<Failure>>| {
+            let (end, passed) = tested?;
             self.passed.write().unwrap_or_else(PoisonError::into_inner).extend(passed);
             self.tested.store(end, Ordering::Release);
             if self.cancelled.load(Ordering::Relaxed) {
@@ -154,24 +163,29 @@ impl Sieve {
 
 struct Work<'a> {
     filter: &'a Filter,
+    cancelled: &'a AtomicBool,
     first_ns: u64,
     index: Index,
     link_types: Vec<u32>,
 }
 
 impl Work<'_> {
-    /// The positions of this range that pass.
+    /// The positions of this range that pass. `before`: a position that comes earlier, and the time that holds there. An
+    /// error of nothing: cancelled.
     fn chunk(
         &self,
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
+        before: &mut (usize, u64),
         reader: &mut PacketReader,
         found: &mut Dissection,
-    ) -> Result<Vec<usize>, Failure> {
-        let before = (0..range.start).rev().filter_map(|n| self.index.get(n));
-        let mut previous_ns =
-            before.into_iter().find(|e| e.has_time()).map_or(self.first_ns, |e| e.timestamp_ns);
+    ) -> Result<Vec<usize>, Option<Failure>> {
+        let mut previous_ns = self.index.time_before(range.start, *before);
+        let end = range.end;
         let mut passed = Vec::new();
         for (position, entry) in range.clone().zip(self.index.range(range)) {
+            if position % ATTENTION == 0 && self.cancelled.load(Ordering::Relaxed) {
+                return Err(None);
+            }
             let bytes = reader.bytes(entry).map_err(Failure::from)?;
             // A packet without a known interface has no link type: nothing of it can be read.
             let link_type = self.link_types.get(usize::from(entry.interface)).copied().unwrap_or(u32::MAX);
@@ -191,6 +205,7 @@ impl Work<'_> {
             }
             previous_ns = time_ns.unwrap_or(previous_ns);
         }
+        *before = (end, previous_ns);
         Ok(passed)
     }
 }

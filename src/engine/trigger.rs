@@ -25,6 +25,8 @@ pub struct When {
     pub stop: Option<Predicate>,
     /// Keep also what came so long before the packet that starts.
     pub before: Duration,
+    /// Keep only so many bytes of a packet, once it is decided on; `None`: all.
+    pub snap: Option<usize>,
 }
 
 /// A packet that is held back.
@@ -36,6 +38,9 @@ struct Held {
     flags: (crate::pcap::Direction, crate::pcap::ChecksumState),
     dropped: u64,
 }
+
+/// What holding a packet back costs besides its bytes.
+const HELD: u64 = size_of::<Held>() as u64 + 16;
 
 /// A sink behind a trigger.
 pub struct Trigger<S> {
@@ -87,7 +92,7 @@ impl<S: Sink> Trigger<S> {
             flags: (record.direction, record.checksum),
             dropped: record.dropped,
         });
-        self.held_bytes += record.data.len() as u64;
+        self.held_bytes += record.data.len() as u64 + HELD;
         self.filtered.packets += 1;
         self.filtered.bytes += record.data.len() as u64;
         self.let_go(record.timestamp_ns);
@@ -103,7 +108,7 @@ impl<S: Sink> Trigger<S> {
             .is_some_and(|held| before == 0 || held.timestamp_ns < oldest || self.held_bytes > MOST_BYTES)
         {
             if let Some(gone) = self.held.pop_front() {
-                self.held_bytes -= gone.data.len() as u64;
+                self.held_bytes -= gone.data.len() as u64 + HELD;
             }
         }
     }
@@ -114,7 +119,7 @@ impl<S: Sink> Trigger<S> {
         while let Some(held) = self.held.pop_front() {
             let (direction, checksum) = held.flags;
             let length = held.data.len() as u64;
-            self.held_bytes -= length;
+            self.held_bytes -= length + HELD;
             self.sink.packet(&PacketRecord {
                 interface: held.interface,
                 timestamp_ns: held.timestamp_ns,
@@ -140,7 +145,11 @@ impl<S: Sink> Trigger<S> {
 impl<S: Sink> Sink for Trigger<S> {
     fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Failure> {
         self.links.push(interface.link_type.0);
-        self.sink.interface(interface)
+        let cut = self.when.snap.and_then(|snap| u32::try_from(snap).ok());
+        self.sink.interface(&InterfaceInfo {
+            snap_length: cut.unwrap_or(interface.snap_length),
+            ..interface.clone()
+        })
     }
 
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
@@ -150,8 +159,12 @@ impl<S: Sink> Sink for Trigger<S> {
             self.filtered.bytes += record.data.len() as u64;
             return Ok(());
         }
+        let stops = self.when.stop.as_mut().is_some_and(|stop| stop(link, record));
+        let starts = !self.started && self.when.start.as_mut().is_some_and(|start| start(link, record));
+        let snap = self.when.snap.unwrap_or(usize::MAX).min(record.data.len());
+        let record = &PacketRecord { data: &record.data[..snap], ..*record };
         if !self.started {
-            if !self.when.start.as_mut().is_some_and(|start| start(link, record)) {
+            if !starts {
                 self.hold(record);
                 return Ok(());
             }
@@ -159,7 +172,7 @@ impl<S: Sink> Sink for Trigger<S> {
             self.let_through()?;
         }
         self.sink.packet(record)?;
-        self.complete |= self.when.stop.as_mut().is_some_and(|stop| stop(link, record));
+        self.complete |= stops;
         Ok(())
     }
 

@@ -79,6 +79,7 @@ impl Work {
             if packet.dropped_before > 0 {
                 self.mark_drops(packet.dropped_before, packet.time_ns);
             }
+            let before = self.left.map(|_| sink.filtered().packets);
             if let Err(failure) = self.keep(&packet, look_up, sink) {
                 result = Err(failure);
                 break;
@@ -86,7 +87,11 @@ impl Work {
             self.rows += 1;
             taken.packets += 1;
             taken.bytes += packet.bytes.len() as u64;
-            self.left = self.left.map(|left| left.saturating_sub(1));
+            if let (Some(left), Some(before)) = (&mut self.left, before) {
+                // What is left out is none of those that are wanted; what was held back may come now.
+                let kept = (before + 1).saturating_sub(sink.filtered().packets);
+                *left = left.saturating_sub(kept);
+            }
             if self.left == Some(0) || sink.is_complete() {
                 result = Ok(true);
                 break;

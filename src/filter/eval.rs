@@ -106,16 +106,7 @@ impl Test {
 
 /// Whether the one stands in the other.
 fn has(bytes: &[u8], what: &[u8]) -> bool {
-    let Some((first, _)) = what.split_first() else { return true };
-    // Nearly no place begins so: looking for one byte is quick.
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|b| b == first) {
-        if rest[at..].starts_with(what) {
-            return true;
-        }
-        rest = &rest[at + 1..];
-    }
-    false
+    memchr::memmem::find(bytes, what).is_some()
 }
 
 impl Compare {
@@ -173,7 +164,7 @@ impl Operand {
                 a.each(packet, &mut |a| b.each(packet, &mut |b| operator.apply(a, b, take)))
             }
             Self::Negative(of) => of.each(packet, &mut |value| match value {
-                Value::Number(number) => take(Value::Number(-number)),
+                Value::Number(number) => number.checked_neg().is_some_and(|n| take(Value::Number(n))),
                 _ => false,
             }),
             Self::Call(function, arguments) => function.apply(arguments, packet, take),
@@ -277,7 +268,7 @@ impl Function {
                 best.is_some_and(|best| take(Value::Number(best)))
             }
             Self::Abs => each(&mut |value| match value {
-                Value::Number(number) => take(Value::Number(number.abs())),
+                Value::Number(number) => number.checked_abs().is_some_and(|n| take(Value::Number(n))),
                 _ => false,
             }),
         }

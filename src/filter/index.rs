@@ -160,6 +160,7 @@ impl Parser<'_> {
                 return Ok((guard, left));
             };
             self.at = word.at.end;
+            self.count_test()?;
             let (other, right) = self.number(level + 1, inside)?;
             let zero = matches!(right, Number::Constant(0)) && matches!(sum, Sum::Divide | Sum::Remainder);
             let far = matches!(right, Number::Constant(32..)) && matches!(sum, Sum::Left | Sum::Right);

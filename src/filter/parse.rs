@@ -15,6 +15,8 @@ use crate::wire::notation::nearest;
 const MAX_DEPTH: usize = 64;
 /// Operators in one filter: the tree is as deep.
 const MAX_TOKENS: usize = 4096;
+/// Most operators of arithmetic.
+const MAX_SUMS: usize = 256;
 
 pub(super) type Parsed<T> = Result<T, FilterError>;
 
@@ -51,6 +53,7 @@ struct Parser {
     tokens: Vec<Token>,
     next: usize,
     depth: usize,
+    sums: usize,
     end: usize,
 }
 
@@ -63,7 +66,7 @@ impl Parser {
                 format!("a filter has at most {MAX_TOKENS} words"),
             ));
         }
-        Ok(Self { tokens, next: 0, depth: 0, end: source.len() })
+        Ok(Self { tokens, next: 0, depth: 0, sums: 0, end: source.len() })
     }
 
     fn peek(&self) -> Option<&Token> {
@@ -206,9 +209,23 @@ impl Parser {
     }
 
     /// `a & b`: the weakest of the arithmetic operators.
+    /// One more operator: as many as there are, as deep may the tree be.
+    fn count_sum(&mut self) -> Parsed<()> {
+        self.sums += 1;
+        if self.sums > MAX_SUMS {
+            let at = self.tokens.get(self.next).map_or(self.end..self.end, |t| t.at.clone());
+            return Err(FilterError::new(
+                at,
+                format!("a filter has at most {MAX_SUMS} operators of arithmetic"),
+            ));
+        }
+        Ok(())
+    }
+
     fn sum(&mut self) -> Parsed<Side> {
         let mut left = self.addition()?;
         while self.accept(&["&"]) {
+            self.count_sum()?;
             left = binary(Arithmetic::And, left, self.addition()?)?;
         }
         Ok(left)
@@ -223,6 +240,7 @@ impl Parser {
                 _ => return Ok(left),
             };
             self.next += 1;
+            self.count_sum()?;
             left = binary(operator, left, self.product()?)?;
         }
     }
@@ -401,7 +419,12 @@ impl Parser {
                 ));
             }
         };
-        let by = regex::bytes::RegexBuilder::new(&expression).case_insensitive(true).unicode(false).build();
+        let by = regex::bytes::RegexBuilder::new(&expression)
+            .case_insensitive(true)
+            .unicode(false)
+            .size_limit(1 << 20)
+            .dfa_size_limit(1 << 20)
+            .build();
         let by = by.map_err(|error| {
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default();

@@ -64,12 +64,13 @@ const NOT_HERE: [&str; 15] = [
 
 /// Whether a text has a word that only tcpdump has.
 pub(super) fn is_meant(source: &str) -> bool {
-    let mut quoted = false;
+    let (mut quoted, mut escaped) = (false, false);
     // What stands in quotes is text.
     let outside: String = source
         .chars()
         .map(|c| {
-            quoted ^= c == '"';
+            quoted ^= c == '"' && !escaped;
+            escaped = quoted && c == '\\' && !escaped;
             if quoted { '"' } else { c }
         })
         .collect();
@@ -188,14 +189,20 @@ impl<'a> Parser<'a> {
             let test = self.deeper(Self::expression)?;
             return if self.accept(")") { Ok(test) } else { self.expected("')'") };
         }
+        self.count_test()?;
+        self.primitive()
+    }
+
+    /// One more test or sum: as many as there are, as deep may the tree be.
+    pub fn count_test(&mut self) -> Parsed<()> {
         self.primitives += 1;
         if self.primitives > MAX_PRIMITIVES {
             return Err(FilterError::new(
                 self.peek().at,
-                format!("a filter has at most {MAX_PRIMITIVES} tests"),
+                format!("a filter has at most {MAX_PRIMITIVES} tests and sums"),
             ));
         }
-        self.primitive()
+        Ok(())
     }
 
     /// Whether behind the bracket that closes the one here an operator of arithmetic stands.

@@ -133,6 +133,15 @@ impl Index {
         range.map_while(|position| self.get(position))
     }
 
+    /// The time of the last packet before this position that has one. `known`: a position before it, and the time that
+    /// holds there; it is looked no further back.
+    #[must_use]
+    pub fn time_before(&self, position: usize, known: (usize, u64)) -> u64 {
+        let (since, time) = known;
+        let mut before = (since..position).rev().filter_map(|n| self.get(n));
+        before.find(|e| e.has_time()).map_or(time, |e| e.timestamp_ns)
+    }
+
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = &IndexEntry> {
         self.slices().flatten()

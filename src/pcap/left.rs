@@ -84,7 +84,9 @@ fn read_left(path: &Path) -> Option<LeftSpool> {
         Err(_) => return None,
     };
     let Some(first) = capture.index().get(0) else {
-        if report.skipped == 0 {
+        // What cannot be read may still be worth something to somebody.
+        let is_empty = report.problem.is_none() && report.skipped == 0 && report.torn_bytes == 0;
+        if is_empty || length < FIRST_BLOCK {
             let _ = std::fs::remove_file(path);
         }
         return None;

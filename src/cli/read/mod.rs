@@ -113,7 +113,8 @@ fn print(
     let worker = || {
         let mut reader = capture.reader();
         let printer = &printer;
-        move |chunk: usize| printer.chunk(chunk, &mut reader)
+        let mut before = (0, first_ns);
+        move |chunk: usize| printer.chunk(chunk, &mut before, &mut reader)
     };
     let mut reassembler = Reassembler::default();
     in_order(printer.index.len().div_ceil(CHUNK), worker, |(pieces, failed): (Pieces, Option<Failure>)| {
@@ -179,12 +180,17 @@ impl Pieces {
 
 impl Printer<'_> {
     /// The text of a chunk of packets; where a packet cannot be read, the text of those before it, and why.
-    fn chunk(&self, chunk: usize, reader: &mut PacketReader) -> (Pieces, Option<Failure>) {
+    /// `before`: a position that comes earlier, and the time that holds there.
+    fn chunk(
+        &self,
+        chunk: usize,
+        before: &mut (usize, u64),
+        reader: &mut PacketReader,
+    ) -> (Pieces, Option<Failure>) {
         let range = chunk * CHUNK..((chunk + 1) * CHUNK).min(self.index.len());
         let mut pieces = Pieces { text: Vec::with_capacity(CHUNK * 128), fragments: Vec::new() };
-        let before = (0..range.start).rev().filter_map(|n| self.index.get(n));
-        let mut previous_ns =
-            before.into_iter().find(|e| e.has_time()).map_or(self.first_ns, |e| e.timestamp_ns);
+        let end = range.end;
+        let mut previous_ns = self.index.time_before(range.start, *before);
         for (position, entry) in range.clone().zip(self.index.range(range)) {
             if self.passed.as_ref().is_some_and(|p| p.binary_search(&position).is_err()) {
                 previous_ns = if entry.has_time() { entry.timestamp_ns } else { previous_ns };
@@ -201,6 +207,7 @@ impl Printer<'_> {
             }
             previous_ns = time_ns.unwrap_or(previous_ns);
         }
+        *before = (end, previous_ns);
         (pieces, None)
     }
 

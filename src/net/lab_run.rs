@@ -154,6 +154,10 @@ fn host(parent: &OwnedFd, caller: &Caller, inherited: &Inherited, run: &LabRun) 
     match started {
         Ok((go, child, end)) => {
             signals::pass_on_to(child);
+            // From its word on the first process dies with this one. Before it, it would not be told of this one's end.
+            if read_reply(go.as_fd()).is_err() {
+                return NO_LAB;
+            }
             // The caller may be gone by now, without this process having been told: then the first one gets no word, and
             // ends when this one does.
             if say(done()).is_err() || sys::send_message(go.as_fd(), &done().encode(), None, 0).is_err() {
@@ -184,7 +188,8 @@ fn make(parent: &OwnedFd, caller: &Caller) -> Result<Lab, Failed> {
 fn first_process(go: &OwnedFd, caller: &Caller, inherited: &Inherited, run: &LabRun) -> u8 {
     process::die_with_parent();
     // Without a word the host is gone already, or goes now.
-    if read_reply(go.as_fd()).is_err() {
+    let said = sys::send_message(go.as_fd(), &done().encode(), None, 0);
+    if said.is_err() || read_reply(go.as_fd()).is_err() {
         return 1;
     }
     if process::unshare(libc::CLONE_NEWUTS).is_ok() {

@@ -12,7 +12,8 @@ use std::time::Instant;
 
 use rawbench::craft::Draft;
 use rawbench::craft::build::Sources;
-use rawbench::wire::dissect::{Dissection, dissect_into};
+use rawbench::wire::dissect::{Dissection, dissect_into, dissect_while};
+use rawbench::wire::table::Family;
 use rawbench::wire::{bits, summary};
 
 const ETHERNET: u32 = 1;
@@ -101,6 +102,12 @@ fn walk(bytes: &[u8], found: &mut Dissection) -> usize {
     found.layers.len()
 }
 
+/// As far as etherparse goes: it does not look for applications.
+fn to_transport(bytes: &[u8], found: &mut Dissection) -> usize {
+    dissect_while(ETHERNET, bytes, &|header| header.family != Family::Transport, found);
+    found.layers.len()
+}
+
 fn row(bytes: &[u8], found: &mut Dissection) -> usize {
     dissect_into(ETHERNET, bytes, found);
     summary::row_of(bytes, found).info.len()
@@ -134,8 +141,9 @@ type Way = (&'static str, Work);
 fn main() {
     let packets = Packets::mixed();
     let only: Option<String> = std::env::args().skip(1).find(|a| !a.starts_with('-'));
-    let all: [Way; 5] = [
+    let all: [Way; 6] = [
         ("etherparse, lax slicing", etherparse),
+        ("layers up to transport", to_transport),
         ("layer walk", walk),
         ("list row", row),
         ("all fields, values", fields),

@@ -138,6 +138,9 @@ fn a_trigger_keeps_what_comes_before_it() {
     let (out, messages) = kept(&before, &texts);
     assert_eq!(out, ["one", "two", "go", "on", "halt"]);
     assert!(messages.contains("received 5, written 5"), "{messages}");
+    // Also behind a filter in the kernel and with a short snap length it is asked about whole packets.
+    let cut = [&on[..], &["-f", "udp", "-s", "43"]].concat();
+    assert_eq!(kept(&cut, &texts).0, ["g", "o", "h"]);
 }
 
 #[test]

@@ -81,15 +81,15 @@ impl Workbench {
                     self.traffic.agreed = false;
                     return self.notice(Failure::new("there is no source to capture from yet"));
                 };
-                let Ok(filter) = self.capture_filter.filter() else {
+                if let Some(text) = self.capture_filter.problem() {
+                    let failure = Failure::new(format!("the capture filter is wrong\n{text}"));
                     self.traffic.agreed = false;
-                    let text = self.capture_filter.problem().unwrap_or_default();
-                    return self.notice(Failure::new(format!("the capture filter is wrong\n{text}")));
-                };
+                    return self.notice(failure);
+                }
                 self.capture.starting = true;
                 let generation = self.want(send);
                 let directory = self.directory.clone();
-                let filter = filter.map(Box::new);
+                let filter = self.capture_filter.filter().map(Box::new);
                 self.order(Order::Capture { source, directory, filter, generation });
             }
             Then::Clear => {

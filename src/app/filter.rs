@@ -44,6 +44,10 @@ impl FilterBox {
 #[derive(Debug, Default)]
 pub struct CaptureBox {
     text: String,
+    /// What it says; none where nothing is typed.
+    filter: Option<Filter>,
+    /// What is wrong in it, with the place under the text.
+    problem: Option<String>,
 }
 
 impl CaptureBox {
@@ -53,22 +57,17 @@ impl CaptureBox {
         &self.text
     }
 
-    /// The filter; none where nothing is typed.
-    ///
-    /// # Errors
-    /// It is wrong.
-    pub fn filter(&self) -> Result<Option<CaptureFilter>, FilterError> {
-        if self.text.trim().is_empty() {
-            return Ok(None);
-        }
-        let filter = Filter::capture(&self.text)?;
-        Ok(Some(CaptureFilter { filter, text: self.text.clone() }))
+    /// The filter; none where nothing is typed, or where it is wrong.
+    #[must_use]
+    pub fn filter(&self) -> Option<CaptureFilter> {
+        let filter = self.filter.clone()?;
+        Some(CaptureFilter { filter, text: self.text.clone() })
     }
 
     /// What is wrong in it, with the place under the text.
     #[must_use]
-    pub fn problem(&self) -> Option<String> {
-        self.filter().err().map(|error| error.render(&self.text))
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
     }
 }
 
@@ -81,7 +80,12 @@ impl Workbench {
 
     /// Takes over what was typed for the next capture.
     pub(super) fn set_capture_filter(&mut self, text: String) {
-        self.capture_filter.text = text;
+        let read = if text.trim().is_empty() { Ok(None) } else { Filter::capture(&text).map(Some) };
+        let (filter, problem) = match read {
+            Ok(filter) => (filter, None),
+            Err(error) => (None, Some(error.render(&text))),
+        };
+        self.capture_filter = CaptureBox { text, filter, problem };
     }
 
     /// The filter's box.

@@ -40,7 +40,7 @@ pub fn run(args: &CaptureArgs, access: &Access) -> Outcome {
     }
     let (filter, note) = match screened {
         Some(Ok(program)) => (program, None),
-        Some(Err(why)) => (Vec::new(), Some(format!("the filter runs here, not in the kernel: {why}"))),
+        Some(Err(why)) => (Vec::new(), Some(screen::runs_here(&why))),
         None => (Vec::new(), None),
     };
     let settings = Settings {
@@ -101,7 +101,9 @@ fn screen(
     };
     let screened = match read("-f", &args.filter, Filter::capture)? {
         Some(filter) => {
-            let program = screen::program(access, source, &filter, snap)?;
+            // Who asks about packets here is given them whole.
+            let keep = if when.start.is_some() || when.stop.is_some() { SNAP_LENGTH } else { snap };
+            let program = screen::program(access, source, &filter, keep)?;
             if program.is_err() {
                 when.keep = Some(screen::predicate(filter));
             }

@@ -38,10 +38,16 @@ pub fn put_before(
             Ok(None)
         }
         Err(why) => {
-            let note = format!("the filter runs here, not in the kernel: {why}");
-            Ok(Some((When { keep: Some(predicate(filter)), ..When::default() }, note)))
+            let when = When { keep: Some(predicate(filter)), ..When::default() };
+            Ok(Some((when, runs_here(&why))))
         }
     }
+}
+
+/// What a person is told of a filter that the kernel cannot run.
+#[must_use]
+pub fn runs_here(why: &str) -> String {
+    format!("the filter runs here, not in the kernel: {why}")
 }
 
 /// The program of classic BPF that the kernel runs for this filter on the packets of a source, which keeps `snap` bytes of

@@ -65,7 +65,7 @@ fn capture_filter_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>
         commands.push(Command::CaptureFilter(text));
     }
     response.on_hover_ui(|ui| match &problem {
-        Some(problem) => drop(ui.label(RichText::new(problem.as_str()).monospace().color(look.bad))),
+        Some(problem) => drop(ui.label(RichText::new(*problem).monospace().color(look.bad))),
         None => drop(ui.label(
             "what is captured, in tcpdump's words or Wireshark's; in the kernel where it can run there. It holds from the \
              next start on.",

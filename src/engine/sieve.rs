@@ -186,10 +186,8 @@ impl Work<'_> {
             if position % ATTENTION == 0 && self.cancelled.load(Ordering::Relaxed) {
                 return Err(None);
             }
-            let bytes = reader.bytes(entry).map_err(Failure::from)?;
             // A packet without a known interface has no link type: nothing of it can be read.
             let link_type = self.link_types.get(usize::from(entry.interface)).copied().unwrap_or(u32::MAX);
-            self.filter.dissect(link_type, bytes, found);
             let time_ns = entry.has_time().then_some(entry.timestamp_ns);
             let facts = Facts {
                 number: position as u64 + 1,
@@ -200,7 +198,15 @@ impl Work<'_> {
                 interface: Some(u32::from(entry.interface)),
                 link_type,
             };
-            if self.filter.matches(&Packet { bytes, found, facts }) {
+            let passes = match self.filter.glance(entry.digest, &facts) {
+                Some(passes) => passes,
+                None => {
+                    let bytes = reader.bytes(entry).map_err(Failure::from)?;
+                    self.filter.dissect(link_type, bytes, found);
+                    self.filter.matches(&Packet { bytes, found, facts })
+                }
+            };
+            if passes {
                 passed.push(position);
             }
             previous_ns = time_ns.unwrap_or(previous_ns);

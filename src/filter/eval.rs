@@ -2,9 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::Packet;
 use super::source::{FieldPlace, Place, Source};
 use super::tree::{Arithmetic, Compare, Function, Key, Literal, Operand, Part, Test};
+use super::{Facts, Packet};
 use crate::wire::bits::{self, BitRange};
 use crate::wire::keyed::{self, ItemValue};
 use crate::wire::keys::FrameKey;
@@ -431,12 +431,19 @@ fn value<'a>(field: &Field, scale: u32, bytes: &'a [u8], at: BitRange) -> Option
 }
 
 fn frame(key: FrameKey, packet: &Packet<'_>) -> Option<i128> {
-    let facts = &packet.facts;
+    match key {
+        FrameKey::Captured => Some(packet.bytes.len() as i128),
+        key => frame_of(key, &packet.facts),
+    }
+}
+
+/// What can be said of a packet as a whole without its bytes.
+pub(super) fn frame_of(key: FrameKey, facts: &Facts) -> Option<i128> {
     let since = |before: u64| facts.time_ns.map(|time| i128::from(time) - i128::from(before));
     match key {
         FrameKey::Number => Some(i128::from(facts.number)),
         FrameKey::Length => Some(i128::from(facts.original)),
-        FrameKey::Captured => Some(packet.bytes.len() as i128),
+        FrameKey::Captured => None,
         FrameKey::TimeEpoch => since(0),
         FrameKey::TimeRelative => since(facts.first_ns),
         FrameKey::TimeDelta => since(facts.previous_ns),

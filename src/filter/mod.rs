@@ -3,6 +3,7 @@
 pub mod bpf;
 mod bpf_make;
 mod eval;
+mod glance;
 mod index;
 mod lex;
 mod literal;
@@ -19,10 +20,12 @@ mod words_id;
 mod words_lex;
 mod words_parse;
 
+use crate::wire::digest::Digest;
 use crate::wire::dissect::{Dissection, dissect_while};
 /// What is wrong in a filter, and where.
 pub use crate::wire::notation::NotationError as FilterError;
 pub use bpf_make::Target;
+use glance::Glance;
 pub use needs::Needs;
 use tree::Test;
 
@@ -75,6 +78,7 @@ pub struct Filter {
     test: Option<Test>,
     reading: Reading,
     needs: Needs,
+    glance: Option<Glance>,
 }
 
 impl Filter {
@@ -102,7 +106,19 @@ impl Filter {
 
     fn new(test: Option<Test>, reading: Reading) -> Self {
         let needs = Needs::of(test.as_ref());
-        Self { test, reading, needs }
+        let glance = test.as_ref().and_then(Glance::of);
+        Self { test, reading, needs, glance }
+    }
+
+    /// Whether a packet passes, as far as its digest tells; `None`: its bytes have to be asked.
+    #[inline]
+    #[must_use]
+    pub fn glance(&self, digest: Digest, facts: &Facts) -> Option<bool> {
+        match (&self.glance, &self.test) {
+            (Some(glance), _) => glance.passes(digest, facts),
+            (None, None) => Some(true),
+            (None, Some(_)) => None,
+        }
     }
 
     /// What it looks at.

@@ -8,11 +8,12 @@ use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::types::{ChecksumState, Direction};
+use crate::wire::digest::Digest;
 
 /// How many entries stand in one block.
 const BLOCK: usize = 4096;
 
-/// One packet of a capture: where its bytes are and what a list row needs without reading them. 32 bytes.
+/// One packet of a capture: where its bytes are and what a list row needs without reading them. 40 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexEntry {
     /// Where the packet's bytes begin in the file.
@@ -26,6 +27,8 @@ pub struct IndexEntry {
     /// Position in [`CaptureFile::interfaces`](super::CaptureFile::interfaces).
     pub interface: u16,
     pub(super) flags: EntryFlags,
+    /// What filters ask most often.
+    pub digest: Digest,
 }
 
 /// Bits 0–1 direction, 2 checksum not computed, 3 checksum valid, and what the reader must know to read the rest.
@@ -219,6 +222,7 @@ mod tests {
             original: 0,
             interface: 0,
             flags: EntryFlags::default(),
+            digest: Digest::default(),
         }
     }
 

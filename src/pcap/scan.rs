@@ -7,8 +7,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::index::{EntryFlags, IndexEntry};
 use super::sniff::PcapLayout;
-use super::types::{ChecksumState, Direction, InterfaceInfo, InterfaceStatistics, MAX_PACKET_LENGTH};
+use super::types::{
+    ChecksumState, Direction, InterfaceInfo, InterfaceStatistics, LinkType, MAX_PACKET_LENGTH,
+};
 use super::window::Window;
+use crate::wire::digest::Digest;
 
 /// The interfaces of a capture, shared between who finds them and who shows them.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +56,15 @@ impl Source {
         } else {
             Err(Fault::Torn { what, needs: want as u64, left: bytes.len() as u64 })
         }
+    }
+}
+
+impl Source {
+    /// The digest of the packet at `offset`.
+    pub(super) fn digest(&mut self, link: LinkType, offset: u64, captured: u32) -> Result<Digest, Fault> {
+        let length = captured as usize;
+        let bytes = self.get(What::Packet, offset, length.min(Digest::LOOKS_AT))?;
+        Ok(Digest::of(link.0, bytes, length))
     }
 }
 
@@ -115,6 +127,7 @@ pub(super) fn pcap_record(layout: &PcapLayout, source: &mut Source, at: u64) -> 
     }
     let timestamp_ns = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * u64::from(layout.unit);
     let flags = EntryFlags::new(direction, ChecksumState::Unknown);
-    let entry = IndexEntry { offset, timestamp_ns, captured, original, interface: 0, flags };
+    let digest = source.digest(layout.link_type, offset, captured)?;
+    let entry = IndexEntry { offset, timestamp_ns, captured, original, interface: 0, flags, digest };
     Ok(Found { entry: Some(entry), next, oddity: None })
 }

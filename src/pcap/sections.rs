@@ -12,6 +12,7 @@ use super::scan::{Fault, Found, SharedInterfaces, Source, What};
 use super::types::{
     ChecksumState, Direction, InterfaceInfo, InterfaceStatistics, LinkType, MAX_PACKET_LENGTH,
 };
+use crate::wire::digest::Digest;
 
 /// How many bytes of a packet's options are looked at for the index; the rest is read with the packet.
 const INDEXED_OPTIONS: u64 = 64 * 1024;
@@ -24,6 +25,7 @@ struct SectionInterface {
     /// Its position among the interfaces of the whole file.
     number: u16,
     snap_length: u32,
+    link_type: LinkType,
     clock: Clock,
 }
 
@@ -147,7 +149,8 @@ impl Sections {
             return Err(Fault::Broken("an interface description is too short".to_owned()));
         };
         let mut clock = Clock::MICROSECONDS;
-        let mut info = InterfaceInfo::unnamed(LinkType(u32::from(link_type)), snap_length);
+        let link_type = LinkType(u32::from(link_type));
+        let mut info = InterfaceInfo::unnamed(link_type, snap_length);
         for (code, value) in options(body.get(8..).unwrap_or_default(), order) {
             match code {
                 IF_NAME => info.name = Some(text(value)),
@@ -162,7 +165,7 @@ impl Sections {
         let Some(number) = self.all.push(info) else {
             return Err(Fault::Broken(format!("it describes more than {} interfaces", u16::MAX)));
         };
-        self.interfaces.push(SectionInterface { number, snap_length, clock });
+        self.interfaces.push(SectionInterface { number, snap_length, link_type, clock });
         self.check_end(source, block).map(Ok)
     }
 
@@ -186,6 +189,11 @@ impl Sections {
             let odd = format!("a packet of {captured} bytes stands in a block with room for {room}");
             return self.check_end(source, block).map(|()| Err(odd));
         }
+        let known = self.interfaces.get(interface as usize);
+        let digest = match known {
+            Some(known) => source.digest(known.link_type, block.at + PACKET_BLOCK_HEADER, captured)?,
+            None => Digest::default(),
+        };
         let (mut flags, mut comment) = (0, false);
         let (at, length) = block.rest(PACKET_BLOCK_HEADER + padded(u64::from(captured)), INDEXED_OPTIONS);
         if length > 0 {
@@ -198,7 +206,7 @@ impl Sections {
             }
         }
         self.check_end(source, block)?;
-        let Some(known) = self.interfaces.get(interface as usize) else {
+        let Some(known) = known else {
             return Ok(Err(self.no_interface(interface)));
         };
         let flags = EntryFlags::new(Direction::from_epb_flags(flags), ChecksumState::from_epb_flags(flags))
@@ -213,6 +221,7 @@ impl Sections {
             original,
             interface: known.number,
             flags,
+            digest,
         }))
     }
 
@@ -228,19 +237,21 @@ impl Sections {
         }
         let header = source.get(What::Packet, block.at, 12)?;
         let original = self.order.u32(header, 8).unwrap_or(0);
-        self.check_end(source, block)?;
         let Some(known) = self.interfaces.first() else {
-            return Ok(Err(self.no_interface(0)));
+            return self.check_end(source, block).map(|()| Err(self.no_interface(0)));
         };
         let limit = if known.snap_length == 0 { u32::MAX } else { known.snap_length };
         let captured = original.min(limit);
         if u64::from(captured) > block.total - 16 || captured > MAX_PACKET_LENGTH {
             let room = block.total - 16;
-            return Ok(Err(format!("a packet of {captured} bytes stands in a block with room for {room}")));
+            let odd = format!("a packet of {captured} bytes stands in a block with room for {room}");
+            return self.check_end(source, block).map(|()| Err(odd));
         }
         let flags = EntryFlags::default().with(EntryFlags::NO_TIME, true);
         let (offset, interface) = (block.at + 12, known.number);
-        Ok(Ok(IndexEntry { offset, timestamp_ns: 0, captured, original, interface, flags }))
+        let digest = source.digest(known.link_type, offset, captured)?;
+        self.check_end(source, block)?;
+        Ok(Ok(IndexEntry { offset, timestamp_ns: 0, captured, original, interface, flags, digest }))
     }
 
     fn statistics(&self, source: &mut Source, block: Block) -> Result<Result<(), Odd>, Fault> {

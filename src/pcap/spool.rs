@@ -14,8 +14,9 @@ use super::left::is_free;
 use super::scan::SharedInterfaces;
 use super::space::{KEEP_FREE, check_room};
 use super::stream::create_new;
-use super::types::{Format, InterfaceInfo, InterfaceStatistics, PacketRecord};
+use super::types::{Format, InterfaceInfo, InterfaceStatistics, LinkType, PacketRecord};
 use super::writer::Writer;
+use crate::wire::digest::Digest;
 
 /// A pcapng file that packets are appended to, and the index that shows them to readers.
 ///
@@ -35,6 +36,8 @@ pub struct Spool {
     /// Where the last whole block in the file ends.
     whole: u64,
     keep_free: u64,
+    /// Of each interface.
+    link_types: Vec<LinkType>,
 }
 
 impl Spool {
@@ -63,6 +66,7 @@ impl Spool {
             ready: Vec::new(),
             whole: 0,
             keep_free: KEEP_FREE,
+            link_types: Vec::new(),
         };
         spool.pending.push((spool.writer.bytes(), None));
         if let Err(error) = spool.flush() {
@@ -112,6 +116,7 @@ impl Spool {
         let number = self.writer.add_interface(interface);
         if number.is_ok() {
             self.capture.shared_interfaces().push(interface.clone());
+            self.link_types.push(interface.link_type);
             self.pending.push((self.writer.bytes(), None));
         }
         self.publish(number)
@@ -127,6 +132,7 @@ impl Spool {
         if offset.is_ok() {
             // The writer took its length, which so fits.
             let captured = u32::try_from(record.data.len()).unwrap_or(u32::MAX);
+            let link_type = self.link_types.get(record.interface as usize).map_or(u32::MAX, |link| link.0);
             let entry = IndexEntry {
                 offset: start + PACKET_BLOCK_HEADER,
                 timestamp_ns: record.timestamp_ns,
@@ -136,6 +142,7 @@ impl Spool {
                 flags: EntryFlags::new(record.direction, record.checksum)
                     .with(EntryFlags::OPTIONS, record.has_options())
                     .with(EntryFlags::COMMENT, record.comment.is_some()),
+                digest: Digest::of(link_type, record.data, record.data.len()),
             };
             self.pending.push((self.writer.bytes(), Some(entry)));
         }

@@ -5,6 +5,7 @@
 
 pub mod bits;
 pub mod checksum;
+pub mod digest;
 pub mod dissect;
 pub mod dump;
 mod field;

@@ -4,7 +4,6 @@
 //! not read the capture again. It says nothing about any packet that is not of the plainest form; what it says is what
 //! [`dissect`](super::dissect::dissect) says (a test over all packets of the corpus and random ones holds that).
 
-use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use super::bits::{self, BitRange};
@@ -153,6 +152,9 @@ static LEADS_ON: LazyLock<Vec<u64>> = LazyLock::new(|| {
     ports
 });
 
+static ICMP: LazyLock<Option<&Header>> = LazyLock::new(|| protocols::by_key("icmp"));
+static ICMPV6: LazyLock<Option<&Header>> = LazyLock::new(|| protocols::by_key("icmpv6"));
+
 fn leads_on(port: u16) -> bool {
     LEADS_ON[usize::from(port / 64)] & 1 << (port % 64) != 0
 }
@@ -185,7 +187,7 @@ fn v4(packet: &[u8], available: usize) -> Option<Digest> {
     }
     let (upper, room) = (packet.get(header..)?, said.min(available).checked_sub(header)?);
     match packet.get(9)? {
-        1 => icmp(upper, room, 0..=0, Chain::Icmp).or_else(|| icmp(upper, room, 8..=8, Chain::Icmp)),
+        1 => icmp(upper, room, &ICMP, Chain::Icmp),
         6 => tcp(upper, room, Chain::TcpV4),
         17 => udp(upper, room, Chain::UdpV4),
         _ => None,
@@ -201,19 +203,22 @@ fn v6(packet: &[u8], available: usize) -> Option<Digest> {
     }
     let (upper, room) = (packet.get(40..)?, said.min(available.checked_sub(40)?));
     match packet.get(6)? {
-        58 => icmp(upper, room, 128..=255, Chain::Icmpv6),
+        58 => icmp(upper, room, &ICMPV6, Chain::Icmpv6),
         6 => tcp(upper, room, Chain::TcpV6),
         17 => udp(upper, room, Chain::UdpV6),
         _ => None,
     }
 }
 
-/// ICMP of types that quote nothing.
-fn icmp(header: &[u8], room: usize, types: RangeInclusive<u8>, chain: Chain) -> Option<Digest> {
-    if room < 8 || !types.contains(header.first()?) {
-        return None;
-    }
-    digest(header, chain)
+/// ICMP that quotes nothing.
+fn icmp(
+    header: &[u8],
+    room: usize,
+    table: &LazyLock<Option<&'static Header>>,
+    chain: Chain,
+) -> Option<Digest> {
+    let quotes = table.is_none_or(|h| h.next.iter().any(|rule| rule.when.is_none_or(|w| w.holds(header))));
+    if room < 8 || quotes { None } else { digest(header, chain) }
 }
 
 #[inline]

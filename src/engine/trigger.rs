@@ -54,6 +54,8 @@ pub struct Trigger<S> {
     /// What is held back and what is left out.
     filtered: Lost,
     held_bytes: u64,
+    /// What the kernel dropped before packets that are left out: it stands with the next one that is kept.
+    dropped: u64,
 }
 
 impl<S: Sink> Trigger<S> {
@@ -69,6 +71,7 @@ impl<S: Sink> Trigger<S> {
             held: VecDeque::new(),
             filtered: Lost::default(),
             held_bytes: 0,
+            dropped: 0,
         }
     }
 
@@ -109,6 +112,10 @@ impl<S: Sink> Trigger<S> {
         {
             if let Some(gone) = self.held.pop_front() {
                 self.held_bytes -= gone.data.len() as u64 + HELD;
+                match self.held.front_mut() {
+                    Some(next) => next.dropped += gone.dropped,
+                    None => self.dropped += gone.dropped,
+                }
             }
         }
     }
@@ -154,24 +161,27 @@ impl<S: Sink> Sink for Trigger<S> {
 
     fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
         let link = self.link_of(record);
+        let dropped = record.dropped + std::mem::take(&mut self.dropped);
         if self.when.keep.as_mut().is_some_and(|keep| !keep(link, record)) {
             self.filtered.packets += 1;
             self.filtered.bytes += record.data.len() as u64;
+            self.dropped = dropped;
             return Ok(());
         }
         let stops = self.when.stop.as_mut().is_some_and(|stop| stop(link, record));
         let starts = !self.started && self.when.start.as_mut().is_some_and(|start| start(link, record));
         let snap = self.when.snap.unwrap_or(usize::MAX).min(record.data.len());
-        let record = &PacketRecord { data: &record.data[..snap], ..*record };
+        let mut record = PacketRecord { data: &record.data[..snap], dropped, ..*record };
         if !self.started {
             if !starts {
-                self.hold(record);
+                self.hold(&record);
                 return Ok(());
             }
             self.let_go(record.timestamp_ns);
             self.let_through()?;
+            record.dropped += std::mem::take(&mut self.dropped);
         }
-        self.sink.packet(record)?;
+        self.sink.packet(&record)?;
         self.complete |= stops;
         Ok(())
     }
@@ -207,9 +217,9 @@ mod tests {
     use super::*;
     use crate::pcap::LinkType;
 
-    /// Keeps the first byte of each packet.
+    /// Keeps the first byte of each packet, and what was dropped before them.
     #[derive(Default)]
-    struct Kept(Vec<u8>);
+    struct Kept(Vec<u8>, Vec<u64>);
 
     impl Sink for Kept {
         fn interface(&mut self, _: &InterfaceInfo) -> Result<u32, Failure> {
@@ -217,6 +227,7 @@ mod tests {
         }
         fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
             self.0.push(record.data[0]);
+            self.1.push(record.dropped);
             Ok(())
         }
         fn flush(&mut self) -> Result<(), Failure> {
@@ -244,6 +255,38 @@ mod tests {
         assert_eq!(filtered.bytes, filtered.packets * 9);
         let complete = trigger.is_complete();
         (trigger.into_inner().0, filtered.packets, complete)
+    }
+
+    #[test]
+    fn what_was_dropped_before_a_packet_that_is_left_out_stands_with_the_next() {
+        let second = Duration::from_secs(1);
+        for (before, odd_only, kept, dropped) in [
+            (0, false, vec![4, 5], vec![5, 1]),
+            (2, false, vec![2, 3, 4, 5], vec![3, 1, 1, 1]),
+            (2, true, vec![3, 5], vec![4, 2]),
+            (0, true, vec![5], vec![6]),
+        ] {
+            let from = if odd_only { 5 } else { 4 };
+            let keep: Predicate = Box::new(move |_, record| !odd_only || record.data[0] % 2 == 1);
+            let when = When {
+                keep: Some(keep),
+                start: first_byte(from),
+                before: second * before,
+                ..When::default()
+            };
+            let mut trigger = Trigger::new(Kept::default(), when);
+            trigger.interface(&InterfaceInfo::new("a", LinkType::RAW)).unwrap();
+            for n in 0..6 {
+                let data = [n; 9];
+                let record = PacketRecord::new(0, u64::from(n) * 1_000_000_000, &data);
+                trigger.packet(&PacketRecord { dropped: 1, ..record }).unwrap();
+            }
+            assert_eq!(
+                (trigger.sink.0.clone(), trigger.sink.1.clone()),
+                (kept, dropped),
+                "{before} {odd_only}"
+            );
+        }
     }
 
     fn first_byte(wanted: u8) -> Option<Predicate> {

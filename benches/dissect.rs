@@ -7,11 +7,13 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "mixed.rs"]
+mod mixed;
+
 use std::hint::black_box;
 use std::time::Instant;
 
-use rawbench::craft::Draft;
-use rawbench::craft::build::Sources;
+use mixed::Packets;
 use rawbench::wire::dissect::{Dissection, dissect_into, dissect_while};
 use rawbench::wire::table::Family;
 use rawbench::wire::{bits, summary};
@@ -20,73 +22,10 @@ const ETHERNET: u32 = 1;
 const PACKETS: usize = 300_000;
 const ROUNDS: usize = 7;
 
-/// Packets of the mix take nothing from elsewhere.
-struct NoSources;
-
-impl Sources for NoSources {
-    fn random(&mut self, count: usize) -> Vec<u8> {
-        vec![0; count]
-    }
-
-    fn file(&mut self, _path: &str) -> Result<Vec<u8>, String> {
-        Err("there are no files here".into())
-    }
-}
-
-/// Packets one after the other in one piece of memory.
-struct Packets {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Packets {
-    fn mixed() -> Self {
-        let mut dice = fastrand::Rng::with_seed(7);
-        let kinds: Vec<Vec<u8>> = (0..2_000).map(|_| packet(&mut dice)).collect();
-        let mut all = Self { bytes: Vec::new(), ends: Vec::new() };
-        for _ in 0..PACKETS {
-            all.bytes.extend(&kinds[dice.usize(0..kinds.len())]);
-            all.ends.push(all.bytes.len());
-        }
-        all
-    }
-
-    fn each(&self, work: Work) -> usize {
-        let mut start = 0;
-        let mut sum = 0;
-        let mut found = Dissection::default();
-        for &end in &self.ends {
-            sum += work(black_box(&self.bytes[start..end]), &mut found);
-            start = end;
-        }
-        sum
-    }
-}
-
-fn packet(dice: &mut fastrand::Rng) -> Vec<u8> {
-    let size = [0, 0, 0, 40, 200, 512, 1400, 1400][dice.usize(0..8)];
-    let (port, seq) = (dice.u16(1024..), dice.u32(..));
-    let v6 = dice.f32() < 0.15;
-    let upper = match dice.f32() {
-        f if f < 0.7 => {
-            let options = if dice.f32() < 0.3 { "" } else { "nop, nop, ts(5, 6)" };
-            let flags = ["S", "S.", ".", "P.", "F.", "R"][dice.usize(0..6)];
-            let to = [80, 443, 22, 8080][dice.usize(0..4)];
-            format!("tcp(srcport={port}, dstport={to}, seq={seq}, flags={flags}, options=[{options}])")
-        }
-        f if f < 0.92 => format!("udp(srcport={port}, dstport=4000)"),
-        _ if v6 => format!("icmpv6(type=128, seq={port})"),
-        _ => format!("icmp(type=8, seq={port})"),
-    };
-    let host = dice.u8(1..255);
-    let network = if v6 {
-        format!("ipv6(src=fd00::{host}, dst=fd00::1:2)")
-    } else {
-        format!("ip(src=10.1.2.{host}, dst=192.168.1.2, id={port}, flags=D)")
-    };
-    let notation =
-        format!("eth(src=02:00:00:00:00:01, dst=02:00:00:00:00:02)/{network}/{upper}/zero({size})");
-    Draft::from_notation(&notation, &mut NoSources).unwrap().bytes().to_vec()
+/// Does the work on each packet.
+fn each(packets: &Packets, work: Work) -> usize {
+    let mut found = Dissection::default();
+    packets.iter().map(|bytes| work(black_box(bytes), &mut found)).sum()
 }
 
 /// Layers as etherparse slices them.
@@ -139,7 +78,7 @@ type Work = fn(&[u8], &mut Dissection) -> usize;
 type Way = (&'static str, Work);
 
 fn main() {
-    let packets = Packets::mixed();
+    let packets = Packets::mixed(PACKETS);
     let only: Option<String> = std::env::args().skip(1).find(|a| !a.starts_with('-'));
     let all: [Way; 6] = [
         ("etherparse, lax slicing", etherparse),
@@ -155,7 +94,7 @@ fn main() {
     for _ in 0..ROUNDS {
         for ((_, way), times) in ways.iter().zip(&mut times) {
             let begun = Instant::now();
-            assert!(black_box(packets.each(*way)) > 0);
+            assert!(black_box(each(&packets, *way)) > 0);
             times.push(begun.elapsed().as_nanos() as f64 / PACKETS as f64);
         }
     }

@@ -1,0 +1,292 @@
+#!/usr/bin/env python3
+"""The same work by rawbench and by what one would take instead, in one run: only the ratios mean something.
+
+    sudo benches/compare.py open|filter|window|capture|send|latency ... [--file FILE] [--seconds N] [--rounds N]
+
+Needs root, a release build, and: apt-get install tshark tcpdump hping3 netsniff-ng iproute2 python3; for `window` xvfb too,
+and wireshark to compare with. Each is left out with a word where it is missing. capture, send and latency make two network
+namespaces joined by a veth pair, and take them away again.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RAWBENCH = os.environ.get("RAWBENCH", str(ROOT / "target/release/rawbench"))
+TWO_FIELDS = "tcp.flags.syn == 1 && tcp.dstport == 443"
+NEAR, FAR = "rawbench-near", "rawbench-far"
+
+
+def run(*command, **more):
+    return subprocess.run(command, check=True, capture_output=True, text=True, **more).stdout
+
+
+def measured(command, stop_after=None, **more):
+    """Wall time, processor time, peak memory in MiB and what it printed."""
+    begun = time.monotonic()
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
+    said = stop_after(child) if stop_after else child.stdout.read()
+    _, _, usage = os.wait4(child.pid, 0)
+    return time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, said
+
+
+def line(what, ours, theirs, name, unit="s"):
+    ratio = theirs / ours if ours else float("inf")
+    print(f"{what:44} rawbench {ours:9.3f} {unit}   {name} {theirs:9.3f} {unit}   {ratio:7.2f} times")
+
+
+def there(program):
+    if shutil.which(program):
+        return True
+    print(f"{program} is not installed: left out")
+    return False
+
+
+def median(arguments, command):
+    """Of whole processes, after one that fills the page cache."""
+    measured(command)
+    return statistics.median(measured(command)[0] for _ in range(arguments.rounds))
+
+
+def capture_file(arguments):
+    if arguments.file:
+        return arguments.file
+    path = pathlib.Path(tempfile.gettempdir()) / "rawbench-mixed-1M.pcap"
+    if not path.exists():
+        print("writing a million packets …")
+        run("cargo", "bench", "--bench", "reader", "--", "--write", str(path), cwd=ROOT)
+    return str(path)
+
+
+def open_file(arguments):
+    path = capture_file(arguments)
+    ours = median(arguments, [RAWBENCH, "read", path, "--count"])
+    if there("capinfos"):
+        line("open: index of all packets", ours, median(arguments, ["capinfos", "-c", path]), "capinfos")
+    rows = measured(["sh", "-c", f"{RAWBENCH} read '{path}' >/dev/null"])[0]
+    if there("tshark"):
+        theirs = measured(["sh", "-c", f"tshark -n -r '{path}' >/dev/null"])[0]
+        line("read: a row for each packet", rows, theirs, "tshark")
+
+
+def filter_file(arguments):
+    path = capture_file(arguments)
+    ours = median(arguments, [RAWBENCH, "read", path, "-Y", TWO_FIELDS, "--count"])
+    if there("tshark"):
+        theirs = measured(["sh", "-c", f"tshark -n -r '{path}' -Y '{TWO_FIELDS}' | wc -l"])[0]
+        line("filter on two TCP fields, whole process", ours, theirs, "tshark")
+        said = run("cargo", "bench", "--bench", "reader", "--", path, TWO_FIELDS, cwd=ROOT)
+        found = re.search(re.escape(TWO_FIELDS) + r"\s+([\d.]+) ms", said)
+        line("the same in the window", float(found.group(1)) / 1000, theirs, "tshark")
+
+
+def rest(child):
+    """Seconds until a program uses less than 3 % of a core for two seconds, and its memory in MiB then."""
+    tick, begun, end, last, quiet = os.sysconf("SC_CLK_TCK"), time.monotonic(), 0.0, 0, 0
+    while quiet < 8:
+        time.sleep(0.25)
+        fields = pathlib.Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        used = int(fields[11]) + int(fields[12])
+        if used - last > tick * 0.25 * 0.03:
+            quiet, end = 0, time.monotonic() - begun
+        else:
+            quiet += 1
+        last = used
+    memory = int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{child.pid}/status").read_text()).group(1)) / 1024
+    return end, memory
+
+
+def shown(command, environment):
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    end, memory = rest(child)
+    child.send_signal(signal.SIGTERM)
+    try:
+        said = child.communicate(timeout=10)[0]
+    except subprocess.TimeoutExpired:
+        child.kill()
+        said = ""
+    stats = next((json.loads(text) for text in said.splitlines() if text.startswith("{")), {})
+    return end, memory, stats
+
+
+def window(arguments):
+    if not there("Xvfb"):
+        return
+    path, number = capture_file(arguments), 77
+    screen = subprocess.Popen(["Xvfb", f":{number}", "-screen", "0", "1280x800x24"], stderr=subprocess.DEVNULL)
+    environment = {**os.environ, "DISPLAY": f":{number}", "LIBGL_ALWAYS_SOFTWARE": "1"}
+    environment.pop("WAYLAND_DISPLAY", None)
+    try:
+        time.sleep(1)
+        _, empty, _ = shown([RAWBENCH, "--stats"], environment)
+        end, memory, stats = shown([RAWBENCH, "--stats", path], environment)
+        packets = int(run(RAWBENCH, "read", path, "--count"))
+        print(f"window: {packets} packets, at rest after {end:.2f} s, first row {stats.get('first_row_ms')} ms after")
+        print(f"        the start, first frame {stats.get('first_frame_ms')} ms, {memory:.0f} MiB, empty {empty:.0f} MiB:")
+        print(f"        {(memory - empty) * 1048576 / packets:.0f} bytes a packet")
+        if there("wireshark"):
+            theirs, used, _ = shown(["wireshark", "-r", path], environment)
+            print(f"        Wireshark at rest after {theirs:.1f} s, {used:.0f} MiB: {theirs / max(end, 0.25):.0f} times")
+    finally:
+        screen.terminate()
+        screen.wait()
+
+
+class Hosts:
+    """Two namespaces, va and vb."""
+
+    def __enter__(self):
+        self.__exit__()
+        for name in (NEAR, FAR):
+            run("ip", "netns", "add", name)
+        run("ip", "link", "add", "va", "netns", NEAR, "type", "veth", "peer", "name", "vb", "netns", FAR)
+        for name, interface, host in ((NEAR, "va", 1), (FAR, "vb", 2)):
+            run("ip", "-n", name, "addr", "add", f"10.99.0.{host}/24", "dev", interface)
+            run("ip", "-n", name, "link", "set", "lo", "up")
+            run("ip", "-n", name, "link", "set", interface, "up")
+        time.sleep(1)
+        self.mac = json.loads(run("ip", "-n", FAR, "-j", "link", "show", "vb"))[0]["address"]
+        run("ip", "-n", NEAR, "neigh", "replace", "10.99.0.2", "lladdr", self.mac, "dev", "va")
+        return self
+
+    def __exit__(self, *_):
+        for name in (NEAR, FAR):
+            subprocess.run(["ip", "netns", "del", name], stderr=subprocess.DEVNULL, check=False)
+
+    def arrived(self):
+        return json.loads(run("ip", "-n", FAR, "-s", "-j", "link", "show", "vb"))[0]["stats64"]["rx"]["packets"]
+
+    def syn(self, varied):
+        values = "srcport=random(1024..65535), seq=random" if varied else "srcport=40000, seq=1"
+        number = "id=random" if varied else "id=7"
+        ends = "src=10.99.0.1, dst=10.99.0.2"
+        return (f"eth(src=02:00:00:00:00:01, dst={self.mac})/ip({ends}, {number})/"
+                f"tcp({values}, dstport=80, flags=S, window=64240)")
+
+    def sender(self, rate, seconds, varied=False):
+        return ["ip", "netns", "exec", NEAR, "taskset", "-c", "0", RAWBENCH, "send", "-i", "va", "--rate", str(rate),
+                "--duration", str(seconds), "--wait", "0", "--json", self.syn(varied)]
+
+
+def capture(arguments):
+    file = "/dev/shm/rawbench-compare.pcap"
+    programs = [("tcpdump", ["tcpdump", "-i", "vb", "-n", "-w", file]), ("dumpcap", ["dumpcap", "-i", "vb", "-q", "-w", file]),
+                ("rawbench", [RAWBENCH, "capture", "-i", "vb", "-w", file])]
+    with Hosts() as hosts:
+        for rate in (100_000, 300_000, "max"):
+            costs = {}
+            for name, command in programs:
+                if name != "rawbench" and not there(name):
+                    continue
+                counts = {}
+
+                def flood(child):
+                    time.sleep(2)
+                    before = hosts.arrived()
+                    run(*hosts.sender(rate, arguments.seconds))
+                    counts["sent"] = hosts.arrived() - before
+                    time.sleep(2)
+                    child.send_signal(signal.SIGINT)
+                    return child.stdout.read()
+
+                command = ["ip", "netns", "exec", FAR, "taskset", "-c", "1", *command]
+                _, cpu, memory, _ = measured(command, flood)
+                kept = int(run(RAWBENCH, "read", file, "--count"))
+                pathlib.Path(file).unlink()
+                sent = counts["sent"]
+                costs[name] = cpu * 1e6 / max(kept, 1)
+                print(f"capture at {rate:>7} pps: {name:9} sent {sent:8} kept {kept:8} lost {max(0, sent - kept):7}, "
+                      f"{costs[name]:.2f} s of processor time per million, {memory:.0f} MiB")
+            if "tcpdump" in costs:
+                print(f"           rawbench / tcpdump: {costs['rawbench'] / costs['tcpdump']:.2f}")
+
+
+def send(arguments):
+    with Hosts() as hosts, tempfile.NamedTemporaryFile("w", suffix=".cfg") as config:
+        config.write(f"{{ eth(da={hosts.mac}, sa=02:00:00:00:00:01), ipv4(id=drnd(), ttl=64, sa=10.99.0.1, da=10.99.0.2), "
+                     "tcp(sp=drnd(1024,65535), dp=80, syn, seq=drnd(), win=64240) }\n")
+        config.flush()
+        near = ["ip", "netns", "exec", NEAR, "taskset", "-c", "0"]
+        ways = [("rawbench, fixed frame", hosts.sender("max", arguments.seconds)),
+                ("rawbench, random port and seq", hosts.sender("max", arguments.seconds, varied=True)),
+                ("trafgen, the same", [*near, "trafgen", "-o", "va", "-i", config.name, "-P", "1", "--no-cpu-stats"]),
+                ("hping3 --flood, rising port", [*near, "hping3", "-q", "--flood", "-S", "-p", "80", "10.99.0.2"])]
+        ways = [way for way in ways if "rawbench" in way[0] or there(way[0].split(",")[0].split()[0])]
+        rates = {name: [] for name, _ in ways}
+        for _ in range(arguments.rounds):
+            for name, command in ways:
+                before, begun = hosts.arrived(), time.monotonic()
+                child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(arguments.seconds)
+                if "rawbench" not in name:
+                    child.send_signal(signal.SIGINT)
+                child.wait()
+                rates[name].append((hosts.arrived() - before) / (time.monotonic() - begun))
+        for name, all_rates in rates.items():
+            print(f"send: {name:32} {statistics.median(all_rates):9.0f} packets a second")
+        for rate in (1_000, 50_000, 250_000):
+            before = hosts.arrived()
+            said = json.loads(run(*hosts.sender(rate, arguments.seconds, varied=True)).splitlines()[-1])
+            came = (hosts.arrived() - before) / said["seconds"]
+            print(f"send: {rate} a second asked, {came:.0f} arrived: {100 * (came / rate - 1):+.2f} %")
+
+
+def latency(arguments):
+    """Round trips of tcping beside the difference of tcpdump's two time stamps for the same packets."""
+    if not there("tcpdump"):
+        return
+    with Hosts() as hosts, tempfile.TemporaryDirectory() as directory:
+        file = f"{directory}/near.pcap"
+        near = ["ip", "netns", "exec", NEAR]
+        listener = subprocess.Popen([*near, "tcpdump", "-i", "va", "--nano", "-w", file, "tcp"], stderr=subprocess.DEVNULL)
+        time.sleep(1)
+        said = run(*near, RAWBENCH, "tcping", "10.99.0.2:81", "-c", "500", "--interval", "0.01", "--json")
+        time.sleep(1)
+        listener.send_signal(signal.SIGINT)
+        listener.wait()
+        answers = [json.loads(text) for text in said.splitlines() if '"answer"' in text]
+        ours = statistics.median(answer["rtt_ns"] for answer in answers)
+        rows = run(RAWBENCH, "read", file, "-e", "frame.time_epoch", "-e", "tcp.flags.syn", "-e", "tcp.srcport", "-e", "tcp.dstport")
+        sent, trips = {}, []
+        for row in rows.splitlines():
+            when, syn, source, destination = row.split("\t")
+            seconds, _, rest_of_it = when.partition(".")
+            nanoseconds = int(seconds) * 10**9 + int(rest_of_it.ljust(9, "0"))
+            if syn == "1" and destination == "81":
+                sent[source] = nanoseconds
+            elif destination in sent:
+                trips.append(nanoseconds - sent.pop(destination))
+        wire = statistics.median(trips)
+        print(f"latency: median of {len(answers)}: rawbench {ours / 1000:.1f} us, the wire {wire / 1000:.1f} us, "
+              f"difference {(ours - wire) / 1000:+.1f} us")
+
+
+PARTS = {"open": open_file, "filter": filter_file, "window": window, "capture": capture, "send": send, "latency": latency}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--file", help="a capture file instead of a million packets of the mix")
+    parser.add_argument("--seconds", type=int, default=4, help="how long each sender runs")
+    parser.add_argument("--rounds", type=int, default=3, help="how often what is compared by medians runs")
+    arguments = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for part in arguments.parts:
+        PARTS[part](arguments)
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

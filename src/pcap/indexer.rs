@@ -14,6 +14,9 @@ use super::window::Window;
 /// How far an indexing goes between two calls for progress, in bytes.
 const STEP: u64 = 1024 * 1024;
 
+/// With more bytes than this to go through, another thread reads them.
+const READ_AHEAD: u64 = 8 * 1024 * 1024;
+
 /// How far the indexing has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -89,6 +92,9 @@ impl Indexer {
         let metadata = self.source.file.metadata();
         self.source.length = metadata.map_err(|source| Error::io("read", self.capture.path(), source))?.len();
         self.report.cancelled = false;
+        if self.source.length.saturating_sub(self.position) > READ_AHEAD {
+            self.source.window.read_ahead(&self.source.file, self.position);
+        }
         let mut fault = None;
         let mut pause = self.position + STEP;
         while self.position < self.source.length {
@@ -109,6 +115,7 @@ impl Indexer {
             }
         }
         self.publish();
+        self.source.window.read_no_more_ahead();
         let mut report = self.report.clone();
         if !report.cancelled {
             report.torn_bytes = self.source.length.saturating_sub(self.position);

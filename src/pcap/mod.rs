@@ -10,6 +10,7 @@
 //!
 //! Sources: draft-ietf-opsawg-pcapng, draft-ietf-opsawg-pcap, pcap-savefile(5), pcap-linktype(7).
 
+mod ahead;
 mod capture;
 mod cooked;
 mod encode;

@@ -134,6 +134,40 @@ fn a_ring_gives_what_a_receive_without_one_gives() {
 }
 
 #[test]
+fn vlan_tags_that_the_kernel_took_out_are_put_back() {
+    let Some((_child, door)) = lab("vlan_tags_that_the_kernel_took_out_are_put_back") else { return };
+    let index = net::interfaces(&door).unwrap().into_iter().find(|i| i.name == "lo").unwrap().index;
+    let mut ring = Ring::open(door.packet().unwrap(), 16 << 20, net::SNAP_LENGTH).unwrap();
+    ring.socket().bind(Some(index)).unwrap();
+    let plain = door.packet().unwrap();
+    plain.bind(Some(index)).unwrap();
+    let ends = [2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8];
+    // One tag with a priority, a service tag before another, and an outer tag of priority alone.
+    let tags: [&[u16]; 3] = [&[0x8100, 0xa123], &[0x88a8, 0x2064, 0x8100, 0x0007], &[0x8100, 0xe000]];
+    let sent = tags.map(|tags| {
+        let mut frame = ends.to_vec();
+        frame.extend(tags.iter().chain([&OURS, &0xbeef]).flat_map(|word| word.to_be_bytes()));
+        frame.resize(100, 3);
+        frame
+    });
+    for frame in &sent {
+        door.packet().unwrap().send(frame, index).unwrap();
+    }
+    // On loopback only what comes in is taken: the kernel has taken out the outermost tag.
+    let both = sent.to_vec();
+    let (mut from_ring, mut from_plain) = (Vec::new(), Vec::new());
+    let (deadline, mut batch) = (Instant::now() + PATIENCE, net::Batch::new(2000));
+    while from_ring.len() < 3 || from_plain.len() < 3 {
+        assert!(Instant::now() < deadline, "{from_ring:02x?} {from_plain:02x?}");
+        ring.receive(Duration::from_millis(20)).unwrap();
+        from_ring.extend(ring.packets().map(|packet| packet.bytes.to_vec()));
+        plain.receive(&mut batch, Duration::from_millis(20)).unwrap();
+        from_plain.extend(batch.packets().map(|packet| packet.bytes.to_vec()));
+    }
+    assert_eq!((from_ring, from_plain), (both.clone(), both));
+}
+
+#[test]
 fn a_stopper_ends_a_wait_for_a_ring() {
     let Some((_child, door)) = lab("a_stopper_ends_a_wait_for_a_ring") else { return };
     let mut ring = ring(&door, 100);

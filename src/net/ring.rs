@@ -19,8 +19,9 @@ use std::time::{Duration, Instant};
 pub const RETIRE: Duration = Duration::from_millis(10);
 /// Bytes of a ring if nothing else is said.
 pub const RING: usize = 64 << 20;
-/// Bytes of a block, as long as the ring has some of them: more than the longest packet.
-const BLOCK: usize = 1 << 20;
+/// Bytes of a block: more than the longest packet that is kept. When few packets come a block has few in it, and the ring
+/// holds [`RETIRE`] times its blocks: with 128 of them more than a second, for a disk that is slow to write.
+const BLOCK: usize = 512 << 10;
 /// Bytes of a block of a large ring.
 const LARGE_BLOCK: usize = 4 << 20;
 /// Packets that one receive gives at most.

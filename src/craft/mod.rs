@@ -12,5 +12,6 @@ pub mod options;
 pub mod presets;
 pub mod print;
 pub mod report;
+pub mod stream;
 
 pub use draft::{Draft, Override, Surroundings};

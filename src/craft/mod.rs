@@ -4,6 +4,7 @@ pub mod build;
 pub mod draft;
 pub mod edit;
 pub mod export;
+pub mod fragment;
 pub mod history;
 mod items;
 pub mod load;

@@ -117,6 +117,12 @@ impl Stream {
         self
     }
 
+    /// The seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// How many packets there are in which all values that follow each other are met with all others; 1 without such.
     #[must_use]
     pub fn combinations(&self) -> u64 {

@@ -8,6 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 use super::capture_files::{Criterion, ring_criterion, stop_criterion};
+use super::send_args::SendArgs;
 use super::tcping::Host;
 use crate::craft::export::{self, Form};
 use crate::pcap::KEEP_FREE;
@@ -141,38 +142,6 @@ pub struct PlaceArgs {
     pub netns: Option<String>,
 }
 
-/// `rawbench send`.
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  rawbench send --lab 'ip(dst=10.77.0.2)/tcp(srcport=40000, dstport=80, flags=S)'\n\n\
-                  Times are the kernel's: when it saw the packet go out and the answer come in. In --json lines \
-                  `frame` begins with the IP header, also with -i."
-)]
-pub struct SendArgs {
-    /// The packet, such as 'ip(dst=10.77.0.2)/tcp(dstport=80, flags=S)'
-    pub notation: String,
-    /// Send at the link layer on this interface; an Ethernet header is added where there is none (default: a raw IP
-    /// socket, which the kernel routes)
-    #[arg(short, value_name = "IFACE")]
-    pub interface: Option<String>,
-    /// How many packets, at most 1000 a second
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    pub count: u64,
-    /// How long to wait for answers after the last packet; ends early when all have answered; 0: only the summary
-    /// (default: 1 for a single packet, else 0)
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
-    pub wait: Option<Duration>,
-    /// Record the exchange: pcap when the name ends in .pcap, else pcapng
-    #[arg(short = 'w', value_name = "FILE")]
-    pub write: Option<PathBuf>,
-    /// A line of JSON for each packet that was answered or timed out, then one for the summary
-    #[arg(long)]
-    pub json: bool,
-    /// Where one works
-    #[command(flatten)]
-    pub place: PlaceArgs,
-}
-
 /// An IP protocol that a raw socket receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum IpProtocol {
@@ -298,7 +267,7 @@ fn pause(text: &str) -> Result<Duration, String> {
 }
 
 /// A time in seconds, with a fraction or without.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     // Some thirty years: added to any point in time it still is one.
     const MOST: f64 = 1e9;
     let number: f64 =

@@ -19,6 +19,7 @@ pub mod packet;
 pub mod read;
 pub mod reassembled;
 pub mod send;
+pub mod send_args;
 pub mod sources;
 pub mod tcping;
 

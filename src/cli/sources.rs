@@ -12,6 +12,14 @@ pub struct System {
     random: fastrand::Rng,
 }
 
+impl System {
+    /// The same random bytes with the same seed.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self { random: fastrand::Rng::with_seed(seed) }
+    }
+}
+
 impl Sources for System {
     fn random(&mut self, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::args::TcpingArgs;
 use super::output::{self, FAILED, Failure, Out, Outcome};
-use super::send::{Line, duration};
+use super::send::{Line, More, duration};
 use super::sources::System;
 use super::{json, live};
 use crate::craft::Draft;
@@ -310,7 +310,7 @@ impl Report {
                 let Course { sent, errors, seconds } = *course;
                 let pps = if seconds > 0.0 { sent as f64 / seconds } else { 0.0 };
                 let answered = host.tally.answered;
-                let line = Line::Summary { sent, answered, seconds, pps, errors };
+                let line = Line::Summary { sent, answered, seconds, pps, errors, more: More::default() };
                 json::write_line(
                     &HostLine { line, host: several.then_some(host.label.as_str()) },
                     &mut self.out,

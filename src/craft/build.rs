@@ -38,11 +38,16 @@ impl Draft {
     /// # Errors
     /// The place and what is wrong there: grammar, an unknown name (with the nearest known), a value that does not fit.
     pub fn from_notation(text: &str, sources: &mut dyn Sources) -> Built<Self> {
+        Self::from_parts(notation::parse(text)?, text.len(), sources)
+    }
+
+    /// As [`Self::from_notation`], from what was read of a notation of `len` bytes.
+    pub(super) fn from_parts(parts: Vec<Part>, len: usize, sources: &mut dyn Sources) -> Built<Self> {
         let mut draft = Self::default();
         let mut payload = Vec::new();
         let mut trailer = Vec::new();
         let (mut has_payload, mut has_trailer) = (false, false);
-        for part in notation::parse(text)? {
+        for part in parts {
             match part {
                 Part::Layer { name, .. } if has_trailer => {
                     return Err(NotationError::new(name.at, "a header cannot follow a trailer"));
@@ -74,7 +79,7 @@ impl Draft {
         let size = start + payload.len() + trailer.len();
         if size > MAX_PACKET {
             let why = format!("the frame would have {size} bytes, more than {MAX_PACKET}");
-            return Err(NotationError::new(0..text.len(), why));
+            return Err(NotationError::new(0..len, why));
         }
         draft.payload = start..start + payload.len();
         draft.bytes.extend(payload);

@@ -4,6 +4,7 @@ pub mod build;
 pub mod draft;
 pub mod edit;
 pub mod export;
+pub mod fragment;
 pub mod history;
 mod items;
 pub mod load;
@@ -12,5 +13,6 @@ pub mod options;
 pub mod presets;
 pub mod print;
 pub mod report;
+pub mod stream;
 
 pub use draft::{Draft, Override, Surroundings};

@@ -116,6 +116,19 @@ fn told(table: &table::Item) -> Vec<&Field> {
     table.fields.iter().enumerate().filter(|(i, _)| table.is_told(*i)).map(|(_, f)| f).collect()
 }
 
+/// The table that an option of this name with so many values is read by first, and the index of the field that its value
+/// of this number is for; `None` where that is no field of a width of its own.
+pub(super) fn told_field(
+    list: &ItemList,
+    name: &str,
+    count: usize,
+    nth: usize,
+) -> Option<(&'static table::Item, usize)> {
+    let table = list.items.iter().find(|t| t.key.eq_ignore_ascii_case(name) && takes(t, count))?;
+    let mut fixed = (0..table.fields.len()).filter(|i| table.is_told(*i) && table.fields[*i].bits.width > 0);
+    Some((table, fixed.nth(nth)?))
+}
+
 /// Whether an option of this table can have so many values.
 fn takes(table: &table::Item, count: usize) -> bool {
     let told = told(table);

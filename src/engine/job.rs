@@ -1,50 +1,56 @@
-//! A blocking job for the command line: send a packet, wait for what comes back, tell of it.
+//! A blocking job for the command line: packets are sent, what comes back is told.
 
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
-
-use super::counters::Counters;
-use super::exchange::{Answer, Exchange, Record, Seen};
+use super::exchange::Answer;
+use super::exits::{Exits, Wanted};
+use super::job_run;
+use super::pace::{Control, Pace};
 use super::probe::AnswerKind;
-use super::recorder::{End, Recorder, link_type, now_ns};
-use super::sink::{Lost, Sink, Unwritten};
-use super::sources::{Access, Failure, Listen, Source, Via};
-use super::tap::Settings;
-use super::transmitter::{Frame, Transmitter, frame_of};
-use crate::craft::{Draft, Surroundings};
-use crate::net::{Interface, Place, SNAP_LENGTH};
-use crate::pcap::{Direction, Format, InterfaceInfo, InterfaceStatistics, LinkType, PacketRecord, Writer};
+use super::recorder::link_type;
+use super::sequence::{Replay, Sequence, Unsendable};
+use super::sources::{Access, Failure, Listen, Via};
+use super::streaming::{Progress, State, Streaming};
+use crate::craft::Surroundings;
+use crate::craft::fragment::Pieces;
+use crate::craft::stream::Stream;
+use crate::net::{self, Interface, Place, Transmitted};
+use crate::pcap::LinkType;
 use crate::wire::protocols;
 use crate::wire::table::{Header, Space};
 
-/// Packets a second, at most.
+/// Packets a second, at most, where nobody asked for more.
 pub const MOST_PER_SECOND: f64 = 1000.0;
-/// How long a stop may go unnoticed.
-const ATTENTION: Duration = Duration::from_millis(50);
-/// What a recording goes on for after the end, so that what the last answer set off is in it: the kernel's reset.
-const AFTERMATH: Duration = Duration::from_millis(50);
+/// Packets whose answers are counted though nobody waits for them.
+const FEW: u64 = 10_000;
+/// Packets that cannot be sent and are named; of more only their number is told.
+const NAMED: usize = 100_000;
 /// Hardware types whose frames have an Ethernet header: Ethernet, loopback (linux/if_arp.h).
 const WITH_ETHERNET: [u16; 2] = [1, 772];
 
 /// Packets to send and answers to wait for.
-#[derive(Debug)]
 pub struct Job {
-    place: Place,
-    via: Via,
-    draft: Draft,
+    pub(super) place: Place,
+    pub(super) via: Via,
+    /// The streams as they will go out, one of each notation.
+    streams: Vec<Stream>,
+    pub(super) sequence: Sequence,
     /// Which packets are recorded, and where sendings and answers are seen.
-    tap: Listen,
+    pub(super) tap: Listen,
     /// Link type of the probes.
-    link: LinkType,
-    loopback: bool,
-    /// How many packets.
-    pub count: u64,
+    pub(super) link: LinkType,
+    pub(super) loopback: bool,
+    /// Where the packets leave by, as far as it is known.
+    interface: Option<Interface>,
+    /// The interface of an IPv6 destination that every link has for itself.
+    scope: Option<u32>,
+    /// How fast.
+    pub pace: Pace,
+    /// For how long.
+    pub duration: Option<Duration>,
     /// How long to wait for answers after the last packet. Zero: nothing but the summary is told.
     pub wait: Duration,
     /// Where to record what comes by.
@@ -66,6 +72,8 @@ pub enum Happened {
     NotSent(usize, Failure),
     /// A packet had no answer in time.
     Timeout(usize),
+    /// So far it is; some times a second.
+    Progress(Box<Progress>),
 }
 
 /// How a job went.
@@ -75,14 +83,26 @@ pub struct Summary {
     pub sent: u64,
     /// Packets with an answer.
     pub answered: u64,
+    /// Whether anybody looked for answers.
+    pub watched: bool,
     /// Answers beyond the first of a packet.
     pub duplicates: u64,
     /// Resets that the kernel of this machine sent to the other end.
     pub kernel_resets: u64,
     /// Packets that could not be sent.
     pub errors: u64,
+    /// The same, by the system's name of the reason.
+    pub error_kinds: BTreeMap<String, u64>,
+    /// How often the sending had to wait since the interface did not take more.
+    pub waits: u64,
     /// The time that the packets took, from the first one on; each of them counts at least the time that it had.
     pub seconds: f64,
+    /// Packets a second that were asked for, where a number was.
+    pub asked: Option<f64>,
+    /// Time that was given up because the machine did not keep up, in seconds.
+    pub given_up: f64,
+    /// What the interface itself counted meanwhile, whoever sent it: its name, and its counters.
+    pub interface: Option<(String, Transmitted)>,
     /// What was recorded, where it was asked for.
     pub recorded: Option<String>,
     /// It was stopped before it was done.
@@ -97,41 +117,163 @@ impl Summary {
     pub fn pps(&self) -> f64 {
         if self.seconds > 0.0 { self.sent as f64 / self.seconds } else { 0.0 }
     }
+
+    /// Takes over what a stream says of itself at its end.
+    pub(super) fn take(&mut self, progress: &Progress, pace: Pace) {
+        self.sent = progress.sent;
+        self.errors = progress.failed();
+        self.error_kinds.clone_from(&progress.errors);
+        self.waits = progress.waits;
+        self.asked = pace.pps();
+        self.given_up = progress.given_up.as_secs_f64();
+        let slots = match pace {
+            Pace::Rate { pps, .. } if self.sent > 1 => self.sent as f64 / pps,
+            // One packet has no rate: a thousandth of a second, so that none looks like a flood.
+            _ if self.sent == 1 => 1.0 / MOST_PER_SECOND,
+            _ => 0.0,
+        };
+        self.seconds = progress.elapsed.as_secs_f64().max(slots);
+        self.stopped |= progress.state == State::Stopped;
+        self.failure = self.failure.take().or_else(|| progress.failure.clone());
+    }
 }
 
 impl Job {
-    /// Makes a packet ready to go out: asks the system for what only it knows (addresses, next hop, interface).
-    ///
-    /// # Errors
-    /// There is no such interface, no route, no IP header to route by.
-    pub fn prepare(access: &Access, place: Place, via: Via, draft: Draft) -> Result<Self, Failure> {
-        let mut job = Self {
+    fn new(place: Place, via: Via, sequence: Sequence) -> Self {
+        Self {
             place,
             via,
-            draft,
+            streams: Vec::new(),
+            sequence,
             tap: Listen::Any,
             link: LinkType::RAW,
             loopback: true,
-            count: 1,
+            interface: None,
+            scope: None,
+            pace: Pace::per_second(MOST_PER_SECOND),
+            duration: None,
             wait: Duration::from_secs(1),
             write: None,
             notes: Vec::new(),
-        };
-        match job.via.clone() {
-            Via::Ip => job.prepare_ip(access)?,
-            Via::Link(name) => job.prepare_link(access, &name)?,
+        }
+    }
+
+    /// Makes packets ready to go out, in turn: asks the system for what only it knows (addresses, next hop, interface).
+    ///
+    /// # Errors
+    /// There is no such interface, no route, no IP header to route by.
+    pub fn prepare(
+        access: &Access,
+        place: Place,
+        via: Via,
+        mut streams: Vec<Stream>,
+    ) -> Result<Self, Failure> {
+        let mut job = Self::new(place, via.clone(), Sequence::made(Vec::new()));
+        for stream in &mut streams {
+            match &via {
+                Via::Ip => job.prepare_ip(access, stream)?,
+                Via::Link(name) => job.prepare_link(access, name, stream)?,
+            }
+        }
+        job.notes.dedup();
+        job.streams.clone_from(&streams);
+        job.sequence = Sequence::made(streams);
+        Ok(job)
+    }
+
+    /// Makes packets of a capture ready to be sent again.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`]; they are of another kind of link than the interface.
+    pub fn replay(access: &Access, place: Place, via: Via, replay: Replay) -> Result<Self, Failure> {
+        let links = replay.link_types();
+        let mut job = Self::new(place, via.clone(), Sequence::replayed(replay));
+        job.pace = Pace::Recorded(1.0);
+        match &via {
+            Via::Ip => {
+                job.sequence.find_destinations();
+                if let Some(to) = job.sequence.first_destination()? {
+                    let found = access.neighbourhood(&job.place, to, true);
+                    job.goes_by(found.interface);
+                }
+            }
+            Via::Link(name) => {
+                let interface = access.interface(&job.place, name)?;
+                let link = link_type(interface.arphrd);
+                if let Some(other) = links.iter().find(|l| **l != link) {
+                    return Err(Failure::new(format!(
+                        "packets of {} cannot be sent on {name}, whose frames are of {}: without -i, their IP packets are \
+                         sent",
+                        link_name(*other),
+                        link_name(link)
+                    )));
+                }
+                job.link = link;
+                job.goes_by(Some(interface));
+            }
         }
         Ok(job)
     }
 
-    /// The packet as it will go out.
+    /// The streams as they will go out, one of each notation; none of a capture.
     #[must_use]
-    pub fn draft(&self) -> &Draft {
-        &self.draft
+    pub fn streams(&self) -> &[Stream] {
+        &self.streams
     }
 
-    fn prepare_ip(&mut self, access: &Access) -> Result<(), Failure> {
-        let Some((_, to)) = self.draft.network_ends() else {
+    /// How many packets are once through: all values that follow each other, all packets of a capture.
+    #[must_use]
+    pub fn once(&self) -> u64 {
+        self.sequence.once()
+    }
+
+    /// How many different packets there are, whatever varies in them: notations, or packets of a capture.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.sequence.entries()
+    }
+
+    /// Sets how many packets are sent; `None`: as many as the duration has room for.
+    pub fn count(&mut self, packets: Option<u64>) {
+        self.sequence.limit(packets);
+    }
+
+    /// Has each packet be cut into pieces.
+    pub fn cut_up(&mut self, pieces: Pieces) {
+        self.sequence.cut_up(pieces);
+    }
+
+    /// Which packets cannot be sent as they are.
+    ///
+    /// # Errors
+    /// One of them cannot be read or cut.
+    pub fn unsendable(&mut self) -> Result<Vec<Unsendable>, Failure> {
+        let Some(interface) = &self.interface else { return Ok(Vec::new()) };
+        let ethernet = WITH_ETHERNET.contains(&interface.arphrd);
+        self.sequence.check(&self.via, interface.mtu as usize, ethernet, NAMED)
+    }
+
+    /// Leaves out these packets of a capture.
+    pub fn leave_out(&mut self, unsendable: &[Unsendable]) {
+        self.sequence.leave_out(unsendable);
+    }
+
+    fn goes_by(&mut self, interface: Option<Interface>) {
+        match (&self.interface, interface) {
+            (_, None) => {}
+            (None, Some(interface)) => {
+                self.loopback = interface.loopback;
+                self.tap = Listen::Interface(interface.name.clone());
+                self.interface = Some(interface);
+            }
+            (Some(before), Some(interface)) if before.index != interface.index => self.tap = Listen::Any,
+            _ => {}
+        }
+    }
+
+    fn prepare_ip(&mut self, access: &Access, stream: &mut Stream) -> Result<(), Failure> {
+        // Of a destination that varies, the first: the source address is that towards it.
+        let Some((_, to)) = stream.packet(0).network_ends() else {
             return Err(Failure::new(
                 "cannot send the packet through a raw IP socket: it has no IP header. Add one with ip(dst=…), or send \
                  it at the link layer with -i IFACE",
@@ -141,35 +283,37 @@ impl Job {
         if let (None, Some(problem)) = (found.source, found.problem) {
             return Err(Failure::new(problem));
         }
-        self.draft.surround(Surroundings { route_source: found.source, ..Surroundings::default() });
-        if let Some(interface) = found.interface {
-            self.loopback = interface.loopback;
-            self.tap = Listen::Interface(interface.name);
-        }
-        let behind =
-            self.draft.network_layer().and_then(|l| self.draft.layers().get(..l)).unwrap_or_default();
+        self.scope = match to {
+            IpAddr::V6(_) => access.link_of(&self.place, to)?.map(|i| i.index).or(self.scope),
+            IpAddr::V4(_) => self.scope,
+        };
+        let draft = stream.draft_mut();
+        draft.surround(Surroundings { route_source: found.source, ..Surroundings::default() });
+        let behind = draft.network_layer().and_then(|l| draft.layers().get(..l)).unwrap_or_default();
         if let Some(first) = behind.first() {
             self.notes.push(format!(
                 "the {} header is not sent: a raw IP socket begins with the IP header. -i IFACE sends it",
                 first.header.name
             ));
         }
+        self.goes_by(found.interface);
         Ok(())
     }
 
-    fn prepare_link(&mut self, access: &Access, name: &str) -> Result<(), Failure> {
+    fn prepare_link(&mut self, access: &Access, name: &str, stream: &mut Stream) -> Result<(), Failure> {
         let interface = access.interface(&self.place, name)?;
         self.link = link_type(interface.arphrd);
-        self.loopback = interface.loopback;
-        self.tap = Listen::Interface(name.to_owned());
         let ethernet = WITH_ETHERNET.contains(&interface.arphrd);
-        let first = self.draft.layers().first().map(|l| l.header);
+        let first = stream.draft().layers().first().map(|l| l.header);
         let begins_a_frame = |h: &Header| h.found_by.contains(&(Space::LinkType, 1));
         match (first, protocols::by_key("eth")) {
-            (Some(first), Some(header)) if ethernet && first.network => self
-                .draft
-                .insert_layer(0, header)
-                .map_err(|e| Failure::new(format!("cannot add an Ethernet header: {e}")))?,
+            (Some(first), Some(header)) if ethernet && first.network => {
+                stream
+                    .draft_mut()
+                    .insert_layer(0, header)
+                    .map_err(|e| Failure::new(format!("cannot add an Ethernet header: {e}")))?;
+                stream.moved(1);
+            }
             (Some(first), _) if !ethernet && begins_a_frame(first) => self.notes.push(format!(
                 "packets on {name} have no Ethernet header (hardware type {}), this one has: leave {}(…) out",
                 interface.arphrd, first.key
@@ -180,18 +324,22 @@ impl Job {
             )),
             _ => {}
         }
-        self.surround_link(access, &interface);
+        self.surround_link(access, &interface, stream);
+        self.goes_by(Some(interface));
         Ok(())
     }
 
-    fn surround_link(&mut self, access: &Access, interface: &Interface) {
+    fn surround_link(&mut self, access: &Access, interface: &Interface, stream: &mut Stream) {
         let mut surroundings = Surroundings { interface: interface.mac, ..Surroundings::default() };
-        if let Some((_, to)) = self.draft.network_ends() {
+        let to = stream.packet(0).network_ends().map(|(_, to)| to);
+        let draft = stream.draft_mut();
+        // What the packet says itself need not be looked for.
+        let named = |key| draft.find("eth", key).is_some_and(|p| draft.override_of(p).is_some());
+        if let Some(to) = to {
             let found = access.neighbourhood_on(&self.place, interface, to);
             surroundings.route_source = found.source;
             surroundings.neighbour = found.neighbour;
-            let named = self.draft.find("eth", "dst").is_some_and(|p| self.draft.override_of(p).is_some());
-            self.notes.extend(found.problem.filter(|_| !named));
+            self.notes.extend(found.problem.filter(|_| !named("dst")));
             if interface.loopback && to.is_loopback() && to.is_ipv4() {
                 self.notes.push(format!(
                     "the kernel does not deliver a frame that is sent at the link layer on {} to {to}: no answer will \
@@ -200,291 +348,96 @@ impl Job {
                 ));
             }
         }
-        self.draft.surround(surroundings);
+        draft.surround(surroundings);
     }
 
-    /// Sends the packets and tells of what comes back. Ends early when `stop` is set.
+    /// Whether somebody looks for answers or records: the packets must be seen by a capture then.
+    fn is_watched(&self) -> bool {
+        let slow = matches!(self.pace, Pace::Rate { pps, .. } if pps <= MOST_PER_SECOND);
+        let few = slow && self.sequence.most().is_some_and(|most| most <= FEW);
+        !self.wait.is_zero() || self.write.is_some() || few
+    }
+
+    /// Sends the packets and tells of what comes back. Ends early when `control` is stopped.
     ///
     /// # Errors
     /// What kept it from beginning: the missing privilege, a file that cannot be made. What went wrong later stands in
     /// the summary.
     pub fn run(
-        &self,
+        &mut self,
         access: &Access,
-        stop: &AtomicBool,
+        control: &Control,
         tell: &mut dyn FnMut(Happened) -> Result<(), Failure>,
     ) -> Result<Summary, Failure> {
-        let listen = self.tap.clone();
-        let source =
-            Source { place: self.place.clone(), listen, label: String::new(), detail: String::new() };
-        let recorder = Recorder::open(access, &source, &Settings::plain(false, SNAP_LENGTH))?;
-        let exchange = Arc::new(Mutex::new(Exchange::new(self.loopback)));
-        let (sender, seen) = unbounded();
-        let mut sink = Tee {
-            writer: self.writer()?,
-            exchange: Arc::clone(&exchange),
-            links: Vec::new(),
-            sender,
-            unwritten: Unwritten::default(),
+        if self.sequence.most().is_none() {
+            // As many as are due before the end; at once those that no rate counts.
+            let packets = self.duration.and_then(|d| self.pace.packets_in(d));
+            self.sequence.limit(packets);
+        }
+        let watched = self.is_watched();
+        let exits = Exits::open(
+            access,
+            &self.place,
+            &self.via,
+            Wanted {
+                versions: self.sequence.versions(),
+                bypass: !watched && self.pace.is_fast(),
+                scope: self.scope,
+                times: watched && !self.pace.is_fast(),
+            },
+        )?;
+        let counted = || {
+            let interface = self.interface.as_ref()?;
+            let door = access.door(&self.place).ok()?;
+            net::transmitted(&door, interface.index).ok().map(|t| (interface.name.clone(), t))
         };
-        let (counters, stopper) = (recorder.counters(), recorder.stopper());
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("recorder".into());
-            let thread = thread
-                .spawn_scoped(scope, move || {
-                    let end = recorder.run(&mut sink, &|| {});
-                    drop(sink);
-                    end
-                })
-                .map_err(|e| Failure::new(format!("cannot start the recorder's thread: {e}")))?;
-            let mut run = Run {
-                job: self,
-                exchange,
-                seen,
-                stop,
-                tell,
-                transmitter: Transmitter::with_times(),
-                times: Vec::new(),
-                told: Vec::new(),
-                summary: Summary::default(),
-            };
-            run.all(access);
-            stopper.stop();
-            let end = thread.join().unwrap_or_else(|_| End::Failed(Failure::new("the recorder panicked")));
-            run.finish(end, &counters);
-            Ok(run.summary)
-        })
-    }
-
-    fn writer(&self) -> Result<Option<Writer<File>>, Failure> {
-        let Some(path) = &self.write else { return Ok(None) };
-        let file = File::create(path)
-            .map_err(|e| Failure::new(format!("cannot make the file {}: {e}", path.display())))?;
-        Ok(Some(Writer::new(file, Format::for_path(path), path)))
-    }
-
-    /// What goes out, and the same as the probe of an exchange. A raw IP socket writes the length itself (raw(7)).
-    fn frames(&self) -> (Frame, Vec<u8>) {
-        let frame = frame_of(&self.draft);
-        let start = if self.via == Via::Ip { frame.network.map_or(0, |(start, _)| start) } else { 0 };
-        let mut probe = frame.bytes.get(start..).unwrap_or_default().to_vec();
-        if let (Via::Ip, Some((_, IpAddr::V4(_))), Ok(length)) =
-            (&self.via, frame.network, u16::try_from(probe.len()))
-            && let Some(field) = probe.get_mut(2..4)
-        {
-            field.copy_from_slice(&length.to_be_bytes());
-        }
-        (frame, probe)
-    }
-}
-
-/// A job that runs.
-struct Run<'a> {
-    job: &'a Job,
-    exchange: Arc<Mutex<Exchange>>,
-    seen: Receiver<Seen>,
-    stop: &'a AtomicBool,
-    tell: &'a mut dyn FnMut(Happened) -> Result<(), Failure>,
-    transmitter: Transmitter,
-    /// Times of sending by the raw socket, for sendings that the tap did not see: index and nanoseconds.
-    times: Vec<(u64, u64)>,
-    /// Failures to send that were told, so that a thousand of them are one message.
-    told: Vec<String>,
-    summary: Summary,
-}
-
-impl Run<'_> {
-    fn all(&mut self, access: &Access) {
-        let start = Instant::now();
-        let interval = Duration::from_secs_f64(1.0 / MOST_PER_SECOND);
-        let (frame, probe) = self.job.frames();
-        for number in 0..self.job.count {
-            // Deadlines count from the start: being late once does not make all later ones late.
-            let deadline = start + Duration::from_secs_f64(number as f64 / MOST_PER_SECOND);
-            if !self.listen_until(deadline, false) || !self.send(access, &frame, &probe) {
-                break;
-            }
-        }
-        let slots = interval.as_secs_f64() * self.summary.sent as f64;
-        self.summary.seconds =
-            start.elapsed().as_secs_f64().max(if self.summary.sent > 1 { slots } else { 0.0 });
-        let waited = self.listen_until(Instant::now() + self.job.wait, true);
-        if waited && !self.job.wait.is_zero() {
-            let unanswered = self.lock().close();
-            for index in unanswered {
-                self.tell(Happened::Timeout(index));
-            }
-        }
-        if self.job.write.is_some() {
-            self.listen_until(Instant::now() + AFTERMATH, false);
-        }
-    }
-
-    /// `false`: it makes no sense to go on.
-    fn send(&mut self, access: &Access, frame: &Frame, probe: &[u8]) -> bool {
-        let index = self.lock().expect(self.job.link.0, probe, now_ns());
-        match self.transmitter.send(access, &self.job.place, &self.job.via, frame) {
-            Ok(_) => {
-                self.summary.sent += 1;
-                self.transmitter.name_last(index as u64);
-                self.times.extend(self.transmitter.sent_times());
-                true
-            }
-            Err(failure) => {
-                self.lock().withdraw(index);
-                self.summary.errors += 1;
-                if !self.told.contains(&failure.text) {
-                    self.told.push(failure.text.clone());
-                    self.tell(Happened::NotSent(index, failure));
-                }
-                // What fails at once fails always; what failed later (a full queue) may pass.
-                self.summary.sent > 0
-            }
-        }
-    }
-
-    /// Handles what is seen until the deadline, or until all is answered. `false`: stopped, or failed.
-    fn listen_until(&mut self, deadline: Instant, until_answered: bool) -> bool {
-        loop {
-            if self.stop.load(Ordering::Relaxed) {
-                self.summary.stopped = true;
-                return false;
-            }
-            if self.summary.failure.is_some() {
-                return false;
-            }
-            let wake = deadline.min(Instant::now() + ATTENTION);
-            match self.seen.recv_deadline(wake) {
-                Ok(seen) => self.handle(seen),
-                Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => return true,
-                Err(RecvTimeoutError::Timeout) => {}
-                // The recorder ended: its thread says why.
-                Err(RecvTimeoutError::Disconnected) => return false,
-            }
-            if until_answered && self.all_is_told() {
-                return true;
-            }
-        }
-    }
-
-    fn handle(&mut self, seen: Seen) {
-        match seen {
-            Seen::Answer(mut answer) => {
-                self.summary.answered += 1;
-                if answer.sent_ns.is_none() {
-                    self.times.extend(self.transmitter.sent_times());
-                    let own = self.times.iter().find(|(index, _)| *index == answer.index as u64);
-                    answer.sent_ns = own.map(|(_, ns)| *ns);
-                }
-                self.tell(Happened::Answer(answer));
-            }
-            Seen::Duplicate(index, kind) => {
-                self.summary.duplicates += 1;
-                self.tell(Happened::Duplicate(index, kind));
-            }
-            Seen::KernelReset => {
-                self.summary.kernel_resets += 1;
-                self.tell(Happened::KernelReset);
-            }
-            Seen::Sighting(index) => self.times.retain(|(other, _)| *other != index as u64),
-            Seen::Unrelated | Seen::Stray => {}
-        }
-    }
-
-    fn tell(&mut self, happened: Happened) {
-        let quiet = self.job.wait.is_zero() && !matches!(happened, Happened::NotSent(..));
-        if quiet || self.summary.failure.is_some() {
-            return;
-        }
-        if let Err(failure) = (self.tell)(happened) {
-            self.summary.failure = Some(failure);
-        }
-    }
-
-    fn finish(&mut self, end: End, counters: &Counters) {
-        while let Ok(seen) = self.seen.try_recv() {
-            self.handle(seen);
-        }
-        if self.job.write.is_some() {
-            self.summary.recorded = Some(counters.summary());
-        }
-        if let (End::Failed(failure), None) = (end, &self.summary.failure) {
-            self.summary.failure = Some(failure);
-        }
-    }
-
-    /// Whether every probe has its answer, and every answer was handled. The recorder hands answers over under the
-    /// lock, so that there is no moment in which one is in neither place.
-    fn all_is_told(&self) -> bool {
-        let exchange = self.lock();
-        exchange.open() == 0 && self.seen.is_empty()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Exchange> {
-        lock(&self.exchange)
-    }
-}
-
-fn lock(exchange: &Mutex<Exchange>) -> MutexGuard<'_, Exchange> {
-    exchange.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Takes what the tap sees: to the matcher, and into the file where there is one.
-struct Tee {
-    writer: Option<Writer<File>>,
-    exchange: Arc<Mutex<Exchange>>,
-    /// Link types of the interfaces, by their number.
-    links: Vec<LinkType>,
-    sender: Sender<Seen>,
-    unwritten: Unwritten,
-}
-
-impl Sink for Tee {
-    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Failure> {
-        self.links.push(interface.link_type);
-        match &mut self.writer {
-            Some(writer) => Ok(writer.add_interface(interface)?),
-            None => Ok(u32::try_from(self.links.len() - 1).unwrap_or(u32::MAX)),
-        }
-    }
-
-    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
-        if let Some(writer) = &mut self.writer {
-            writer.write_packet(record)?;
-            self.unwritten.took(writer.bytes(), record.data.len());
-        }
-        let link = usize::try_from(record.interface).ok().and_then(|i| self.links.get(i));
-        let mut exchange = lock(&self.exchange);
-        let seen = exchange.take(&Record {
-            link_type: link.map_or(u32::MAX, |l| l.0),
-            time_ns: record.timestamp_ns,
-            outgoing: record.direction == Direction::Outbound,
-            bytes: record.data,
+        let before = counted();
+        let mut summary = match watched {
+            true => job_run::watched(self, access, &exits, control, tell)?,
+            false => self.unwatched(&exits, control, tell),
+        };
+        let after = self.interface.as_ref().and_then(|i| {
+            let door = access.door(&self.place).ok()?;
+            net::transmitted(&door, i.index).ok()
         });
-        if !matches!(seen, Seen::Unrelated | Seen::Stray) {
-            // Fails only when nobody waits for it any more.
-            let _ = self.sender.send(seen);
-        }
-        Ok(())
+        summary.interface = before.zip(after).map(|((name, before), after)| (name, after.since(before)));
+        Ok(summary)
     }
 
-    fn flush(&mut self) -> Result<(), Failure> {
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        let flushed = writer.flush();
-        self.unwritten.settle(writer.bytes_written());
-        Ok(flushed?)
+    fn unwatched(
+        &mut self,
+        exits: &Exits,
+        control: &Control,
+        tell: &mut dyn FnMut(Happened) -> Result<(), Failure>,
+    ) -> Summary {
+        let mut summary = Summary::default();
+        let mut told = 0;
+        let mut refused = None;
+        let mut nobody = ();
+        let streaming = Streaming::new(&self.via, exits, control, self.pace, self.duration, &mut nobody);
+        let progress = streaming.run(&mut self.sequence, &mut |progress| {
+            let new = progress.failures.iter().skip(told);
+            let failures = new.map(|(n, f)| Happened::NotSent(usize::try_from(*n).unwrap_or(0), f.clone()));
+            let all = failures.chain([Happened::Progress(Box::new(progress.clone()))]);
+            for happened in all {
+                if refused.is_none() {
+                    refused = tell(happened).err();
+                }
+            }
+            told = progress.failures.len();
+            if refused.is_some() {
+                control.stop();
+            }
+        });
+        summary.failure = refused;
+        summary.take(&progress, self.pace);
+        summary
     }
+}
 
-    fn lost(&self) -> Lost {
-        self.unwritten.lost()
-    }
-
-    fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure> {
-        let flushed = self.flush();
-        if let Some(writer) = self.writer.take() {
-            flushed?;
-            writer.finish(statistics)?;
-        }
-        Ok(())
-    }
+/// What frames of a link type begin with.
+fn link_name(link: LinkType) -> String {
+    let begins = |h: &&&Header| h.found_by.contains(&(Space::LinkType, link.0));
+    let header = protocols::ALL.iter().find(begins);
+    header.map_or_else(|| format!("link type {}", link.0), |h| format!("{} (link type {})", h.name, link.0))
 }

@@ -144,6 +144,28 @@ pub(crate) struct Sending<'a> {
 }
 
 impl SendError {
+    /// The name of a system error that a send can give, as errno(3) has it.
+    #[must_use]
+    pub fn name_of(errno: i32) -> Option<&'static str> {
+        let names = [
+            (libc::EPERM, "EPERM"),
+            (libc::EACCES, "EACCES"),
+            (libc::EMSGSIZE, "EMSGSIZE"),
+            (libc::ENETUNREACH, "ENETUNREACH"),
+            (libc::EHOSTUNREACH, "EHOSTUNREACH"),
+            (libc::ENOBUFS, "ENOBUFS"),
+            (libc::ENOMEM, "ENOMEM"),
+            (libc::EINVAL, "EINVAL"),
+            (libc::ENETDOWN, "ENETDOWN"),
+            (libc::ENODEV, "ENODEV"),
+            (libc::ENXIO, "ENXIO"),
+            (libc::EADDRNOTAVAIL, "EADDRNOTAVAIL"),
+            (libc::EAFNOSUPPORT, "EAFNOSUPPORT"),
+            (libc::EAGAIN, "EAGAIN"),
+        ];
+        names.iter().find(|(number, _)| *number == errno).map(|(_, name)| *name)
+    }
+
     /// Explains the error of a send.
     pub(crate) fn new(error: &io::Error, sending: &Sending) -> Self {
         let errno = super::sys::errno(error);

@@ -21,6 +21,7 @@ mod lab_host;
 mod lab_run;
 mod lab_server;
 mod netlink;
+mod outlet;
 mod packet;
 mod process;
 mod raw;
@@ -45,6 +46,7 @@ pub use lab::{
     YOU_INTERFACE, YOU_V4, YOU_V6,
 };
 pub use lab_run::{LabRun, run_in_lab};
+pub use outlet::{MOST_AT_ONCE, Outlet, Parcel, Refusal, Transmitted, no_way, transmitted, wake_exactly};
 pub use packet::{Instruction, Link, PacketSocket, Statistics};
 pub use raw::{RawIpSocket, SentAt};
 pub use ring::{NoRing, RETIRE, RING, Ring};

@@ -110,7 +110,7 @@ impl RawIpSocket {
         }
     }
 
-    fn explain(&self, error: &io::Error, packet: &[u8], destination: IpAddr) -> SendError {
+    pub(crate) fn explain(&self, error: &io::Error, packet: &[u8], destination: IpAddr) -> SendError {
         // The interface is only asked for where its MTU belongs to the message.
         let link =
             (error.raw_os_error() == Some(libc::EMSGSIZE)).then(|| self.link_to(destination)).flatten();

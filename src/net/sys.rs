@@ -168,6 +168,25 @@ pub unsafe fn receive_many(fd: BorrowedFd, headers: &mut [libc::mmsghdr], flags:
     check(count).map(|n| usize::try_from(n).unwrap_or(0))
 }
 
+/// `sendmmsg(2)` without waiting; gives how many messages the kernel took. A call that a signal interrupts is made again.
+///
+/// # Safety
+/// Every pointer in `headers` must be null with length 0, or be valid for reads of its length.
+#[expect(unsafe_code, reason = "sendmmsg(2)")]
+pub unsafe fn send_many(fd: BorrowedFd, headers: &mut [libc::mmsghdr]) -> io::Result<usize> {
+    loop {
+        // SAFETY: the caller vouches for the pointers in the headers.
+        let count = unsafe {
+            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+            libc::sendmmsg(fd.as_raw_fd(), headers.as_mut_ptr(), headers.len() as libc::c_uint, flags)
+        };
+        match check(count) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result.map(|n| usize::try_from(n).unwrap_or(0)),
+        }
+    }
+}
+
 /// The size of a control message header.
 const CONTROL_HEADER: usize = size_of::<libc::cmsghdr>();
 

@@ -8,6 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 use super::capture_files::{Criterion, ring_criterion, stop_criterion};
+use super::run::RunArgs;
 use super::tcping::Host;
 use crate::craft::export::{self, Form};
 use crate::pcap::KEEP_FREE;
@@ -63,6 +64,8 @@ pub enum Command {
     Capture(CaptureArgs),
     /// Measure the round-trip time to TCP ports by SYN and its answer
     Tcping(TcpingArgs),
+    /// Run a script of packets to send and packets that must come: pass or fail, with the difference
+    Run(RunArgs),
     /// Read a pcap or pcapng file
     Read(ReadArgs),
     /// The field reference: each key with its label, width and the document that defines it
@@ -298,7 +301,7 @@ fn pause(text: &str) -> Result<Duration, String> {
 }
 
 /// A time in seconds, with a fraction or without.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     // Some thirty years: added to any point in time it still is one.
     const MOST: f64 = 1e9;
     let number: f64 =
@@ -379,8 +382,19 @@ impl Args {
         if file.as_os_str() == "-" || file.exists() {
             return None;
         }
-        let known =
-            ["interfaces", "craft", "send", "capture", "tcping", "read", "fields", "lab", "doctor", "help"];
+        let known = [
+            "interfaces",
+            "craft",
+            "send",
+            "capture",
+            "tcping",
+            "run",
+            "read",
+            "fields",
+            "lab",
+            "doctor",
+            "help",
+        ];
         notation::nearest(file.to_str()?, known.into_iter())
     }
 }

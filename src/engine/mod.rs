@@ -20,6 +20,7 @@ mod reassembly;
 mod recorder;
 mod recording;
 pub mod screen;
+pub mod script;
 mod sieve;
 mod sink;
 mod sources;

@@ -8,6 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 use super::capture_files::{Criterion, ring_criterion, stop_criterion};
+use super::run::RunArgs;
 use super::send_args::SendArgs;
 use super::tcping::Host;
 use crate::craft::export::{self, Form};
@@ -64,6 +65,8 @@ pub enum Command {
     Capture(CaptureArgs),
     /// Measure the round-trip time to TCP ports by SYN and its answer
     Tcping(TcpingArgs),
+    /// Run a script of packets to send and packets that must come: pass or fail, with the difference
+    Run(RunArgs),
     /// Read a pcap or pcapng file
     Read(ReadArgs),
     /// The field reference: each key with its label, width and the document that defines it
@@ -348,8 +351,19 @@ impl Args {
         if file.as_os_str() == "-" || file.exists() {
             return None;
         }
-        let known =
-            ["interfaces", "craft", "send", "capture", "tcping", "read", "fields", "lab", "doctor", "help"];
+        let known = [
+            "interfaces",
+            "craft",
+            "send",
+            "capture",
+            "tcping",
+            "run",
+            "read",
+            "fields",
+            "lab",
+            "doctor",
+            "help",
+        ];
         notation::nearest(file.to_str()?, known.into_iter())
     }
 }

@@ -18,6 +18,8 @@ pub mod output;
 pub mod packet;
 pub mod read;
 pub mod reassembled;
+pub mod run;
+mod run_text;
 pub mod send;
 pub mod send_args;
 pub mod sources;
@@ -70,6 +72,7 @@ fn run(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
         Some(Command::Doctor) => doctor::run(&start(None)?),
         Some(Command::Send(send)) => send::run(send, &access(&send.place)?),
         Some(Command::Capture(capture)) => capture::run(capture, &access(&capture.place)?),
+        Some(Command::Run(script)) => run::run(script, &access(&script.place)?),
         Some(Command::Tcping(tcping)) => tcping::run(tcping, &access(&tcping.place)?),
         None => window(args, open, begun),
     }

@@ -23,6 +23,7 @@ mod reassembly;
 mod recorder;
 mod recording;
 pub mod screen;
+pub mod script;
 mod sequence;
 mod sieve;
 mod sink;

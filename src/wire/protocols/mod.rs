@@ -76,6 +76,7 @@ registry! {
     mod http: HEADER;
     mod tls: HEADER;
     use esp: MARKER, KEEPALIVE;
+    mod lldp: HEADER;
 }
 
 /// The protocol with this key.

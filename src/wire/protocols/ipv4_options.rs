@@ -15,6 +15,15 @@ const TYPE: Field = Field::number("opt.type", "Option Type", 0, 8).names(&[
     (137, "Strict Source Route"),
     (148, "Router Alert"),
 ]);
+/// The parts of the type (RFC 791 section 3.1).
+const COPY: Field = part(Field::flag("opt.type.copy", "Copied on Fragmentation", 0));
+const CLASS: Field = part(Field::number("opt.type.class", "Option Class", 1, 2))
+    .names(&[(0, "control"), (2, "debugging and measurement")]);
+const NUMBER: Field = part(Field::number("opt.type.number", "Option Number", 3, 5));
+const fn part(mut field: Field) -> Field {
+    field.group = true;
+    field
+}
 const LEN: Field = Field::number("opt.len", "Option Length", 8, 8);
 /// Counted from 1 at the type.
 const POINTER: Field = Field::number("opt.ptr", "Pointer", 16, 8).default(4);
@@ -27,7 +36,7 @@ const fn known(kind: u32, key: &'static str, name: &'static str, fields: &'stati
     Item::known(kind, key, name, "RFC 791 section 3.1", fields)
 }
 const fn single(kind: u32, key: &'static str, name: &'static str, ends: bool) -> Item {
-    let mut item = known(kind, key, name, &[TYPE]).exactly(1);
+    let mut item = known(kind, key, name, &[TYPE, COPY, CLASS, NUMBER]).exactly(1);
     item.single = true;
     item.ends = ends;
     item
@@ -47,6 +56,9 @@ macro_rules! timestamp {
             $name,
             &[
                 TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
                 LEN,
                 POINTER.default(5),
                 Field::number("opt.overflow", "Overflow", 24, 4),
@@ -68,6 +80,9 @@ const SECURITIES: &[u64] = &[
 ];
 const AUTHORITIES: &[Field] = &[
     TYPE,
+    COPY,
+    CLASS,
+    NUMBER,
     LEN,
     LEVEL,
     Field::group("opt.sec_prot_auth_flags", "Protection Authority Flags", 24, 8).short("Authority"),
@@ -92,11 +107,13 @@ pub static OPTIONS: ItemList = ItemList {
     items: &[
         single(0, "eol", "End of Options List", true),
         single(1, "nop", "No-Operation", false),
-        known(7, "rr", "Record Route", &[TYPE, LEN, POINTER]).repeating(RECORDED).pointer(&POINTER, EMPTY),
-        known(131, "lsrr", "Loose Source Route", &[TYPE, LEN, POINTER])
+        known(7, "rr", "Record Route", &[TYPE, COPY, CLASS, NUMBER, LEN, POINTER])
+            .repeating(RECORDED)
+            .pointer(&POINTER, EMPTY),
+        known(131, "lsrr", "Loose Source Route", &[TYPE, COPY, CLASS, NUMBER, LEN, POINTER])
             .repeating(RECORDED)
             .pointer(&POINTER, TO_GO),
-        known(137, "ssrr", "Strict Source Route", &[TYPE, LEN, POINTER])
+        known(137, "ssrr", "Strict Source Route", &[TYPE, COPY, CLASS, NUMBER, LEN, POINTER])
             .repeating(RECORDED)
             .pointer(&POINTER, TO_GO),
         timestamp!(0, "Internet Timestamp").repeating(STAMP),
@@ -107,14 +124,21 @@ pub static OPTIONS: ItemList = ItemList {
             "ra",
             "Router Alert",
             "RFC 2113 section 2.1",
-            &[TYPE, LEN, Field::number("opt.ra", "Router Alert", 16, 16).short("Value")],
+            &[TYPE, COPY, CLASS, NUMBER, LEN, Field::number("opt.ra", "Router Alert", 16, 16).short("Value")],
         )
         .exactly(4),
         known(
             136,
             "sid",
             "Stream Identifier",
-            &[TYPE, LEN, Field::number("opt.sid", "Stream Identifier", 16, 16).short("ID")],
+            &[
+                TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
+                LEN,
+                Field::number("opt.sid", "Stream Identifier", 16, 16).short("ID"),
+            ],
         )
         .exactly(4),
         known(
@@ -123,6 +147,9 @@ pub static OPTIONS: ItemList = ItemList {
             "Security",
             &[
                 TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
                 LEN,
                 SECURITY,
                 Field::number("opt.sec_rfc791_comp", "Compartments", 32, 16),
@@ -133,7 +160,14 @@ pub static OPTIONS: ItemList = ItemList {
         .exactly(11)
         .when(&[When::is(&SECURITY, SECURITIES)]),
         Item::known(130, "sec", "Basic Security", "RFC 1108 section 2", AUTHORITIES),
-        Item::known(130, "sec", "Basic Security", "RFC 1108 section 2", &[TYPE, LEN, LEVEL]).exactly(3),
+        Item::known(
+            130,
+            "sec",
+            "Basic Security",
+            "RFC 1108 section 2",
+            &[TYPE, COPY, CLASS, NUMBER, LEN, LEVEL],
+        )
+        .exactly(3),
     ],
     unknown: &Item {
         kind: None,
@@ -145,7 +179,7 @@ pub static OPTIONS: ItemList = ItemList {
         bare: false,
         ends: false,
         length: 0,
-        fields: &[TYPE, LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
+        fields: &[TYPE, COPY, CLASS, NUMBER, LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
         repeat: &[],
         when: &[],
         ..Item::PLAIN

@@ -177,6 +177,8 @@ pub enum Shown {
     If(When),
     /// The same, but a value that is not zero.
     IfOrSet(When),
+    /// The value, but only while the options send the packet on by another address.
+    WhileRouted,
 }
 
 /// One field of a header or of an option.

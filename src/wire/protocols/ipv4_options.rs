@@ -8,12 +8,18 @@ const TYPE: Field = Field::number("opt.type", "Option Type", 0, 8).names(&[
     (0, "End of Options List"),
     (1, "No-Operation"),
     (7, "Record Route"),
+    (11, "MTU Probe"),
+    (12, "MTU Reply"),
+    (25, "Quick-Start"),
     (68, "Internet Timestamp"),
+    (82, "Traceroute"),
     (130, "Security"),
     (131, "Loose Source Route"),
+    (133, "Extended Security"),
     (136, "Stream Identifier"),
     (137, "Strict Source Route"),
     (148, "Router Alert"),
+    (149, "Selective Directed Broadcast"),
 ]);
 /// The parts of the type (RFC 791 section 3.1).
 const COPY: Field = part(Field::flag("opt.type.copy", "Copied on Fragmentation", 0));
@@ -100,6 +106,40 @@ const LEVEL: Field = Field::hex("opt.sec_cl", "Classification Level", 16, 8)
     .names(&[(0x3d, "Top Secret"), (0x5a, "Secret"), (0x96, "Confidential"), (0xab, "Unclassified")])
     .default(0xab);
 
+/// Path MTU discovery by routers.
+const fn mtu(kind: u32, key: &'static str, name: &'static str) -> Item {
+    const FIELDS: &[Field] =
+        &[TYPE, COPY, CLASS, NUMBER, LEN, Field::number("opt.mtu", "MTU", 16, 16).default(1500)];
+    Item::known(kind, key, name, "RFC 1063", FIELDS).exactly(4)
+}
+
+const FUNCTION: Field = Field::number("opt.qs_func", "Function", 16, 4);
+/// A Quick-Start option with this function, and what its fourth byte is then.
+macro_rules! quick_start {
+    ($key:literal, $name:literal, $function:literal, $byte:literal, $label:literal) => {
+        Item::known(
+            25,
+            $key,
+            $name,
+            "RFC 4782 section 3.1",
+            &[
+                TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
+                LEN,
+                FUNCTION.default($function).reserved(),
+                Field::number("opt.qs_rate", "Rate", 20, 4),
+                Field::number($byte, $label, 24, 8),
+                Field::hex("opt.qs_nonce", "QS Nonce", 32, 30).short("Nonce"),
+                Field::hex("opt.qs_reserved", "Reserved", 62, 2).digits(8).reserved(),
+            ],
+        )
+        .exactly(8)
+        .when(&[When::is(&FUNCTION, &[$function])])
+    };
+}
+
 /// The option list of an IPv4 header.
 pub static OPTIONS: ItemList = ItemList {
     key: "options",
@@ -168,6 +208,51 @@ pub static OPTIONS: ItemList = ItemList {
             &[TYPE, COPY, CLASS, NUMBER, LEN, LEVEL],
         )
         .exactly(3),
+        Item::known(
+            133,
+            "esec",
+            "Extended Security",
+            "RFC 1108 section 3",
+            &[
+                TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
+                LEN,
+                Field::hex("opt.ext_sec_add_sec_info_format_code", "Format Code", 16, 8).short("Format"),
+                Field::bytes("opt.ext_sec_add_sec_info", "Additional Security Info", 24, 0).short("Info"),
+            ],
+        ),
+        mtu(11, "mtup", "MTU Probe"),
+        mtu(12, "mtur", "MTU Reply"),
+        Item::known(
+            82,
+            "tr",
+            "Traceroute",
+            "RFC 1393 section 2.2",
+            &[
+                TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
+                LEN,
+                Field::number("opt.id_number", "ID Number", 16, 16).short("ID"),
+                Field::number("opt.ohc", "Outbound Hop Count", 32, 16).short("Out"),
+                Field::number("opt.rhc", "Return Hop Count", 48, 16).short("Return"),
+                Field::ipv4("opt.originator", "Originator IP Address", 64).short("Originator"),
+            ],
+        )
+        .exactly(12),
+        quick_start!("qs", "Quick-Start Request", 0, "opt.qs_ttl", "QS TTL"),
+        quick_start!("qsr", "Quick-Start Report", 8, "opt.qs_unused", "Not Used"),
+        Item::known(
+            149,
+            "sdb",
+            "Selective Directed Broadcast",
+            "RFC 1770",
+            &[TYPE, COPY, CLASS, NUMBER, LEN],
+        )
+        .repeating(&[Field::ipv4("opt.addr", "IP Address", 0)]),
     ],
     unknown: &Item {
         kind: None,

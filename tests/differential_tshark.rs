@@ -312,6 +312,10 @@ fn every_ip_option() {
         "ra(0), sid(4660)",
         "sec(0xf135, 1, 0x0002, 0x000003), nop",
         "sec(0xab, GN), sec(0x5a), nop, sec(0x3d, 0x07)",
+        "mtup(1500), mtur(576)",
+        "tr(1, 2, 65535, 10.0.0.9)",
+        "qs(7, 63, 0x3fffffff), qsr(15, 9, 1)",
+        "esec(1, 02 03), nop, nop, nop, sdb(10.0.0.1, 10.0.0.2)",
     ];
     // tshark shows nothing of an unknown option, and no address of a route whose pointer is far past it.
     agree("every_ip_option", &[(101, whole(craft(&with_ip_options(&options))), Demand::Equal)]);

@@ -627,3 +627,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_value_of_some_bits_of_swapped_bytes_leaves_the_others() {
+    let draft = build("wlan(frag=7, seq=0xabc)");
+    assert_eq!(draft.bytes()[22..24], hex!("c7 ab"));
+    assert!(error("wlan(seq_ctl=1, seq=1)").contains("values for the same bits"));
+    assert!(error("wlan(seq=4096)").contains("4096 does not fit 12 bits"), "{}", error("wlan(seq=4096)"));
+}
+
+#[test]
+fn a_second_name_of_a_computed_length_pins_it() {
+    let draft = build("ipv6(dst=fd77::2)/ipv6.dstopts(dstopts.len_oct=32)");
+    assert_eq!(draft.bytes()[40..42], hex!("3b 03"));
+    for wrong in [
+        "ipv6(dst=fd77::2)/ipv6.dstopts(dstopts.len_oct=0)",
+        "ipv6(dst=fd77::2)/ipv6.dstopts(dstopts.len_oct=9)",
+    ] {
+        let said = error(wrong);
+        assert!(said.contains("must be 8 to 2048 in steps of 8"), "{said}");
+    }
+}

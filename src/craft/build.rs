@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::draft::{Draft, Override};
+use super::draft::Draft;
 use super::edit::is_ended;
 use super::items::joined;
 use super::option_text::option_node;
@@ -212,10 +212,8 @@ impl Draft {
         }
         let value = parse_word(header.fields, found.field, scale, word)?;
         self.put(index, found.field, value);
-        if found.field.compute.is_some() {
-            self.overrides.insert(found.path, Override::Pinned);
-        }
-        // A group that holds a computed field does not occur in any table (an invariant test), so this is all.
+        // A group with a computed field that is only a part of it does not occur in any table (an invariant test).
+        self.pin_computed(index, found.field);
         debug_assert!(!matches!(found.path, Path { item: Some(_), .. }));
         Ok(())
     }
@@ -242,8 +240,8 @@ impl Draft {
 fn no_bit_twice(view: &LayerView<'_>, args: &[Arg]) -> Built<()> {
     let field = |arg: &Arg| view.field(&arg.key.text).map(|f| f.field);
     for (nth, second) in args.iter().enumerate() {
-        let Some(bits) = field(second).map(|f| f.bits) else { continue };
-        let overlaps = |f: &Field| f.bits.start < bits.end() && bits.start < f.bits.end();
+        let Some(found) = field(second) else { continue };
+        let overlaps = |f: &Field| found.has(f) && f.has(found);
         if let Some(first) = args.iter().take(nth).find(|a| field(a).is_some_and(overlaps)) {
             let (first, second_key) = (&first.key.text, &second.key.text);
             let why = format!("{second_key} and {first} are values for the same bits: give one of them");

@@ -292,7 +292,7 @@ impl Draft {
             Compute::NeighbourAddress => mac(self.surroundings.neighbour.filter(|_| outer)),
             Compute::Checksum { .. } => return None,
         };
-        Some(field.ordered(value.min(bits::max_value(field.bits.width))))
+        Some(field.stored(value.min(bits::max_value(field.bits.width))))
     }
 
     pub(super) fn put(&mut self, index: usize, field: &Field, value: u128) {
@@ -301,7 +301,8 @@ impl Draft {
             return;
         }
         let at = BitRange { start: layer.start * 8 + field.bits.start, width: field.bits.width };
-        let fitted = bits::set(&mut self.bytes, at, value);
+        let foreign = bits::get(&self.bytes, at).unwrap_or(0) & field.foreign();
+        let fitted = bits::set(&mut self.bytes, at, value | foreign);
         debug_assert!(fitted, "{} {} = {value}", layer.header.key, field.key);
     }
 

@@ -6,7 +6,7 @@ use super::draft::{Draft, Override};
 pub(super) use super::options::is_ended;
 pub use super::options::{is_raw, new_option};
 use crate::wire::bits;
-use crate::wire::table::{Header, ItemList};
+use crate::wire::table::{Field, Header, ItemList};
 use crate::wire::value::{self, Refused};
 use crate::wire::view::{Located, Path};
 
@@ -29,7 +29,8 @@ impl Draft {
         let (fixed, had_list) = (self.fixed_len(path.layer), self.list(path.layer).is_some());
         let before = bits::get(&self.bytes, found.bits);
         let header_before = self.view(path.layer).header_bytes().to_vec();
-        if !bits::set(&mut self.bytes, found.bits, stored) {
+        let foreign = before.unwrap_or(0) & found.field.foreign();
+        if !bits::set(&mut self.bytes, found.bits, stored | foreign) {
             let range = value::range_text(found.field, found.field.scale);
             return Err(Refused(format!("{stored} does not fit: {} must be {range}", found.field.label)));
         }
@@ -38,8 +39,8 @@ impl Draft {
             let _ = before.is_some_and(|value| bits::set(&mut self.bytes, found.bits, value));
             return Err(refused);
         }
-        if found.field.compute.is_some() && path.item.is_none() {
-            self.overrides.insert(path, Override::Pinned);
+        if path.item.is_none() {
+            self.pin_computed(path.layer, found.field);
         }
         if let Some(item) = path.item {
             // A zero that was typed for a kind ends the list: it is no padding.
@@ -48,6 +49,15 @@ impl Draft {
         }
         self.recompute();
         Ok(())
+    }
+
+    /// Pins a computed field of a layer; a second name of one pins that.
+    pub(super) fn pin_computed(&mut self, layer: usize, field: &Field) {
+        let header = self.view(layer).header_bytes();
+        let computed = |f: &Field| f.compute.is_some() && f.bits == field.bits && f.is_in(header);
+        if let Some(index) = self.layers[layer].header.fields.iter().position(computed) {
+            self.overrides.insert(Path::header(layer, index), Override::Pinned);
+        }
     }
 
     /// Sets a field to what a person typed, in the unit `scale`.

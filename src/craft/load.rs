@@ -19,8 +19,8 @@ impl Draft {
         for mut layer in found.layers {
             let header = bytes.get(layer.header_range()).unwrap_or_default();
             let fixed = layer.header.fixed_len(header);
-            // A protocol without a fixed part has nothing to edit: its bytes are the payload.
-            if layer.header.min_len() == 0 {
+            // A protocol without a fixed part and without a list has nothing to edit: its bytes are the payload.
+            if layer.header.min_len() == 0 && layer.header.items.is_none() {
                 break;
             }
             if layer.len < fixed {

@@ -177,6 +177,8 @@ pub enum Shown {
     If(When),
     /// The same, but a value that is not zero.
     IfOrSet(When),
+    /// The value, but only while the options send the packet on by another address.
+    WhileRouted,
 }
 
 /// One field of a header or of an option.
@@ -212,6 +214,10 @@ pub struct Field {
     pub raw_socket: RawSocket,
     /// Its lowest byte stands first; it is of whole bytes. What is stored is the number as if its highest did.
     pub little: bool,
+    /// Lower bits of the stored number that are none of the value (those of another field in the same bytes).
+    pub above: u32,
+    /// What the value counts beyond the stored number, in the same unit.
+    pub beyond: u32,
     /// Hexadecimal digits that it is written with; 0: as many as its width has.
     pub digits: usize,
     /// Its default in every packet so far (RFC words: reserved, unused; or the subtype that makes an item what it is): an
@@ -243,6 +249,8 @@ impl Field {
             letter: '\0',
             raw_socket: RawSocket::Kept,
             little: false,
+            above: 0,
+            beyond: 0,
             digits: 0,
             reserved: false,
             shown: Shown::Plain,
@@ -348,6 +356,18 @@ impl Field {
         self.little = true;
         self
     }
+    /// Says how many lower bits of the stored number are another field's.
+    #[must_use]
+    pub const fn above(mut self, bits: u32) -> Self {
+        self.above = bits;
+        self
+    }
+    /// Says what the value counts beyond the stored number.
+    #[must_use]
+    pub const fn beyond(mut self, count: u32) -> Self {
+        self.beyond = count;
+        self
+    }
     /// Sets the hexadecimal digits that it is written with.
     #[must_use]
     pub const fn digits(mut self, digits: usize) -> Self {
@@ -385,13 +405,45 @@ impl Field {
         self.when.is_none_or(|w| w.holds(header))
     }
 
-    /// From what is stored to the value and back: the bytes in the other order where the lowest stands first.
-    #[must_use]
-    pub fn ordered(&self, stored: u128) -> u128 {
+    /// The bytes in the other order where the lowest stands first, there and back.
+    fn turned(&self, stored: u128) -> u128 {
         match self.bits.width {
             width @ 16..=128 if self.little => stored.swap_bytes() >> (128 - width),
             _ => stored,
         }
+    }
+
+    /// From what is stored to the value, in the field's unit.
+    #[must_use]
+    pub fn ordered(&self, stored: u128) -> u128 {
+        (self.turned(stored) >> self.above) + u128::from(self.beyond)
+    }
+
+    /// From a value that is in range to what is stored; the lower bits of other fields are zero.
+    #[must_use]
+    pub fn stored(&self, value: u128) -> u128 {
+        self.turned(value.saturating_sub(u128::from(self.beyond)) << self.above)
+    }
+
+    /// The bits of the stored number that belong to other fields.
+    #[must_use]
+    pub fn foreign(&self) -> u128 {
+        self.turned(bits::max_value(self.above as usize))
+    }
+
+    /// Whether any bit of another field is one of its own.
+    #[must_use]
+    pub fn has(&self, other: &Self) -> bool {
+        let (start, end) = (self.bits.start.max(other.bits.start), self.bits.end().min(other.bits.end()));
+        let own = |bit| self.above == 0 || self.foreign() >> (self.bits.end() - 1 - bit) & 1 == 0;
+        (start..end).any(own)
+    }
+
+    /// The least and the greatest value.
+    #[must_use]
+    pub fn range(&self) -> (u128, u128) {
+        let least = u128::from(self.beyond);
+        (least, bits::max_value(self.bits.width - self.above as usize).saturating_add(least))
     }
 
     /// What is stored in `header`, in order, when it is there and is no wider than 64 bits.
@@ -399,7 +451,7 @@ impl Field {
     #[must_use]
     pub fn word(&self, header: &[u8]) -> Option<u64> {
         let stored = bits::word(header, self.bits)?;
-        Some(if self.little { self.ordered(u128::from(stored)) as u64 } else { stored })
+        Some(if self.little { self.turned(u128::from(stored)) as u64 } else { stored })
     }
 
     /// The name in notation: the first alias where there is one, else the key.

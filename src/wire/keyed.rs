@@ -79,6 +79,7 @@ pub fn is_left_out(view: &LayerView<'_>, field: &Field, stored: Option<u128>) ->
     let unset = stored == Some(0);
     match field.shown {
         Shown::UnlessZero => return unset,
+        Shown::WhileRouted => return !view.is_routed(),
         Shown::If(when) => return !when.holds(view.header_bytes()),
         Shown::IfOrSet(when) => return unset && !when.holds(view.header_bytes()),
         _ => {}
@@ -107,7 +108,9 @@ pub fn payload_len(view: &LayerView<'_>, cut: usize) -> Option<usize> {
 /// Whether [`is_left_out`] may say yes to a field with this key: to ask it for each packet only where it matters.
 #[must_use]
 pub fn may_be_left_out(key: &str) -> bool {
-    let sometimes = |f: &Field| matches!(f.shown, Shown::UnlessZero | Shown::If(_) | Shown::IfOrSet(_));
+    let sometimes = |f: &Field| {
+        matches!(f.shown, Shown::UnlessZero | Shown::WhileRouted | Shown::If(_) | Shown::IfOrSet(_))
+    };
     let fields = protocols::ALL.iter().flat_map(|h| h.fields);
     key == "seq_raw" || fields.filter(|f| f.key == key).any(sometimes)
 }

@@ -145,13 +145,15 @@ pub fn range_text(field: &Field, scale: u32) -> String {
         Kind::Bytes => "hex pairs such as de ad be ef".into(),
         Kind::Text => "text, with \\xNN for bytes that are none".into(),
         _ if scale > 1 => {
-            format!("0 to {} in steps of {scale}", bits::max_value(field.bits.width) * u128::from(scale))
+            let (least, most) = field.range();
+            let unit = u128::from(scale);
+            format!("{} to {} in steps of {scale}", least * unit, most * unit)
         }
         Kind::Hex => {
             let max = bits::max_value(field.bits.width);
             format!("0 to {max} (0x{max:x})")
         }
-        _ => format!("0 to {}", bits::max_value(field.bits.width)),
+        _ => format!("{} to {}", field.range().0, field.range().1),
     }
 }
 
@@ -252,7 +254,7 @@ pub fn parse(field: &Field, scale: u32, text: &str) -> Result<u128, Refused> {
         || field.names.iter().find(|(_, n)| n.eq_ignore_ascii_case(text)).map(|(v, _)| u128::from(*v));
     let Some(value) = number(text) else {
         if let Some(value) = by_name() {
-            return Ok(field.ordered(value));
+            return Ok(field.stored(value));
         }
         let shown =
             if text.is_empty() { "nothing is typed".into() } else { format!("'{text}' is no number") };
@@ -262,10 +264,14 @@ pub fn parse(field: &Field, scale: u32, text: &str) -> Result<u128, Refused> {
     if value % scale != 0 {
         return Err(refuse(&format!("{text} is no multiple of {scale}")));
     }
-    if value / scale > bits::max_value(field.bits.width) {
-        return Err(refuse(&format!("{text} does not fit {} bits", field.bits.width)));
+    let (least, most) = field.range();
+    if value / scale > most {
+        return Err(refuse(&format!("{text} does not fit {} bits", field.bits.width - field.above as usize)));
     }
-    Ok(field.ordered(value / scale))
+    if value / scale < least {
+        return Err(refuse(&format!("{text} is too little")));
+    }
+    Ok(field.stored(value / scale))
 }
 
 /// Reads tcpdump's flag letters (`S.`, `FPU`; `none` or nothing for no flag) for a group.

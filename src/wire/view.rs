@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::bits::{self, BitRange};
 use super::items::{self, ItemSpan};
 use super::readers::Readings;
-use super::table::{Field, Header};
+use super::table::{Field, Header, Shown};
 use super::value;
 
 /// One layer of a packet: a table and the bytes that it speaks of.
@@ -171,8 +171,18 @@ impl<'a> LayerView<'a> {
         if field.bits.end() > layer.len * 8 || field.when.is_some_and(|w| !w.holds(self.header_bytes())) {
             return None;
         }
+        if matches!(field.shown, Shown::WhileRouted) && !self.is_routed() {
+            return None;
+        }
         let bits = BitRange { start: layer.start * 8 + field.bits.start, width: field.bits.width };
         Some(Located { path: Path::header(self.index, index), field, bits })
+    }
+
+    /// Whether the options send the packet to another address in the end than the header's destination.
+    #[must_use]
+    pub fn is_routed(&self) -> bool {
+        let list = self.layer().header.list(self.header_bytes());
+        list.and_then(|list| list.route).is_some_and(|route| route(self).is_some())
     }
 
     /// All fields of the header itself that are wholly there, groups included, in table order.

@@ -270,7 +270,7 @@ impl Maker {
         }
         if let Some((by, _)) = header.said_len(&bytes) {
             let stored = header.length_of(bytes.len()) as u128;
-            put(&mut bytes, by.bits, by.ordered(stored));
+            put(&mut bytes, by.bits, by.stored(stored));
         }
         let count = header.fields.iter().find(|f| f.compute == Some(Compute::ItemCount));
         if let (Some(count), Some(list)) = (count, header.list(&bytes)) {
@@ -315,7 +315,7 @@ impl Maker {
             _ if field.key.ends_with("port") => 40_000 + u128::from(self.dice.number(9_999)),
             1..=3 if !field.names.is_empty() => {
                 let named = u128::from(field.names[self.dice.below(field.names.len())].0);
-                field.ordered(named)
+                field.stored(named)
             }
             _ => self.wide(field.bits.width),
         };
@@ -469,7 +469,7 @@ impl Maker {
                 // One that is too short cuts what is inside somewhere, as the tests of cut packets do.
                 let more = if self.wrong() { self.dice.below(100) } else { 0 };
                 if field.is_in(&self.bytes[start..]) {
-                    put(&mut self.bytes, bits, field.ordered((value + more) as u128));
+                    put(&mut self.bytes, bits, field.stored((value + more) as u128));
                 }
             }
         }

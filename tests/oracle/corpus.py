@@ -339,6 +339,36 @@ def wireless():
                                 SC=n(16) & 0xfff0) / LLC(dsap=0xaa, ssap=0xaa, ctrl=3) / SNAP() / ip() / upper()
 
 
+def lldp():
+    """What devices say of themselves."""
+    def tlv(kind, value):
+        return struct.pack("!H", kind << 9 | len(value)) + value
+
+    def name():
+        return bytes(R.choice(b"abcdefghij-/0123") for _ in range(R.randrange(1, 12)))
+
+    def octets(count):
+        return bytes(R.getrandbits(8) for _ in range(count))
+
+    def address():
+        return R.choice([b"\x05\x01" + octets(4), b"\x11\x02\x20\x01" + octets(14), b"\x07\x06" + octets(6)])
+
+    for _ in range(40):
+        chassis = R.choice([b"\x04" + octets(6), b"\x05\x01" + octets(4), b"\x05\x02\x20\x01" + octets(14), b"\x07" + name()])
+        port = R.choice([b"\x03" + octets(6), b"\x04\x01" + octets(4), b"\x05" + name(), b"\x07" + name()])
+        vlan = name()
+        more = [
+            tlv(4, name()), tlv(5, name()), tlv(6, name()), tlv(7, b"\0" + octets(1) + b"\0" + octets(1)),
+            tlv(8, address() + b"\2" + octets(4) + b"\0"), tlv(127, b"\0\x80\xc2\1" + octets(2)),
+            tlv(127, b"\0\x80\xc2\3" + octets(2) + bytes([len(vlan)]) + vlan),
+            tlv(127, b"\0\x12\x0f\1" + octets(5)), tlv(127, b"\0\x12\x0f\4" + octets(2)),
+            tlv(127, b"\2\0\0" + octets(6)), tlv(R.randrange(9, 127), octets(4)),
+        ]
+        R.shuffle(more)
+        body = [tlv(1, chassis), tlv(2, port), tlv(3, octets(2)), *more[: R.randrange(len(more))], tlv(0, b"")]
+        yield Ether(src=R.choice(MACS), dst="01:80:c2:00:00:0e", type=0x88cc) / Raw(b"".join(body))
+
+
 def damaged(source, count):
     """Some of these with a few bytes changed behind the first header, and UDP of wrong lengths."""
     for _ in range(30):
@@ -381,3 +411,4 @@ write("hdlc.pcap", 104, hdlc())
 write("wireless.pcap", 127, wireless())
 write("damaged.pcap", 1, damaged(ethernet(), 200))
 write("cut.pcap", 1, cut(ethernet(), 200))
+write("lldp.pcap", 1, lldp())

@@ -2,7 +2,8 @@
 
 use super::ipv4_options::OPTIONS;
 use crate::wire::table::{
-    Compute, Coverage, Extent, Family, Field, FragmentRule, Header, Length, Next, RawSocket, Space, To, When,
+    Compute, Coverage, Extent, Family, Field, FragmentRule, Header, Length, Next, RawSocket, Shown, Space,
+    To, When,
 };
 use crate::wire::view::LayerView;
 
@@ -68,6 +69,12 @@ const SRC: Field = Field::ipv4("src", "Source Address", 96)
     .computed(Compute::RouteSource)
     .raw_socket(RawSocket::FilledWhenZero);
 const DST: Field = Field::ipv4("dst", "Destination Address", 128);
+/// While a source route goes on, the destination is the next stop of it.
+const CURRENT: Field = {
+    let mut field = Field::ipv4("cur_rt", "Current Route", 128).shown(Shown::WhileRouted);
+    field.group = true;
+    field
+};
 
 /// Only the first fragment begins with the next header.
 const FIRST_FRAGMENT: When = When { field: &FRAG_OFFSET, is: &[0], not: false };
@@ -106,6 +113,7 @@ pub static HEADER: Header = Header {
         CHECKSUM,
         SRC,
         DST,
+        CURRENT,
     ],
     length: Length::Said { by: &HDR_LEN, min: 20 },
     extent: Some(Extent { by: &LEN, beyond: 0, zero_is_open: None }),

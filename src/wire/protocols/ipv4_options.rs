@@ -8,13 +8,28 @@ const TYPE: Field = Field::number("opt.type", "Option Type", 0, 8).names(&[
     (0, "End of Options List"),
     (1, "No-Operation"),
     (7, "Record Route"),
+    (11, "MTU Probe"),
+    (12, "MTU Reply"),
+    (25, "Quick-Start"),
     (68, "Internet Timestamp"),
+    (82, "Traceroute"),
     (130, "Security"),
     (131, "Loose Source Route"),
+    (133, "Extended Security"),
     (136, "Stream Identifier"),
     (137, "Strict Source Route"),
     (148, "Router Alert"),
+    (149, "Selective Directed Broadcast"),
 ]);
+/// The parts of the type (RFC 791 section 3.1).
+const COPY: Field = part(Field::flag("opt.type.copy", "Copied on Fragmentation", 0));
+const CLASS: Field = part(Field::number("opt.type.class", "Option Class", 1, 2))
+    .names(&[(0, "control"), (2, "debugging and measurement")]);
+const NUMBER: Field = part(Field::number("opt.type.number", "Option Number", 3, 5));
+const fn part(mut field: Field) -> Field {
+    field.group = true;
+    field
+}
 const LEN: Field = Field::number("opt.len", "Option Length", 8, 8);
 /// Counted from 1 at the type.
 const POINTER: Field = Field::number("opt.ptr", "Pointer", 16, 8).default(4);
@@ -27,7 +42,7 @@ const fn known(kind: u32, key: &'static str, name: &'static str, fields: &'stati
     Item::known(kind, key, name, "RFC 791 section 3.1", fields)
 }
 const fn single(kind: u32, key: &'static str, name: &'static str, ends: bool) -> Item {
-    let mut item = known(kind, key, name, &[TYPE]).exactly(1);
+    let mut item = known(kind, key, name, &[TYPE, COPY, CLASS, NUMBER]).exactly(1);
     item.single = true;
     item.ends = ends;
     item
@@ -47,6 +62,9 @@ macro_rules! timestamp {
             $name,
             &[
                 TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
                 LEN,
                 POINTER.default(5),
                 Field::number("opt.overflow", "Overflow", 24, 4),
@@ -68,6 +86,9 @@ const SECURITIES: &[u64] = &[
 ];
 const AUTHORITIES: &[Field] = &[
     TYPE,
+    COPY,
+    CLASS,
+    NUMBER,
     LEN,
     LEVEL,
     Field::group("opt.sec_prot_auth_flags", "Protection Authority Flags", 24, 8).short("Authority"),
@@ -85,6 +106,40 @@ const LEVEL: Field = Field::hex("opt.sec_cl", "Classification Level", 16, 8)
     .names(&[(0x3d, "Top Secret"), (0x5a, "Secret"), (0x96, "Confidential"), (0xab, "Unclassified")])
     .default(0xab);
 
+/// Path MTU discovery by routers.
+const fn mtu(kind: u32, key: &'static str, name: &'static str) -> Item {
+    const FIELDS: &[Field] =
+        &[TYPE, COPY, CLASS, NUMBER, LEN, Field::number("opt.mtu", "MTU", 16, 16).default(1500)];
+    Item::known(kind, key, name, "RFC 1063", FIELDS).exactly(4)
+}
+
+const FUNCTION: Field = Field::number("opt.qs_func", "Function", 16, 4);
+/// A Quick-Start option with this function, and what its fourth byte is then.
+macro_rules! quick_start {
+    ($key:literal, $name:literal, $function:literal, $byte:literal, $label:literal) => {
+        Item::known(
+            25,
+            $key,
+            $name,
+            "RFC 4782 section 3.1",
+            &[
+                TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
+                LEN,
+                FUNCTION.default($function).reserved(),
+                Field::number("opt.qs_rate", "Rate", 20, 4),
+                Field::number($byte, $label, 24, 8),
+                Field::hex("opt.qs_nonce", "QS Nonce", 32, 30).short("Nonce"),
+                Field::hex("opt.qs_reserved", "Reserved", 62, 2).digits(8).reserved(),
+            ],
+        )
+        .exactly(8)
+        .when(&[When::is(&FUNCTION, &[$function])])
+    };
+}
+
 /// The option list of an IPv4 header.
 pub static OPTIONS: ItemList = ItemList {
     key: "options",
@@ -92,11 +147,13 @@ pub static OPTIONS: ItemList = ItemList {
     items: &[
         single(0, "eol", "End of Options List", true),
         single(1, "nop", "No-Operation", false),
-        known(7, "rr", "Record Route", &[TYPE, LEN, POINTER]).repeating(RECORDED).pointer(&POINTER, EMPTY),
-        known(131, "lsrr", "Loose Source Route", &[TYPE, LEN, POINTER])
+        known(7, "rr", "Record Route", &[TYPE, COPY, CLASS, NUMBER, LEN, POINTER])
+            .repeating(RECORDED)
+            .pointer(&POINTER, EMPTY),
+        known(131, "lsrr", "Loose Source Route", &[TYPE, COPY, CLASS, NUMBER, LEN, POINTER])
             .repeating(RECORDED)
             .pointer(&POINTER, TO_GO),
-        known(137, "ssrr", "Strict Source Route", &[TYPE, LEN, POINTER])
+        known(137, "ssrr", "Strict Source Route", &[TYPE, COPY, CLASS, NUMBER, LEN, POINTER])
             .repeating(RECORDED)
             .pointer(&POINTER, TO_GO),
         timestamp!(0, "Internet Timestamp").repeating(STAMP),
@@ -107,14 +164,21 @@ pub static OPTIONS: ItemList = ItemList {
             "ra",
             "Router Alert",
             "RFC 2113 section 2.1",
-            &[TYPE, LEN, Field::number("opt.ra", "Router Alert", 16, 16).short("Value")],
+            &[TYPE, COPY, CLASS, NUMBER, LEN, Field::number("opt.ra", "Router Alert", 16, 16).short("Value")],
         )
         .exactly(4),
         known(
             136,
             "sid",
             "Stream Identifier",
-            &[TYPE, LEN, Field::number("opt.sid", "Stream Identifier", 16, 16).short("ID")],
+            &[
+                TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
+                LEN,
+                Field::number("opt.sid", "Stream Identifier", 16, 16).short("ID"),
+            ],
         )
         .exactly(4),
         known(
@@ -123,6 +187,9 @@ pub static OPTIONS: ItemList = ItemList {
             "Security",
             &[
                 TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
                 LEN,
                 SECURITY,
                 Field::number("opt.sec_rfc791_comp", "Compartments", 32, 16),
@@ -133,7 +200,59 @@ pub static OPTIONS: ItemList = ItemList {
         .exactly(11)
         .when(&[When::is(&SECURITY, SECURITIES)]),
         Item::known(130, "sec", "Basic Security", "RFC 1108 section 2", AUTHORITIES),
-        Item::known(130, "sec", "Basic Security", "RFC 1108 section 2", &[TYPE, LEN, LEVEL]).exactly(3),
+        Item::known(
+            130,
+            "sec",
+            "Basic Security",
+            "RFC 1108 section 2",
+            &[TYPE, COPY, CLASS, NUMBER, LEN, LEVEL],
+        )
+        .exactly(3),
+        Item::known(
+            133,
+            "esec",
+            "Extended Security",
+            "RFC 1108 section 3",
+            &[
+                TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
+                LEN,
+                Field::hex("opt.ext_sec_add_sec_info_format_code", "Format Code", 16, 8).short("Format"),
+                Field::bytes("opt.ext_sec_add_sec_info", "Additional Security Info", 24, 0).short("Info"),
+            ],
+        ),
+        mtu(11, "mtup", "MTU Probe"),
+        mtu(12, "mtur", "MTU Reply"),
+        Item::known(
+            82,
+            "tr",
+            "Traceroute",
+            "RFC 1393 section 2.2",
+            &[
+                TYPE,
+                COPY,
+                CLASS,
+                NUMBER,
+                LEN,
+                Field::number("opt.id_number", "ID Number", 16, 16).short("ID"),
+                Field::number("opt.ohc", "Outbound Hop Count", 32, 16).short("Out"),
+                Field::number("opt.rhc", "Return Hop Count", 48, 16).short("Return"),
+                Field::ipv4("opt.originator", "Originator IP Address", 64).short("Originator"),
+            ],
+        )
+        .exactly(12),
+        quick_start!("qs", "Quick-Start Request", 0, "opt.qs_ttl", "QS TTL"),
+        quick_start!("qsr", "Quick-Start Report", 8, "opt.qs_unused", "Not Used"),
+        Item::known(
+            149,
+            "sdb",
+            "Selective Directed Broadcast",
+            "RFC 1770",
+            &[TYPE, COPY, CLASS, NUMBER, LEN],
+        )
+        .repeating(&[Field::ipv4("opt.addr", "IP Address", 0)]),
     ],
     unknown: &Item {
         kind: None,
@@ -145,7 +264,7 @@ pub static OPTIONS: ItemList = ItemList {
         bare: false,
         ends: false,
         length: 0,
-        fields: &[TYPE, LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
+        fields: &[TYPE, COPY, CLASS, NUMBER, LEN, Field::bytes("opt.data", "Option Data", 16, 0)],
         repeat: &[],
         when: &[],
         ..Item::PLAIN

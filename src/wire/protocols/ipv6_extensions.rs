@@ -38,6 +38,12 @@ const fn next_header(key: &'static str) -> Field {
 const fn length(key: &'static str) -> Field {
     Field::number(key, "Hdr Ext Len", 8, 8).alias(&[("len", 1)]).computed(Compute::HeaderLength)
 }
+/// The same in bytes, of the whole header.
+const fn in_bytes(key: &'static str) -> Field {
+    let mut field = Field::number(key, "Length in Bytes", 8, 8).beyond(1).scale(8);
+    field.group = true;
+    field
+}
 const fn follows(by: &'static Field, when: Option<When>) -> Next {
     Next { when, to: To::Selected { by, space: Space::IpProtocol }, quoted: false }
 }
@@ -70,7 +76,7 @@ pub static HOP_BY_HOP: Header = Header {
     name: "IPv6 Hop-by-Hop Options",
     short: "IPv6 hop",
     reference: "RFC 8200 section 4.3",
-    fields: &[HOP_NXT, HOP_LEN],
+    fields: &[HOP_NXT, HOP_LEN, in_bytes("hopopts.len_oct")],
     length: in_eights(&HOP_LEN, 2),
     found_by: &[(Space::IpProtocol, 0)],
     next: &[follows(&HOP_NXT, None)],
@@ -84,7 +90,7 @@ pub static DESTINATION: Header = Header {
     name: "IPv6 Destination Options",
     short: "IPv6 dest",
     reference: "RFC 8200 section 4.6",
-    fields: &[DST_NXT, DST_LEN],
+    fields: &[DST_NXT, DST_LEN, in_bytes("dstopts.len_oct")],
     length: in_eights(&DST_LEN, 2),
     found_by: &[(Space::IpProtocol, 60)],
     next: &[follows(&DST_NXT, None)],
@@ -119,6 +125,7 @@ pub static ROUTE: Header = Header {
     fields: &[
         RT_NXT,
         RT_LEN,
+        in_bytes("routing.len_oct"),
         TYPE,
         SEGMENTS_LEFT,
         Field::hex("routing.src.reserved", "Reserved", 32, 32)

@@ -1,121 +1,83 @@
-//! The protocols, a file each. Adding one is adding its file and its line in [`ALL`].
+//! The protocols, a file each. Adding one is adding its file and its line in the registry below.
+//!
+//! rustfmt does not look into the registry: `cargo fmt --all -- src/wire/protocols/*.rs` formats the files that it names too.
 
-mod arp;
-mod chdlc;
-mod dccp;
+// What files of protocols share.
 mod dccp_options;
-mod dhcp;
 mod dhcp_options;
-mod dhcpv6;
-mod dns;
-mod erspan;
-mod esp;
-mod ethernet;
-mod geneve;
-mod gre;
-mod http;
-mod icmp;
-mod icmpv6;
 mod icmpv6_options;
-mod igmp;
-mod ipv4;
 mod ipv4_options;
-mod ipv6;
-mod ipv6_extensions;
 mod ipv6_options;
-mod llc;
-mod mpls;
-mod ntp;
-mod null;
-mod pim;
-mod ppp;
 mod ppp_options;
-mod pppoe;
 mod pppoe_tags;
-mod quic;
-mod radiotap;
-mod sctp;
 mod sctp_chunks;
-mod sll;
-mod tcp;
 mod tcp_mptcp;
 mod tcp_options;
-mod tls;
-mod udp;
-mod udplite;
-mod vlan;
-mod vxlan;
-mod wlan;
 
 use std::sync::LazyLock;
 
 use super::table::{Header, Space};
 
-/// Every protocol.
-pub static ALL: &[&Header] = &[
-    &ethernet::HEADER,
-    &ipv4::HEADER,
-    &icmp::HEADER,
-    &ipv6::HEADER,
-    &ipv6_extensions::HOP_BY_HOP,
-    &ipv6_extensions::DESTINATION,
-    &ipv6_extensions::ROUTE,
-    &ipv6_extensions::FRAGMENT,
-    &ipv6_extensions::AUTHENTICATION,
-    &icmpv6::HEADER,
-    &tcp::HEADER,
-    &udp::HEADER,
-    &sctp::HEADER,
-    &udplite::HEADER,
-    &dccp::HEADER,
-    &esp::HEADER,
-    &arp::HEADER,
-    &vlan::HEADER,
-    &vlan::SERVICE,
-    &mpls::HEADER,
-    &vlan::WITH_LENGTH,
-    &llc::HEADER,
-    &llc::SNAP,
-    &ppp::HEADER,
-    &ppp::FRAMED,
-    &ppp::LCP,
-    &ppp::IPCP,
-    &ppp::IPV6CP,
-    &ppp::PAP,
-    &ppp::CHAP,
-    &pppoe::SESSION_STAGE,
-    &pppoe::DISCOVERY,
-    &ethernet::WITH_LENGTH,
-    &sll::HEADER,
-    &sll::V2,
-    &chdlc::HEADER,
-    &radiotap::HEADER,
-    &wlan::DATA,
-    &wlan::QOS_DATA,
-    &wlan::MANAGEMENT,
-    &wlan::CONTROL,
-    &null::HEADER,
-    &null::NETWORK_ORDER,
-    &gre::HEADER,
-    &gre::POINT_TO_POINT,
-    &erspan::HEADER,
-    &erspan::TYPE_3,
-    &pim::HEADER,
-    &vxlan::HEADER,
-    &geneve::HEADER,
-    &dhcp::HEADER,
-    &dhcpv6::HEADER,
-    &igmp::HEADER,
-    &dns::HEADER,
-    &dns::MULTICAST,
-    &dns::STREAM,
-    &ntp::HEADER,
-    &quic::HEADER,
-    &http::HEADER,
-    &tls::HEADER,
-    &esp::MARKER,
-    &esp::KEEPALIVE,
-];
+/// Declares the files and lists their headers, in this order. `mod FILE: HEADER, …;` names a file for the first time, `use` one
+/// that is named above.
+macro_rules! registry {
+    (@ [$($all:expr,)*]) => {
+        /// Every protocol.
+        pub static ALL: &[&Header] = &[$($all,)*];
+    };
+    (@ [$($all:expr,)*] mod $file:ident: $($header:ident),+; $($rest:tt)*) => {
+        mod $file;
+        registry!(@ [$($all,)* $(&$file::$header,)+] $($rest)*);
+    };
+    (@ [$($all:expr,)*] use $file:ident: $($header:ident),+; $($rest:tt)*) => {
+        registry!(@ [$($all,)* $(&$file::$header,)+] $($rest)*);
+    };
+    ($($line:tt)*) => { registry!(@ [] $($line)*); };
+}
+
+// A new protocol is a line at the end: where several have one number, those above are asked first.
+registry! {
+    mod ethernet: HEADER;
+    mod ipv4: HEADER;
+    mod icmp: HEADER;
+    mod ipv6: HEADER;
+    mod ipv6_extensions: HOP_BY_HOP, DESTINATION, ROUTE, FRAGMENT, AUTHENTICATION;
+    mod icmpv6: HEADER;
+    mod tcp: HEADER;
+    mod udp: HEADER;
+    mod sctp: HEADER;
+    mod udplite: HEADER;
+    mod dccp: HEADER;
+    mod esp: HEADER;
+    mod arp: HEADER;
+    mod vlan: HEADER, SERVICE;
+    mod mpls: HEADER;
+    use vlan: WITH_LENGTH;
+    mod llc: HEADER, SNAP;
+    mod ppp: HEADER, FRAMED, LCP, IPCP, IPV6CP, PAP, CHAP;
+    mod pppoe: SESSION_STAGE, DISCOVERY;
+    use ethernet: WITH_LENGTH;
+    mod sll: HEADER, V2;
+    mod chdlc: HEADER;
+    mod radiotap: HEADER;
+    mod wlan: DATA, QOS_DATA, MANAGEMENT, CONTROL;
+    mod null: HEADER, NETWORK_ORDER;
+    mod gre: HEADER, POINT_TO_POINT;
+    mod erspan: HEADER, TYPE_3;
+    mod pim: HEADER;
+    mod vxlan: HEADER;
+    mod geneve: HEADER;
+    mod dhcp: HEADER;
+    mod dhcpv6: HEADER;
+    mod igmp: HEADER;
+    mod dns: HEADER, MULTICAST, STREAM;
+    mod ntp: HEADER;
+    mod quic: HEADER;
+    mod http: HEADER;
+    mod tls: HEADER;
+    use esp: MARKER, KEEPALIVE;
+    mod lldp: HEADER;
+}
 
 /// The protocol with this key.
 #[must_use]

@@ -21,7 +21,17 @@ const DS: Field = Field::group("fc.ds", "DS status", 14, 2);
 const DURATION: Field = Field::number("duration", "Duration", 16, 16).little().shown(Shown::Lower(15));
 const SEQUENCE: Field = Field::hex("seq_ctl", "Sequence Control", 176, 16).little();
 /// The number of a fragment, in the first byte of the sequence control.
-const FRAGMENT: Field = Field::number("seq_ctl", "Fragment Number", 180, 4);
+const FRAGMENT: Field = {
+    let mut field = Field::number("frag", "Fragment Number", 180, 4);
+    field.group = true;
+    field
+};
+/// The bits above it, of both bytes.
+const NUMBER: Field = {
+    let mut field = Field::number("seq", "Sequence Number", 176, 16).little().above(4);
+    field.group = true;
+    field
+};
 
 const fn ds(is: &'static [u64]) -> When {
     When::is(&DS, is)
@@ -102,6 +112,8 @@ macro_rules! data {
             mac("da", "Destination Address", 3).when(ds(&[1, 3])),
             mac("sa", "Source Address", 3).when(ds(&[2])),
             SEQUENCE,
+            FRAGMENT,
+            NUMBER,
             mac("sa", "Source Address", 4).when(ds(&[3])),
             $($more),*
         )
@@ -200,6 +212,8 @@ pub static MANAGEMENT: Header = Header {
         also("sa", "Source Address", 2),
         mac("bssid", "BSSID", 3),
         SEQUENCE,
+        FRAGMENT,
+        NUMBER,
     ),
     length: Length::Fixed(24),
     only_when: Some(When::is(&TYPE, &[0])),

@@ -13,6 +13,7 @@ use super::machine::{Came, Machine, Step, Told, Verdicts};
 use super::{Options, Script};
 use crate::craft::Draft;
 use crate::craft::build::Sources;
+use crate::craft::stream::Stream;
 use crate::engine::recorder::{End, Recorder, link_type, now_ns};
 use crate::engine::sink::{Lost, Sink};
 use crate::engine::sources::{Access, Failure, Listen, Source, Via};
@@ -306,12 +307,14 @@ impl Run<'_> {
     fn try_send(&mut self, text: &str) -> Result<(), Failure> {
         let draft = Draft::from_notation(text, self.sources).map_err(|e| Failure::new(e.render(text)))?;
         let via = self.runner.via();
-        let job = Job::prepare(self.access, self.runner.place.clone(), via.clone(), draft)?;
-        self.note(&job, &via)?;
+        let job =
+            Job::prepare(self.access, self.runner.place.clone(), via.clone(), vec![Stream::plain(draft)])?;
+        let Some(draft) = job.streams().first().map(Stream::draft) else { return Ok(()) };
+        self.note(&job, draft, &via)?;
         if self.runner.options.guard {
-            self.hold_port(job.draft())?;
+            self.hold_port(draft)?;
         }
-        let frame = frame_of(job.draft());
+        let frame = frame_of(draft);
         let (link, start) = match &via {
             Via::Ip => (LinkType::RAW, frame.network.map_or(0, |(start, _)| start)),
             Via::Link(name) => (link_type(self.access.interface(&self.runner.place, name)?.arphrd), 0),
@@ -331,10 +334,10 @@ impl Run<'_> {
     }
 
     /// What a person should know of a packet, each thing once.
-    fn note(&mut self, job: &Job, via: &Via) -> Result<(), Failure> {
+    fn note(&mut self, job: &Job, draft: &Draft, via: &Via) -> Result<(), Failure> {
         let mut notes = job.notes.clone();
         if *via == Via::Ip {
-            let changed = job.draft().overwrites().into_iter().filter(|o| o.changes);
+            let changed = draft.overwrites().into_iter().filter(|o| o.changes);
             notes.extend(changed.map(|o| format!("{}: {}; interface … sends it as it is", o.key, o.text)));
         }
         for note in notes {

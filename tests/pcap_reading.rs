@@ -337,8 +337,6 @@ fn absurd_lengths_take_no_memory() {
 fn foreign_files_are_refused_with_their_kind() {
     for (bytes, part) in [
         (&b""[..], "is empty"),
-        (&b"\x1f\x8b\x08\x00\x00\x00\x00\x00"[..], "gzip"),
-        (&b"\x28\xb5\x2f\xfd\x24\x00\x00\x00"[..], "zstd"),
         (&b"\x7fELF\x02\x01\x01\x00"[..], "ELF"),
         (&b"No.  Time  Source\n"[..], "text"),
         (&[0xEE; 100][..], "ee ee ee"),

@@ -43,6 +43,8 @@ pub struct Report {
     pub skipped: u64,
     /// Bytes at the end that belong to nothing readable: the torn end after a crash.
     pub torn_bytes: u64,
+    /// The file ends within a record, as one does that is still being written: what the problem says if nothing came before.
+    pub torn: bool,
     /// The first thing that is wrong with the file, if any.
     pub problem: Option<Problem>,
     /// The indexing was stopped by its callback.
@@ -113,6 +115,7 @@ impl Indexer {
         if !report.cancelled {
             report.torn_bytes = self.source.length.saturating_sub(self.position);
         }
+        report.torn = matches!(fault, Some(Fault::Torn { .. }));
         if let (None, Some(fault)) = (&report.problem, fault) {
             report.problem = Some(self.describe(&fault));
         }

@@ -20,11 +20,7 @@ pub(super) struct Window {
 impl Window {
     /// The `want` bytes at `offset`; fewer only where the file ends. The caller bounds `want`.
     pub(super) fn get(&mut self, file: &File, offset: u64, want: usize) -> io::Result<&[u8]> {
-        let inside = offset
-            .checked_sub(self.start)
-            .and_then(|skip| usize::try_from(skip).ok())
-            .filter(|skip| skip.checked_add(want).is_some_and(|end| end <= self.filled));
-        let skip = match inside {
+        let skip = match self.place(offset, want) {
             Some(skip) => skip,
             None => {
                 self.fill(file, offset, want)?;
@@ -33,6 +29,17 @@ impl Window {
         };
         let end = self.filled.min(skip + want);
         Ok(self.buffer.get(skip..end).unwrap_or_default())
+    }
+
+    /// Whether these bytes are given without a read.
+    pub(super) fn holds(&self, offset: u64, want: usize) -> bool {
+        self.place(offset, want).is_some()
+    }
+
+    /// Where these bytes stand in the buffer, if all of them do.
+    fn place(&self, offset: u64, want: usize) -> Option<usize> {
+        let skip = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        (skip.checked_add(want)? <= self.filled).then_some(skip)
     }
 
     fn fill(&mut self, file: &File, offset: u64, want: usize) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::remote::Remote;
 use crate::net::{self, Door, DoorKind, Interface, Place, Startup};
 
 /// Something went wrong: a message for the person, and the ways out where there are some.
@@ -69,6 +70,8 @@ pub enum Listen {
     Any,
     /// What comes in for these IP protocols, at the IP layer (raw(7)): no link header, reassembled.
     Ip(Vec<u8>),
+    /// What another machine captures.
+    Remote(Remote),
 }
 
 /// One entry of the source list.
@@ -82,6 +85,17 @@ pub struct Source {
     pub label: String,
     /// Addresses and state, for the list.
     pub detail: String,
+}
+
+impl Source {
+    /// What another machine captures; `None`: it is captured here.
+    #[must_use]
+    pub fn remote(&self) -> Option<&Remote> {
+        match &self.listen {
+            Listen::Remote(remote) => Some(remote),
+            _ => None,
+        }
+    }
 }
 
 /// How a frame goes out.

@@ -142,6 +142,14 @@ impl Access {
         Self(startup)
     }
 
+    /// The way to no place at all: for what reads captures and needs no socket.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn closed() -> Result<Self, Failure> {
+        Ok(Self(Startup::closed()?))
+    }
+
     /// The door to a place, for what needs raw sockets.
     ///
     /// # Errors

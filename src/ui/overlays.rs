@@ -83,6 +83,7 @@ fn notice_ui(ui: &mut Ui, bench: &Workbench, index: usize, notice: &Notice, comm
 
 /// A question that has to be answered first.
 pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    state.remote.open &= bench.question() == Some(&Question::Remote);
     let Some(question) = bench.question() else { return };
     let modal = Modal::new(Id::unique("question")).show(ui.ctx(), |ui| {
         ui.set_width(if *question == Question::Remote { 500.0 } else { 440.0 });

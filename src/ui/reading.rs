@@ -21,11 +21,11 @@ pub fn progress_ui(ui: &mut Ui, name: &str, bench: &Workbench, commands: &mut Ve
         let bar = ProgressBar::new(share).desired_width(BAR).desired_height(16.0).fill(look.selection);
         super::named(&ui.add(bar.text(text)), "Share that is read");
     }
-    if ui.small_button("Cancel").on_hover_text("read no further, and keep what was read").clicked() {
-        commands.push(Command::CancelReading);
-    }
     if let Some(left) = reading.left() {
         ui.label(dim(left_text(left)));
+    }
+    if ui.small_button("Cancel").on_hover_text("read no further, and keep what was read").clicked() {
+        commands.push(Command::CancelReading);
     }
 }
 

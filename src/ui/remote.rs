@@ -1,6 +1,6 @@
 //! Asking for what another machine is to capture.
 
-use eframe::egui::{Align, Button, Grid, Layout, RichText, TextEdit, Ui};
+use eframe::egui::{Align, Button, Grid, Key, Layout, RichText, TextEdit, Ui};
 
 use super::theme::{self, look};
 use crate::app::{Choice, Command};
@@ -13,13 +13,15 @@ pub struct Form {
     filter: String,
     /// The command where it was edited by hand; else it is made of the rest.
     command: Option<String>,
+    /// It is there already; when it comes up the host is typed first.
+    pub open: bool,
 }
 
 impl Default for Form {
     fn default() -> Self {
-        let (host, command) = (String::new(), None);
+        let (host, command, open) = (String::new(), None, false);
         // Without it each packet that comes over makes the next one.
-        Self { host, interface: "any".into(), filter: "not port 22".into(), command }
+        Self { host, interface: "any".into(), filter: "not port 22".into(), command, open }
     }
 }
 
@@ -44,16 +46,19 @@ pub fn remote_ui(ui: &mut Ui, form: &mut Form, commands: &mut Vec<Command>) {
             let response = ui.add(edit);
             super::named(&response, name);
             ui.end_row();
-            response.changed()
+            response
         };
-        row(ui, "Host", &mut form.host, "user@host, or a name from ~/.ssh/config");
-        changed |= row(ui, "Remote interface", &mut form.interface, "tcpdump's choice");
-        changed |= row(ui, "Remote filter", &mut form.filter, "everything, in tcpdump's words");
+        let host = row(ui, "Host", &mut form.host, "user@host, or a name from ~/.ssh/config");
+        if !std::mem::replace(&mut form.open, true) {
+            host.request_focus();
+        }
+        changed |= row(ui, "Remote interface", &mut form.interface, "tcpdump's choice").changed();
+        changed |= row(ui, "Remote filter", &mut form.filter, "everything, in tcpdump's words").changed();
         if changed {
             form.command = None;
         }
         let mut command = form.remote().command;
-        if row(ui, "Command there", &mut command, "a command that writes a capture") {
+        if row(ui, "Command there", &mut command, "a command that writes a capture").changed() {
             form.command = Some(command);
         }
     });
@@ -72,11 +77,12 @@ pub fn remote_ui(ui: &mut Ui, form: &mut Form, commands: &mut Vec<Command>) {
             });
         }
     }
+    let entered = ui.input(|i| i.key_pressed(Key::Enter));
     ui.add_space(10.0);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let ready = remote.check().is_ok();
         let start = Button::new(RichText::new("Capture").color(look.on_accent)).fill(look.accent);
-        if ui.add_enabled(ready, start).clicked() {
+        if ui.add_enabled(ready, start).clicked() || ready && entered {
             commands.push(Command::CaptureRemote(remote));
         }
         if ui.button("Cancel").clicked() {

@@ -307,7 +307,7 @@ impl Work {
             match woken {
                 _ if reading.is_over() => return,
                 Ok(Woken::Ended) => return,
-                Err(error) => return self.tell(format!("the file is not followed any further: {error}")),
+                Err(error) => return self.give_up(format!("the file is not followed any further: {error}")),
                 Ok(Woken::Late) => {
                     if let Some(text) = torn.take() {
                         self.tell(text);
@@ -328,14 +328,20 @@ impl Work {
                 reading.go_on()
             });
             match read {
-                Ok(Report { problem: Some(problem), torn: false, .. }) => return self.tell(problem.text),
+                Ok(Report { problem: Some(problem), torn: false, .. }) => return self.give_up(problem.text),
                 Ok(report) => torn = report.problem.filter(|_| report.torn).map(|problem| problem.text),
-                Err(error) => return self.tell(error.to_string()),
+                Err(error) => return self.give_up(error.to_string()),
             }
             (self.post.wake)();
             // What comes meanwhile is read in one go.
             std::thread::sleep(READ_EVERY);
         }
+    }
+
+    /// Says why a file is followed no further.
+    fn give_up(&self, text: String) {
+        self.reading.levers().nudge = None;
+        self.tell(text);
     }
 
     fn tell(&self, text: String) {

@@ -16,6 +16,7 @@ use super::guard::Guard;
 use super::index::{EntryFlags, IndexEntry, SharedIndex};
 use super::indexer::{Indexer, Progress, Report};
 use super::loader::Loader;
+use super::losses::SharedLosses;
 use super::scan::SharedInterfaces;
 use super::sections::MAX_OPTIONS;
 use super::sniff::{Kind, PREFIX, identify};
@@ -37,6 +38,7 @@ pub struct CaptureFile {
     format: Format,
     index: SharedIndex,
     interfaces: SharedInterfaces,
+    losses: SharedLosses,
     /// Where others can write to the file too.
     guard: Option<Arc<Guard>>,
 }
@@ -122,11 +124,23 @@ impl CaptureFile {
     }
 
     pub(super) fn new(file: Arc<File>, path: PathBuf, format: Format, interfaces: SharedInterfaces) -> Self {
-        Self { file, path: path.into(), format, index: SharedIndex::default(), interfaces, guard: None }
+        Self {
+            file,
+            path: path.into(),
+            format,
+            index: SharedIndex::default(),
+            interfaces,
+            losses: SharedLosses::default(),
+            guard: None,
+        }
     }
 
     pub(super) const fn file(&self) -> &Arc<File> {
         &self.file
+    }
+
+    pub(super) const fn shared_losses(&self) -> &SharedLosses {
+        &self.losses
     }
 
     pub(super) const fn shared_interfaces(&self) -> &SharedInterfaces {
@@ -217,7 +231,7 @@ impl CaptureFile {
         })
     }
 
-    fn changed(&self, reason: &'static str) -> Error {
+    pub(super) fn changed(&self, reason: &'static str) -> Error {
         Error::Changed { path: self.path.to_path_buf(), reason }
     }
 }
@@ -287,7 +301,7 @@ impl PacketReader {
 }
 
 /// The `want` bytes at a place, all of them.
-fn exactly<'a>(
+pub(super) fn exactly<'a>(
     window: &'a mut Window,
     capture: &CaptureFile,
     at: u64,

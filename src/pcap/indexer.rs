@@ -72,7 +72,7 @@ impl Indexer {
     pub(super) fn new(capture: CaptureFile, kind: Kind) -> Self {
         let (walker, position) = match kind {
             Kind::Pcap(layout) => (Walker::Pcap(layout), super::sniff::PCAP_HEADER as u64),
-            Kind::PcapNg => (Walker::PcapNg(Sections::new(capture.shared_interfaces().clone())), 0),
+            Kind::PcapNg => (Walker::PcapNg(Sections::new(&capture)), 0),
         };
         let source = Source { file: Arc::clone(capture.file()), window: Window::default(), length: 0 };
         Self { capture, source, walker, position, pending: Vec::new(), report: Report::default() }

@@ -13,6 +13,7 @@
 
 mod capture;
 mod cooked;
+mod copy;
 mod encode;
 mod error;
 mod feed;
@@ -22,6 +23,7 @@ mod index;
 mod indexer;
 mod left;
 mod loader;
+mod losses;
 mod save;
 mod scan;
 mod sections;
@@ -42,6 +44,7 @@ pub use index::{Index, IndexEntry, SharedIndex};
 pub use indexer::{Indexer, Problem, Progress, Report};
 pub use left::{LeftSpool, left_spools};
 pub use loader::Loader;
+pub use losses::Loss;
 pub use save::{Saved, Selection, save_as};
 pub use space::{KEEP_FREE, check_room};
 pub use spool::{Spool, Syncer};

@@ -180,6 +180,11 @@ impl Access {
         Ok(net::interfaces(&self.reading_door(place, true)?)?)
     }
 
+    /// What counts the drops of a place's interfaces from now on; `None`: nobody tells.
+    pub(super) fn interface_drops(&self, place: &Place) -> Option<net::InterfaceDrops> {
+        net::InterfaceDrops::of(&self.reading_door(place, true).ok()?).ok()
+    }
+
     /// What the system knows about the way to `destination` by its own route. `asking`: a person may be asked for a
     /// permission that looking takes.
     pub fn neighbourhood(&self, place: &Place, destination: IpAddr, asking: bool) -> Neighbourhood {

@@ -61,6 +61,10 @@ fn ctrl_c_leaves_a_whole_file() {
         let read = rawbench(&["read", path, "-e", "frame.len", "-e", "frame.cap_len", "-e", "ip.proto"]);
         assert_eq!((read.status.code(), stderr(&read).as_str()), (Some(0), ""));
         assert!(stdout(&read).lines().any(|l| l == "73\t40\t17"), "{}", stdout(&read));
+        let (file, _) = rawbench::pcap::CaptureFile::open(path).unwrap();
+        let counters = file.interfaces()[0].statistics;
+        let drops = counters.map(|c| (c.interface_dropped, c.system_dropped));
+        assert_eq!(drops, (name == "x.pcapng").then_some((Some(0), Some(0))));
     }
 }
 

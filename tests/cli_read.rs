@@ -280,3 +280,59 @@ fn packets_over_ipv6() {
     let values = stdout(&rawbench(&[&["read", path], &keys[..]].concat()));
     assert_eq!(values, "134\t\t1500\t58\n135\tfd77::2\t\t58\n1\t\t\t58,17\n\t\t\t17\n\t\t\t44\n");
 }
+
+/// Rows of a stream are printed while it goes on.
+#[test]
+fn a_stream_is_printed_as_it_comes() {
+    let capture = Capture::new();
+    let bytes = std::fs::read(capture.path()).unwrap();
+    let whole = |n: usize| 24 + capture.packets[..n].iter().map(|p| 16 + p.len()).sum::<usize>();
+    for (args, rows) in
+        [(&["read", "-"][..], [1, 2, 3]), (&["read", "-", "-Y", "tcp.flags.ack == 1 || udp"], [0, 1, 2])]
+    {
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_rawbench"))
+            .args(args)
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let mut lines = std::io::BufRead::lines(std::io::BufReader::new(output));
+        let (mut sent, mut seen) = (0, Vec::new());
+        for n in 1..=3 {
+            std::io::Write::write_all(&mut input, &bytes[sent..whole(n)]).unwrap();
+            sent = whole(n);
+            // Waits for the row, while the stream is open.
+            while seen.len() < rows[n - 1] {
+                seen.push(lines.next().unwrap().unwrap());
+            }
+        }
+        drop(input);
+        assert!(lines.next().is_none());
+        assert!(child.wait().unwrap().success());
+        let whole = stdout(&rawbench(&[&["read", capture.path()][..], &args[2..]].concat()));
+        assert_eq!(seen, whole.lines().collect::<Vec<_>>(), "{args:?}");
+    }
+}
+
+#[test]
+fn compressed_captures_are_read_from_files_and_streams() {
+    let capture = Capture::new();
+    let plain = std::fs::read(capture.path()).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packed, &plain).unwrap();
+    let gzip = packed.finish().unwrap();
+    let zstd =
+        ruzstd::encoding::compress_to_vec(plain.as_slice(), ruzstd::encoding::CompressionLevel::Fastest);
+    let rows = stdout(&rawbench(&["read", capture.path()]));
+    let path = capture.path.with_extension("dat");
+    for packed in [&gzip, &zstd] {
+        std::fs::write(&path, packed).unwrap();
+        assert_eq!(stdout(&rawbench(&["read", path.to_str().unwrap()])), rows);
+        assert_eq!(stdout(&rawbench_with(&["read", "-"], packed)), rows);
+        assert_eq!(stdout(&rawbench_with(&["read", "-", "--count"], packed)), "3\n");
+    }
+    let torn = rawbench_with(&["read", "-"], &gzip[..gzip.len() - 9]);
+    assert_eq!(stdout(&torn).lines().next(), rows.lines().next());
+    assert!(stderr(&torn).contains("standard input: the gzip file ends at byte"), "{}", stderr(&torn));
+}

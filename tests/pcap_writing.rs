@@ -337,6 +337,8 @@ fn options_are_kept_and_turned_around() {
     assert_eq!(capture.reader().record(0).unwrap().comment, Some("one"));
     let copy = directory.path().join("little");
     save_as(&capture, Selection::All, &copy, Format::PcapNg, &[]).unwrap();
+    assert_eq!(fs::read(&copy).unwrap(), fs::read(&path).unwrap(), "in their order they stay as they are");
+    save_as(&capture, Selection::Packets(&[1, 0]), &copy, Format::PcapNg, &[]).unwrap();
     let bytes = fs::read(&copy).unwrap();
     let little = [
         &b"data\x01\0\x03\0one\0\x01\0\x03\0two\0"[..],

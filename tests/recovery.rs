@@ -189,3 +189,35 @@ fn a_spool_that_cannot_be_read_is_left_where_it_is() {
     let (_directory, path, left) = found(&content);
     assert!(left.is_empty() && path.exists());
 }
+
+/// Where there is no state directory the spools stand among the temporary files, in the same place at each start.
+#[test]
+fn a_spool_among_the_temporary_files_is_found_at_the_next_start() {
+    const STAGE: &str = "RAWBENCH_TEST_RECOVERY_STAGE";
+    let name = "a_spool_among_the_temporary_files_is_found_at_the_next_start";
+    match std::env::var(STAGE).as_deref() {
+        Ok("record") => {
+            let mut spool = begin(&rawbench::app::spool_directory());
+            append(&mut spool, 0);
+            spool.flush().unwrap();
+            // Nothing tidies up.
+            std::process::exit(0);
+        }
+        Ok(_) => {
+            let left = left_spools(&rawbench::app::spool_directory());
+            assert_eq!((left.len(), left[0].packets), (1, 1));
+            return check(&left[0].capture);
+        }
+        Err(_) => {}
+    }
+    let directory = tempfile::tempdir().unwrap();
+    for stage in ["record", "find"] {
+        let out = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", name])
+            .envs([(STAGE, stage), ("HOME", "/proc/none"), ("XDG_STATE_HOME", "/proc/none")])
+            .env("TMPDIR", directory.path())
+            .output()
+            .unwrap();
+        assert!(out.status.success(), "{stage}: {}", String::from_utf8_lossy(&out.stdout));
+    }
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Counters, Incident, Reassembly, Sieve};
+use crate::engine::{Counters, Incident, Reading, Reassembly, Sieve};
 use crate::pcap::{CaptureFile, ChecksumState, IndexEntry};
 use crate::wire::summary::{self, Row};
 
@@ -78,6 +78,10 @@ pub struct CaptureState {
     pub(super) running: bool,
     /// A file is being read.
     pub(super) loading: bool,
+    /// How far that is, and what ends it; also of a file that is read on while it grows.
+    pub(super) reading: Option<Arc<Reading>>,
+    /// What is not there of the file, for a person.
+    pub(super) partly: Option<String>,
     /// Packets that stand in a file of the user's.
     pub(super) saved: usize,
     /// The newest row is kept in sight.
@@ -171,6 +175,18 @@ impl CaptureState {
     #[must_use]
     pub fn is_loading(&self) -> bool {
         self.loading
+    }
+
+    /// How far the reading of a file is, and what ends it; also of a file that is read on while it grows.
+    #[must_use]
+    pub fn reading(&self) -> Option<&Reading> {
+        self.reading.as_deref()
+    }
+
+    /// What is not there of the file, for a person.
+    #[must_use]
+    pub fn partly(&self) -> Option<&str> {
+        self.partly.as_deref()
     }
 
     /// What was received, written and lost.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::craft::export::Form;
 use crate::craft::print::Detail;
-use crate::engine::{Frame, Place, Via};
+use crate::engine::{Frame, Place, Remote, Via};
 use crate::wire::table::Header;
 use crate::wire::view::Path;
 
@@ -122,6 +122,14 @@ pub enum Command {
     Open,
     /// Open this capture file.
     OpenPath(PathBuf),
+    /// Read no further in the file that is being read.
+    CancelReading,
+    /// Take in packets that are appended to the open file, or let them be.
+    FollowFile(bool),
+    /// Ask what another machine is to capture.
+    AskRemote,
+    /// Capture on another machine.
+    CaptureRemote(Remote),
     /// Save the capture: ask for its name.
     Save,
     /// Save the capture under this name.
@@ -184,6 +192,8 @@ pub enum Question {
     SavePath,
     /// No file dialog is to be had: type the path.
     OpenPath,
+    /// What another machine is to capture.
+    Remote,
 }
 
 /// What goes on after the unsaved packets are dealt with.

@@ -59,6 +59,7 @@ impl Workbench {
                     self.order(Order::Send { place, via, frame });
                 }
             }
+            Event::Streaming { source, file, generation } => self.streaming(source, file, generation),
             Event::NotStarted(generation, failure) => {
                 if self.traffic.wanted == Some(generation) {
                     self.forget_wanted();
@@ -91,7 +92,8 @@ impl Workbench {
         let chosen = self.source().cloned();
         self.host = way;
         match list {
-            Ok(list) => {
+            Ok(mut list) => {
+                list.extend(self.remotes.iter().cloned());
                 let same = |c: &Source| list.iter().position(|s| s.place == c.place && s.listen == c.listen);
                 let kept = chosen.as_ref().and_then(same);
                 if let (Some(gone), None) = (&chosen, kept) {
@@ -148,16 +150,23 @@ impl Workbench {
             Event::Opened(generation, file) => self.opened(generation, file),
             Event::Loaded(generation, report) if generation == self.traffic.shown => {
                 self.capture.loading = false;
+                if report.cancelled {
+                    self.reading_cancelled(report.packets);
+                }
                 if let Some(problem) = report.problem {
                     self.notice(Failure::new(problem.text));
                 }
             }
+            Event::FileNews(generation, failure) if generation == self.traffic.shown => self.notice(failure),
             Event::NotOpened(generation, failure) => {
                 if generation == self.traffic.shown {
                     self.capture.loading = false;
                 }
                 if self.traffic.wanted == Some(generation) {
                     self.forget_wanted();
+                } else if generation != self.traffic.shown {
+                    // Another one was asked for meanwhile.
+                    return;
                 }
                 self.notice(failure);
             }

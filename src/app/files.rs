@@ -73,8 +73,11 @@ impl Workbench {
             Then::Open(None) => self.requests.push(Request::AskOpen),
             Then::Open(Some(path)) => {
                 self.order(Order::Stop);
+                // Nobody knows when the first packet of a pipe comes.
+                self.capture.starting = path.as_os_str() == "-";
                 let generation = self.want(None);
-                self.order(Order::Open { path, generation });
+                let directory = self.directory.clone();
+                self.order(Order::Open { path, directory, generation });
             }
             Then::Capture(send) => {
                 let Some(source) = self.source().cloned() else {
@@ -87,6 +90,7 @@ impl Workbench {
                     return self.notice(failure);
                 }
                 self.capture.starting = true;
+                self.tell_unused_filter(&source);
                 let generation = self.want(send);
                 let directory = self.directory.clone();
                 let filter = self.capture_filter.filter().map(Box::new);
@@ -116,7 +120,16 @@ impl Workbench {
         let generation = self.traffic.number();
         self.traffic.wanted = Some(generation);
         self.traffic.pending = send;
+        self.tidy_readings();
         generation
+    }
+
+    /// Reads on only what is shown or waited for.
+    fn tidy_readings(&self) {
+        let (shown, wanted) = (self.traffic.shown, self.traffic.wanted);
+        if let Some(engine) = &self.engine {
+            engine.keep_readings(|generation| generation == shown || Some(generation) == wanted);
+        }
     }
 
     /// The capture that was asked for and did not come is not waited for any more.
@@ -125,6 +138,7 @@ impl Workbench {
         self.traffic.wanted = None;
         self.traffic.pending = None;
         self.traffic.agreed = false;
+        self.tidy_readings();
     }
 
     /// Shows another capture in the place of the present one.
@@ -137,6 +151,8 @@ impl Workbench {
         self.traffic.shown = generation.unwrap_or_else(|| self.traffic.number());
         self.traffic.wanted = None;
         self.traffic.agreed = false;
+        self.capture.reading = self.engine.as_ref().and_then(|e| e.reading(self.traffic.shown));
+        self.tidy_readings();
     }
 
     /// A file is open. Packets that came in meanwhile are not lost by it.
@@ -176,6 +192,7 @@ impl Workbench {
         let then = match self.question.take() {
             Some(Question::Left { .. }) => return self.answer_left(choice),
             Some(Question::Unsaved { then, .. }) => then,
+            Some(Question::Remote) => return,
             // What was to happen after the save does not.
             Some(Question::SavePath | Question::OpenPath) => return self.path_cancelled(),
             None => return,

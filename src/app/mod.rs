@@ -11,6 +11,7 @@ mod events;
 mod files;
 mod filter;
 mod left;
+mod reading;
 mod reassembly;
 mod start;
 mod workbench;

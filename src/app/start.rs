@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::engine::{Access, Place};
+use crate::pcap::private_directory;
 
 /// How the window starts.
 pub struct Start {
@@ -29,13 +30,23 @@ pub struct Start {
     pub directory: PathBuf,
 }
 
-/// Where spools stand: the state directory of the user, or the system's temporary one where that cannot be.
+/// Where spools stand: the state directory of the user. Where that cannot be, a private one among the temporary files, which is
+/// the same at the next start, so that what a killed program left there is found.
 #[must_use]
 pub fn spool_directory() -> PathBuf {
     let own = directories::ProjectDirs::from("", "", "rawbench")
         .and_then(|d| d.state_dir().map(std::path::Path::to_path_buf))
         .filter(|d| std::fs::create_dir_all(d).is_ok() && !is_read_only(d));
-    own.unwrap_or_else(|| std::env::temp_dir().join(format!("rawbench-{}", std::process::id())))
+    let temporary = || {
+        // What stands in the second one is still there after the machine has started again.
+        let given = std::env::var_os("TMPDIR").map(PathBuf::from);
+        [given, Some("/var/tmp".into()), Some(std::env::temp_dir())].into_iter().flatten().find_map(|base| {
+            let directory = private_directory(&base)?;
+            (!is_read_only(&directory)).then_some(directory)
+        })
+    };
+    own.or_else(temporary)
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("rawbench-{}", std::process::id())))
 }
 
 fn is_read_only(directory: &std::path::Path) -> bool {

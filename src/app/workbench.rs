@@ -68,6 +68,8 @@ pub struct Workbench {
     pub(super) capture_filter: CaptureBox,
     pub(super) sources: Vec<Source>,
     pub(super) source: usize,
+    /// Those of the sources that are on other machines.
+    pub(super) remotes: Vec<Source>,
     pub(super) host: HostWay,
     pub(super) via: Via,
     pub(super) theme: Theme,
@@ -104,6 +106,7 @@ impl Workbench {
             capture_filter: CaptureBox::default(),
             sources: Vec::new(),
             source: 0,
+            remotes: Vec::new(),
             host: HostWay::Closed,
             via: Via::Ip,
             theme: Theme::default(),
@@ -299,6 +302,12 @@ impl Workbench {
                 self.question = None;
                 self.unless_unsaved(Then::Open(Some(path)));
             }
+            Command::CancelReading
+            | Command::FollowFile(_)
+            | Command::AskRemote
+            | Command::CaptureRemote(_) => {
+                self.read_elsewhere(command);
+            }
             Command::Save => self.ask_save(),
             Command::SavePath(path) => self.save(path),
             Command::Clear => self.unless_unsaved(Then::Clear),
@@ -326,7 +335,7 @@ impl Workbench {
         }
     }
 
-    fn choose_source(&mut self, index: usize) {
+    pub(super) fn choose_source(&mut self, index: usize) {
         if index >= self.sources.len() || index == self.source {
             return;
         }

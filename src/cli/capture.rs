@@ -143,6 +143,7 @@ fn source(args: &CaptureArgs) -> Source {
         Listen::Ip(_) => "the IP layer".into(),
         Listen::Any => "all interfaces".into(),
         Listen::Interface(name) => name.clone(),
+        Listen::Remote(remote) => remote.host.clone(),
     };
     Source { place: args.place.place(), listen, label, detail: String::new() }
 }

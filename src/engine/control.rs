@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
+use super::reading::{Desk, Reading, What};
 use super::reassembly::{Reassembly, reassemble};
 use super::recorder::{End, Recorder};
 use super::recording::Recording;
@@ -20,9 +20,7 @@ use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter};
 use crate::net::Place;
-use crate::pcap::{
-    CaptureFile, Format, LeftSpool, Report, Saved, Selection, left_spools, open_stream, save_as,
-};
+use crate::pcap::{CaptureFile, Format, LeftSpool, Report, Saved, Selection, left_spools, save_as};
 
 /// Tells the viewer that something is there to fetch. May be called from any thread, and often.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -70,11 +68,13 @@ pub enum Order {
         /// What.
         frame: Frame,
     },
-    /// Open a capture file; `-`: standard input, to its end.
+    /// Open a capture file; `-`: standard input.
     Open {
         /// Which.
         path: PathBuf,
-        /// Comes back in the events about it. A later one ends the reading of an earlier one.
+        /// Where the packets of one that comes through a pipe are kept.
+        directory: PathBuf,
+        /// Comes back in the events about it.
         generation: u64,
     },
     /// Find the other fragments of a packet's datagram. A later one of these orders ends the search of an earlier one.
@@ -145,8 +145,19 @@ pub enum Event {
     Delayed(Result<u16, Failure>),
     /// The file of this generation is open; its packets come while it is read.
     Opened(u64, CaptureFile),
-    /// It is read to its end.
+    /// A capture comes through a pipe or from another machine; [`Event::Ended`] says when it is over.
+    Streaming {
+        /// What it comes from, for a person.
+        source: String,
+        /// Its packets, as they come.
+        file: CaptureFile,
+        /// As in the order.
+        generation: u64,
+    },
+    /// It is read to its end; where it grows, more comes.
     Loaded(u64, Report),
+    /// Something happened to the open file of this generation.
+    FileNews(u64, Failure),
     /// It cannot be opened or read.
     NotOpened(u64, Failure),
     /// What the packet of this order is a fragment of.
@@ -170,12 +181,11 @@ pub enum Event {
 pub struct Engine {
     control: Sender<Order>,
     transmitter: Sender<Order>,
-    files: Sender<Order>,
+    desk: Desk,
+    post: Post,
     saver: Sender<Order>,
     reassembler: Sender<Order>,
     sifter: Sender<Order>,
-    /// The newest file that was asked for.
-    latest: Arc<AtomicU64>,
     /// The newest datagram that was asked for.
     sought: Arc<AtomicU64>,
     events: Receiver<Event>,
@@ -190,19 +200,11 @@ impl Engine {
         let access = Arc::new(access);
         let (event, events) = bounded(QUEUE);
         let post = Post { event, wake };
-        let latest = Arc::new(AtomicU64::new(0));
         let control = {
             let (access, post) = (Arc::clone(&access), post.clone());
             thread("control", move |orders| Control { access, post, recording: None }.run(&orders))?
         };
-        let files = {
-            let post = post.clone();
-            let latest = Arc::clone(&latest);
-            thread("files", move |orders: Receiver<Order>| {
-                orders.iter().for_each(|o| load(o, &latest, &post))
-            })?
-        };
-        // A thread of its own: a pipe that is being read keeps nobody from saving.
+        // A thread of its own: nothing that is read keeps anybody from saving.
         let saver = {
             let post = post.clone();
             thread("saver", move |orders: Receiver<Order>| orders.iter().for_each(|o| save(o, &post)))?
@@ -224,18 +226,22 @@ impl Engine {
                 }
             })?
         };
-        let transmitter = thread("transmitter", move |orders: Receiver<Order>| {
-            let mut transmitter = Transmitter::default();
-            for order in orders {
-                if let Order::Send { place, via, frame } = order {
-                    post.event(match transmitter.send(&access, &place, &via, &frame) {
-                        Ok(bytes) => Event::Sent(bytes),
-                        Err(failure) => Event::NotSent(failure),
-                    });
+        let transmitter = thread("transmitter", {
+            let post = post.clone();
+            move |orders: Receiver<Order>| {
+                let mut transmitter = Transmitter::default();
+                for order in orders {
+                    if let Order::Send { place, via, frame } = order {
+                        post.event(match transmitter.send(&access, &place, &via, &frame) {
+                            Ok(bytes) => Event::Sent(bytes),
+                            Err(failure) => Event::NotSent(failure),
+                        });
+                    }
                 }
             }
         })?;
-        Ok(Self { control, transmitter, files, saver, reassembler, sifter, latest, sought, events })
+        let desk = Desk::default();
+        Ok(Self { control, transmitter, desk, post, saver, reassembler, sifter, sought, events })
     }
 
     /// Gives an order. `false`: so many wait already that it was not taken.
@@ -243,9 +249,18 @@ impl Engine {
     pub fn order(&self, order: Order) -> bool {
         let queue = match order {
             Order::Send { .. } => &self.transmitter,
-            Order::Open { generation, .. } => {
-                self.latest.store(generation, Ordering::Relaxed);
-                &self.files
+            Order::Open { path, directory, generation } => {
+                return self.desk.begin(What::Path(path), generation, directory, self.post.clone());
+            }
+            Order::Stop => {
+                self.desk.stop_streams();
+                &self.control
+            }
+            Order::Capture { source, directory, generation, .. } if source.remote().is_some() => {
+                let Some(remote) = source.remote().cloned() else { return false };
+                let what = What::Remote(remote, source);
+                return self.control.try_send(Order::Stop).is_ok()
+                    && self.desk.begin(what, generation, directory, self.post.clone());
             }
             Order::Sift { .. } => &self.sifter,
             Order::Reassemble { ask, .. } => {
@@ -256,6 +271,17 @@ impl Engine {
             _ => &self.control,
         };
         queue.try_send(order).is_ok()
+    }
+
+    /// The reading of a capture: how far it is, and what ends it. `None`: it is not read from a file, or nobody wants it.
+    #[must_use]
+    pub fn reading(&self, generation: u64) -> Option<Arc<Reading>> {
+        self.desk.find(generation)
+    }
+
+    /// Ends the reading of all captures but those that are wanted.
+    pub fn keep_readings(&self, wanted: impl Fn(u64) -> bool) {
+        self.desk.keep(wanted);
     }
 
     /// The next event, if there is one.
@@ -276,13 +302,13 @@ fn thread(name: &str, body: impl FnOnce(Receiver<Order>) + Send + 'static) -> Re
 
 /// The way of events to the viewer.
 #[derive(Clone)]
-struct Post {
+pub(super) struct Post {
     event: Sender<Event>,
-    wake: Waker,
+    pub(super) wake: Waker,
 }
 
 impl Post {
-    fn event(&self, event: Event) {
+    pub(super) fn event(&self, event: Event) {
         // Fails only when the viewer is gone, and then nobody waits for it.
         let _ = self.event.send(event);
         (self.wake)();
@@ -381,37 +407,6 @@ impl Control {
         let (post, wake) = (self.post.clone(), Arc::clone(&self.post.wake));
         let recorder = Recorder::open(&self.access, source, &settings)?.noted(note);
         recorder.spawn(directory, wake, when, move |end| post.event(Event::Ended(generation, end)))
-    }
-}
-
-/// Opens and reads a file, as long as no other is asked for.
-fn load(order: Order, latest: &AtomicU64, post: &Post) {
-    let Order::Open { path, generation } = order else { return };
-    let failed = |error: crate::pcap::Error| post.event(Event::NotOpened(generation, error.into()));
-    if path.as_os_str() == "-" {
-        return match open_stream(std::io::stdin().lock()) {
-            Ok((file, report)) => {
-                post.event(Event::Opened(generation, file));
-                post.event(Event::Loaded(generation, report));
-            }
-            Err(error) => failed(error),
-        };
-    }
-    let (file, mut indexer) = match CaptureFile::begin(&path) {
-        Ok(opened) => opened,
-        Err(error) => return failed(error),
-    };
-    post.event(Event::Opened(generation, file));
-    let done = indexer.run(&mut |_| {
-        (post.wake)();
-        match latest.load(Ordering::Relaxed) == generation {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
-        }
-    });
-    match done {
-        Ok(report) => post.event(Event::Loaded(generation, report)),
-        Err(error) => failed(error),
     }
 }
 

@@ -201,6 +201,8 @@ impl FileSink {
                     .received
                     .map(|n| n + dropped.unwrap_or(0).saturating_sub(one.system_dropped.unwrap_or(0)));
                 one.system_dropped = dropped.or(one.system_dropped);
+                // Of a ring of files, the last one has what the interface dropped in all of them.
+                one.interface_dropped = whole.interface_dropped;
             }
         }
         self.told_drops += current.statistics.iter().filter_map(|one| one.system_dropped).sum::<u64>();

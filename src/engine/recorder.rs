@@ -10,7 +10,7 @@ use super::sink::Sink;
 use super::sources::{Access, Failure, Source};
 use super::tap::{Settings, Tap};
 use super::work::Work;
-use crate::net::Stopper;
+use crate::net::{InterfaceDrops, Stopper};
 use crate::pcap::LinkType;
 
 /// Longest wait for a packet before the counters are brought up to date.
@@ -41,6 +41,8 @@ pub enum End {
 pub struct Recorder {
     taps: Vec<Tap>,
     names: HashMap<u32, String>,
+    /// What the interfaces themselves drop.
+    drops: Option<InterfaceDrops>,
     notes: Vec<String>,
     snap: usize,
     filter_text: Option<String>,
@@ -77,6 +79,7 @@ impl Recorder {
         Ok(Self {
             taps,
             names,
+            drops: access.interface_drops(&source.place),
             notes,
             snap: settings.snap,
             filter_text: settings.filter_text.clone(),
@@ -129,9 +132,9 @@ impl Recorder {
         self.count_drops();
         let (now, dropped) = (now_ns(), self.counters.now().lost_kernel);
         work.mark_rest(dropped, now);
-        if let (Err(failure), false) =
-            (sink.finish(&work.statistics(dropped, now)), matches!(end, End::Failed(_)))
-        {
+        let drops = self.drops.as_mut().and_then(|drops| drops.now().ok());
+        let statistics = work.statistics(dropped, drops.as_ref(), now);
+        if let (Err(failure), false) = (sink.finish(&statistics), matches!(end, End::Failed(_))) {
             end = End::Failed(failure);
         }
         self.counters.lose(sink.lost());

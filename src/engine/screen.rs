@@ -69,6 +69,7 @@ pub fn program(
         Listen::Ip(_) => {
             return Ok(Err("sockets at the IP layer are filtered here".into()));
         }
+        Listen::Remote(_) => return Ok(Err("another machine captures".into())),
     };
     Ok(filter.bpf(target, u32::try_from(snap).unwrap_or(u32::MAX)))
 }
@@ -108,7 +109,7 @@ pub fn predicate(filter: Filter) -> Predicate {
 /// There is no such interface. The inner error: the filter asks for headers that its packets do not have.
 pub fn suits(access: &Access, source: &Source, filter: &Filter) -> Result<Result<(), String>, Failure> {
     let kind = match &source.listen {
-        Listen::Any => return Ok(Ok(())),
+        Listen::Any | Listen::Remote(_) => return Ok(Ok(())),
         Listen::Interface(name) => link_type(access.interface(&source.place, name)?.arphrd),
         Listen::Ip(_) => LinkType::RAW,
     };

@@ -43,6 +43,12 @@ impl Sieve {
         }
     }
 
+    /// The filter.
+    #[must_use]
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
     /// How many packets pass, of those that were tested.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::remote::Remote;
 use crate::net::{self, Door, DoorKind, Interface, Place, Startup};
 
 /// Something went wrong: a message for the person, and the ways out where there are some.
@@ -69,6 +70,8 @@ pub enum Listen {
     Any,
     /// What comes in for these IP protocols, at the IP layer (raw(7)): no link header, reassembled.
     Ip(Vec<u8>),
+    /// What another machine captures.
+    Remote(Remote),
 }
 
 /// One entry of the source list.
@@ -82,6 +85,17 @@ pub struct Source {
     pub label: String,
     /// Addresses and state, for the list.
     pub detail: String,
+}
+
+impl Source {
+    /// What another machine captures; `None`: it is captured here.
+    #[must_use]
+    pub fn remote(&self) -> Option<&Remote> {
+        match &self.listen {
+            Listen::Remote(remote) => Some(remote),
+            _ => None,
+        }
+    }
 }
 
 /// How a frame goes out.
@@ -128,6 +142,14 @@ impl Access {
         Self(startup)
     }
 
+    /// The way to no place at all: for what reads captures and needs no socket.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn closed() -> Result<Self, Failure> {
+        Ok(Self(Startup::closed()?))
+    }
+
     /// The door to a place, for what needs raw sockets.
     ///
     /// # Errors
@@ -156,6 +178,11 @@ impl Access {
     /// The system's reason.
     pub fn interfaces(&self, place: &Place) -> Result<Vec<Interface>, Failure> {
         Ok(net::interfaces(&self.reading_door(place, true)?)?)
+    }
+
+    /// What counts the drops of a place's interfaces from now on; `None`: nobody tells.
+    pub(super) fn interface_drops(&self, place: &Place) -> Option<net::InterfaceDrops> {
+        net::InterfaceDrops::of(&self.reading_door(place, true).ok()?).ok()
     }
 
     /// What the system knows about the way to `destination` by its own route. `asking`: a person may be asked for a

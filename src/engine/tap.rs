@@ -81,6 +81,9 @@ impl Tap {
                 let tap = |p: &u8| Ok(Self { way: Way::Ip(door.raw_ip(*p)?, Batch::new(snap)), bound: None });
                 return protocols.iter().map(tap).collect();
             }
+            Listen::Remote(remote) => {
+                return Err(Failure::new(format!("{} captures, and not this machine", remote.host)));
+            }
         };
         let socket = door.packet()?;
         match settings.filter.as_slice() {

@@ -1,6 +1,6 @@
 //! What a recorder does with each packet: name its interface, hand it to the sink, count.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::counters::{Counters, Incident};
@@ -144,14 +144,26 @@ impl Work {
     }
 
     /// The counters of the interfaces, for the end of the file. What the kernel dropped is known for the whole socket:
-    /// it stands with the first interface.
-    pub fn statistics(&self, dropped: u64, end_ns: u64) -> Vec<InterfaceStatistics> {
+    /// it stands with the first interface. `drops`: what the interfaces themselves dropped, by their number in the kernel.
+    pub fn statistics(
+        &self,
+        dropped: u64,
+        drops: Option<&HashMap<u32, u64>>,
+        end_ns: u64,
+    ) -> Vec<InterfaceStatistics> {
+        // An interface that was made again has several numbers.
+        let of = |drops: &HashMap<u32, u64>, place: usize| {
+            let keys = self.places.iter().filter(|(_, known)| **known == place);
+            let indices: HashSet<u32> = keys.map(|(key, _)| key.0).collect();
+            let counts: Vec<u64> = indices.iter().filter_map(|index| drops.get(index).copied()).collect();
+            (!counts.is_empty()).then(|| counts.iter().sum())
+        };
         let one = |(place, known): (usize, &Known)| InterfaceStatistics {
             interface: known.number,
             start_ns: Some(known.start_ns),
             end_ns: Some(end_ns),
             received: Some(known.received + if place == 0 { dropped } else { 0 }),
-            interface_dropped: None,
+            interface_dropped: drops.and_then(|drops| of(drops, place)),
             system_dropped: (place == 0).then_some(dropped),
         };
         self.known.iter().enumerate().map(one).collect()

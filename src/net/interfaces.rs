@@ -5,6 +5,7 @@ use super::error::Error;
 use super::netlink::{self, Message, Netlink, u16_at, u32_at};
 use super::sys;
 use socket2::Socket;
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsFd;
@@ -60,6 +61,10 @@ pub struct Route {
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_STATS64: u16 = 23;
+/// Places in it, in numbers of 64 bits.
+const RX_FIFO_ERRORS: usize = 14;
+const RX_MISSED_ERRORS: usize = 15;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const RTA_DST: u16 = 1;
@@ -82,6 +87,52 @@ const NEIGHBOUR_PATIENCE: Duration = Duration::from_millis(500);
 pub fn interfaces(door: &Door) -> Result<Vec<Interface>, Error> {
     let mut netlink = Netlink::new(door.netlink()?);
     read_interfaces(&mut netlink).map_err(|error| Error::system("list the network interfaces", error))
+}
+
+/// What the interfaces of a place dropped since this was made, for lack of room (`rx_missed_errors` and `rx_fifo_errors` of
+/// `rtnl_link_stats64`, linux/if_link.h): packets that no socket could have got. libpcap counts the same as `ps_ifdrop`.
+pub struct InterfaceDrops {
+    netlink: Netlink,
+    before: HashMap<u32, u64>,
+}
+
+impl InterfaceDrops {
+    /// Counts from now on.
+    ///
+    /// # Errors
+    /// When the netlink socket cannot be had or the kernel does not answer.
+    pub fn of(door: &Door) -> Result<Self, Error> {
+        let mut drops = Self { netlink: Netlink::new(door.netlink()?), before: HashMap::new() };
+        drops.before = drops.read()?;
+        Ok(drops)
+    }
+
+    /// By the number of the interface. One that was made meanwhile counts from its beginning.
+    ///
+    /// # Errors
+    /// When the kernel does not answer.
+    pub fn now(&mut self) -> Result<HashMap<u32, u64>, Error> {
+        let mut now = self.read()?;
+        for (index, count) in &mut now {
+            *count = count.saturating_sub(self.before.get(index).copied().unwrap_or(0));
+        }
+        Ok(now)
+    }
+
+    fn read(&mut self) -> Result<HashMap<u32, u64>, Error> {
+        let links = self.netlink.dump(libc::RTM_GETLINK, &[0; 16]);
+        let links = links.map_err(|error| Error::system("read the counters of the interfaces", error))?;
+        let links = links.iter().filter(|(kind, _)| *kind == libc::RTM_NEWLINK);
+        Ok(links.filter_map(|(_, body)| Some((u32_at(body, 4)?, read_drops(body)?))).collect())
+    }
+}
+
+fn read_drops(body: &[u8]) -> Option<u64> {
+    let mut attributes = netlink::attributes(body.get(16..)?);
+    let (_, counters) = attributes.find(|(kind, _)| *kind == IFLA_STATS64)?;
+    let counter =
+        |place: usize| counters.get(place * 8..)?.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes));
+    counter(RX_FIFO_ERRORS)?.checked_add(counter(RX_MISSED_ERRORS)?)
 }
 
 pub(crate) fn read_interfaces(netlink: &mut Netlink) -> io::Result<Vec<Interface>> {
@@ -295,4 +346,22 @@ pub(crate) fn name_and_mtu(socket: &impl AsFd, interface: u32) -> Option<(String
     let name = sys::interface_name(socket.as_fd(), interface).ok()?;
     let mtu = sys::interface_mtu(socket.as_fd(), &name).ok()?;
     Some((name, mtu))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_drops_of_an_interface_are_two_of_its_counters() {
+        let mut body = vec![0; 16];
+        // Another attribute before them.
+        body.extend([8, 0, 4, 0, 0xFF, 0xFF, 0, 0]);
+        let numbers: Vec<u8> = (0..24_u64).flat_map(|n| (1_u64 << n).to_ne_bytes()).collect();
+        body.extend(u16::try_from(numbers.len() + 4).unwrap().to_ne_bytes());
+        body.extend(IFLA_STATS64.to_ne_bytes());
+        body.extend(&numbers);
+        assert_eq!(read_drops(&body), Some((1 << 14) + (1 << 15)));
+        assert_eq!(read_drops(&body[..24]), None);
+    }
 }

@@ -40,7 +40,7 @@ pub use behind::user_outside;
 pub use doctor::{Finding, privilege_report};
 pub use door::{Door, DoorKind, Place, give_up_asking};
 pub use error::{Error, NoPrivilege, SendError};
-pub use interfaces::{Address, Interface, Route, interfaces, neighbour, route};
+pub use interfaces::{Address, Interface, InterfaceDrops, Route, interfaces, neighbour, route};
 pub use lab::{
     DelayError, LabError, SERVER_INTERFACE, SERVER_V4, SERVER_V6, SILENT_PORT, Stage, TINY_WINDOW_PORT,
     YOU_INTERFACE, YOU_V4, YOU_V6,

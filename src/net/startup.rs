@@ -170,6 +170,16 @@ fn adopt(environment: &[(&'static str, OsString)]) {
 }
 
 impl Startup {
+    /// One whose doors are all closed: for what reads captures and needs no socket.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn closed() -> Result<Self, Error> {
+        let nobody = std::os::unix::net::UnixDatagram::unbound();
+        let launcher = nobody.map_err(|error| Error::system("make a socket", error))?.into();
+        Ok(Self::new(Kept { launcher, broker: None, namespace: None }, None))
+    }
+
     fn new(kept: Kept, netns: Option<&str>) -> Self {
         Self {
             launcher: Channel::new(kept.launcher).shared(),

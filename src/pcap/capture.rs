@@ -12,18 +12,25 @@ use super::encode::{
 };
 use super::error::Error;
 use super::fields::{Order, options};
+use super::guard::Guard;
 use super::index::{EntryFlags, IndexEntry, SharedIndex};
 use super::indexer::{Indexer, Progress, Report};
+use super::loader::Loader;
+use super::losses::SharedLosses;
 use super::scan::SharedInterfaces;
 use super::sections::MAX_OPTIONS;
 use super::sniff::{Kind, PREFIX, identify};
+use super::space::KEEP_FREE;
+use super::stream::Keep;
 use super::types::{Format, InterfaceInfo, PacketRecord};
+use super::unpack::Packing;
 use super::window::Window;
 
 /// A capture file, its index and its interfaces. Cloning shares all of them; a clone is for another thread.
 ///
 /// The packets' bytes stay in the file and are read when they are asked for. Should someone truncate or overwrite the
-/// file meanwhile, reading gives [`Error::Changed`]; a file that is renamed or removed stays readable.
+/// file meanwhile, reading gives [`Error::Changed`]; a file that is renamed or removed stays readable. A file may grow at
+/// its end: [`Loader`] reads on.
 #[derive(Debug, Clone)]
 pub struct CaptureFile {
     file: Arc<File>,
@@ -31,11 +38,14 @@ pub struct CaptureFile {
     format: Format,
     index: SharedIndex,
     interfaces: SharedInterfaces,
+    losses: SharedLosses,
+    /// Where others can write to the file too.
+    guard: Option<Arc<Guard>>,
 }
 
 impl CaptureFile {
-    /// Opens a pcap or pcapng file and indexes it to its end. What is no regular file (a pipe) is first copied to a
-    /// temporary file, see [`open_stream`](super::open_stream).
+    /// Opens a pcap or pcapng file and indexes it to its end. What is no regular file (a pipe), or is compressed with gzip or
+    /// zstd, is copied to a temporary file meanwhile, see [`open_stream`](super::open_stream).
     ///
     /// A damaged or truncated file is no error: the report says what could be read and what is wrong.
     ///
@@ -54,17 +64,25 @@ impl CaptureFile {
         path: impl AsRef<Path>,
         progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<(Self, Report), Error> {
-        let (capture, mut indexer) = Self::begin(path)?;
-        let report = indexer.run(progress)?;
+        let (capture, mut loader) = Self::begin(path)?;
+        let report = loader.run(progress)?;
         Ok((capture, report))
     }
 
     /// Opens a file and indexes nothing yet: the capture can be shown at once and fills while another thread runs
-    /// the [`Indexer`].
+    /// the [`Loader`].
     ///
     /// # Errors
     /// Those of [`CaptureFile::open`].
-    pub fn begin(path: impl AsRef<Path>) -> Result<(Self, Indexer), Error> {
+    pub fn begin(path: impl AsRef<Path>) -> Result<(Self, Loader), Error> {
+        Self::begin_keeping(path, KEEP_FREE)
+    }
+
+    /// Like [`CaptureFile::begin`]; what is unpacked leaves `keep_free` bytes free on its disk.
+    ///
+    /// # Errors
+    /// Those of [`CaptureFile::open`].
+    pub fn begin_keeping(path: impl AsRef<Path>, keep_free: u64) -> Result<(Self, Loader), Error> {
         let path = path.as_ref();
         let fail = |source| Error::io("open", path, source);
         let kind = std::fs::metadata(path).map_err(fail)?.file_type();
@@ -72,12 +90,28 @@ impl CaptureFile {
             return Err(fail(io::ErrorKind::IsADirectory.into()));
         }
         let file = File::open(path).map_err(fail)?;
-        let file = if kind.is_file() { file } else { super::stream::copy_to_temporary(file, path)? };
-        Self::from_file(file, path)
+        if !kind.is_file() {
+            return Loader::stream(file, path, Keep::Unnamed);
+        }
+        let fail = |source| Error::io("read", path, source);
+        let mut first = [0; 4];
+        let length = file.read_at(&mut first, 0).map_err(fail)?;
+        if Packing::of(first.get(..length).unwrap_or_default()).is_some() {
+            return Loader::packed(file, path, keep_free);
+        }
+        let file = Arc::new(file);
+        let guard = Guard::new(Arc::clone(&file)).map_err(fail)?;
+        let (capture, indexer) = Self::recognise(file, path, Some(Arc::new(guard)))?;
+        Ok((capture.clone(), Loader::of_file(capture, indexer)))
+    }
+
+    /// A file that nobody else writes to.
+    pub(super) fn from_file(file: File, path: &Path) -> Result<(Self, Indexer), Error> {
+        Self::recognise(Arc::new(file), path, None)
     }
 
     /// Recognises what a regular file is.
-    pub(super) fn from_file(file: File, path: &Path) -> Result<(Self, Indexer), Error> {
+    fn recognise(file: Arc<File>, path: &Path, guard: Option<Arc<Guard>>) -> Result<(Self, Indexer), Error> {
         let mut window = Window::default();
         let first = window.get(&file, 0, PREFIX).map_err(|source| Error::io("read", path, source))?;
         let kind = identify(path, first)?;
@@ -85,16 +119,28 @@ impl CaptureFile {
         if let Kind::Pcap(layout) = kind {
             interfaces.push(InterfaceInfo::unnamed(layout.link_type, layout.snap_length));
         }
-        let capture = Self::new(Arc::new(file), path.to_path_buf(), kind.format(), interfaces);
+        let capture = Self { guard, ..Self::new(file, path.to_path_buf(), kind.format(), interfaces) };
         Ok((capture.clone(), Indexer::new(capture, kind)))
     }
 
     pub(super) fn new(file: Arc<File>, path: PathBuf, format: Format, interfaces: SharedInterfaces) -> Self {
-        Self { file, path: path.into(), format, index: SharedIndex::default(), interfaces }
+        Self {
+            file,
+            path: path.into(),
+            format,
+            index: SharedIndex::default(),
+            interfaces,
+            losses: SharedLosses::default(),
+            guard: None,
+        }
     }
 
     pub(super) const fn file(&self) -> &Arc<File> {
         &self.file
+    }
+
+    pub(super) const fn shared_losses(&self) -> &SharedLosses {
+        &self.losses
     }
 
     pub(super) const fn shared_interfaces(&self) -> &SharedInterfaces {
@@ -147,12 +193,28 @@ impl CaptureFile {
         bytes.clear();
         bytes.resize(entry.captured as usize, 0);
         match self.file.read_exact_at(bytes, entry.offset) {
-            Ok(()) => Ok(entry),
+            Ok(()) => self.look().map(|()| entry),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(self.changed("it is shorter than it was"))
             }
             Err(error) => Err(Error::io("read", &self.path, error)),
         }
+    }
+
+    /// Checks that the file is still the one that was opened, and has at most grown.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], [`Error::Io`].
+    pub fn look(&self) -> Result<(), Error> {
+        let Some(guard) = &self.guard else { return Ok(()) };
+        let looked = guard.look().map_err(|source| Error::io("read", &self.path, source))?;
+        looked.map_err(|reason| self.changed(reason))
+    }
+
+    /// Remembers what the packets that are indexed now look like, for later looks.
+    pub(super) fn learn(&self) -> Result<(), Error> {
+        let Some(guard) = &self.guard else { return Ok(()) };
+        guard.learn(&self.index.snapshot()).map_err(|source| Error::io("read", &self.path, source))
     }
 
     /// A reader with a window of its own over the file: quick for packets in order, and gives whole records.
@@ -169,7 +231,7 @@ impl CaptureFile {
         })
     }
 
-    fn changed(&self, reason: &'static str) -> Error {
+    pub(super) fn changed(&self, reason: &'static str) -> Error {
         Error::Changed { path: self.path.to_path_buf(), reason }
     }
 }
@@ -239,16 +301,25 @@ impl PacketReader {
 }
 
 /// The `want` bytes at a place, all of them.
-fn exactly<'a>(
+pub(super) fn exactly<'a>(
     window: &'a mut Window,
     capture: &CaptureFile,
     at: u64,
     want: usize,
 ) -> Result<&'a [u8], Error> {
+    let fail = |source| Error::io("read", &capture.path, source);
+    if !window.holds(at, want) {
+        window.get(&capture.file, at, want).map_err(fail)?;
+        if let Err(error) = capture.look() {
+            // Nobody gets what was read just now.
+            *window = Window::default();
+            return Err(error);
+        }
+    }
     match window.get(&capture.file, at, want) {
         Ok(bytes) if bytes.len() == want => Ok(bytes),
         Ok(_) => Err(capture.changed("it is shorter than it was")),
-        Err(error) => Err(Error::io("read", &capture.path, error)),
+        Err(error) => Err(fail(error)),
     }
 }
 

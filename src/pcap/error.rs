@@ -20,7 +20,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The file is no capture file.
-    #[error("{} is not a capture file: it {seems}. Accepted are pcap and pcapng files; {advice}", .path.display())]
+    #[error("{} is not a capture file: it {seems}. Accepted are pcap and pcapng files, also compressed with gzip or zstd; {advice}", .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -156,6 +156,12 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::ReadOnlyFilesystem => "; the file system is read-only, choose another place",
         io::ErrorKind::NotFound => "; check the path",
         io::ErrorKind::IsADirectory => "; name a file in it",
+        io::ErrorKind::StaleNetworkFileHandle | io::ErrorKind::NotConnected => GONE,
+        // EIO, ENXIO, ENODEV (errno(3)): the device or the server behind a mount is away.
+        _ if matches!(error.raw_os_error(), Some(5 | 6 | 19)) => GONE,
         _ => "",
     }
 }
+
+const GONE: &str =
+    "; the disk or the network share that it is on seems to be gone: bring it back, and open the file again";

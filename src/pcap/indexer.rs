@@ -46,6 +46,8 @@ pub struct Report {
     pub skipped: u64,
     /// Bytes at the end that belong to nothing readable: the torn end after a crash.
     pub torn_bytes: u64,
+    /// The file ends within a record, as one does that is still being written: what the problem says if nothing came before.
+    pub torn: bool,
     /// The first thing that is wrong with the file, if any.
     pub problem: Option<Problem>,
     /// The indexing was stopped by its callback.
@@ -73,7 +75,7 @@ impl Indexer {
     pub(super) fn new(capture: CaptureFile, kind: Kind) -> Self {
         let (walker, position) = match kind {
             Kind::Pcap(layout) => (Walker::Pcap(layout), super::sniff::PCAP_HEADER as u64),
-            Kind::PcapNg => (Walker::PcapNg(Sections::new(capture.shared_interfaces().clone())), 0),
+            Kind::PcapNg => (Walker::PcapNg(Sections::new(&capture)), 0),
         };
         let source = Source { file: Arc::clone(capture.file()), window: Window::default(), length: 0 };
         Self { capture, source, walker, position, pending: Vec::new(), report: Report::default() }
@@ -120,6 +122,7 @@ impl Indexer {
         if !report.cancelled {
             report.torn_bytes = self.source.length.saturating_sub(self.position);
         }
+        report.torn = matches!(fault, Some(Fault::Torn { .. }));
         if let (None, Some(fault)) = (&report.problem, fault) {
             report.problem = Some(self.describe(&fault));
         }

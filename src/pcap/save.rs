@@ -1,16 +1,21 @@
 //! Saving packets of a capture as a new file: all of it appears under its name, or nothing.
 
 use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::capture::{CaptureFile, RawPacket};
 use super::cooked::can_cook;
+use super::copy;
 use super::encode::{self, PacketOptions};
 use super::error::Error;
 use super::fields::{Order, options};
 use super::index::IndexEntry;
 use super::stream::create_new;
-use super::types::{Format, InterfaceInfo, InterfaceStatistics};
+use super::types::{Format, InterfaceInfo, InterfaceStatistics, is_gzip};
 use super::writer::Writer;
 
 /// Which packets are meant.
@@ -42,9 +47,10 @@ pub struct Saved {
 
 /// Saves packets as a new file, replacing what was at `path`.
 ///
-/// Interfaces, times, lengths on the wire, and the packets' options (comments, flags, drop counts …) are kept; pcap
-/// has a place for times and lengths only. `statistics` are the interfaces' counters; where it is empty, those that
-/// the capture has are written.
+/// From pcapng to pcapng every block is kept as it is, those that are not known here too, as long as the packets stay in their
+/// order. Else interfaces, times, lengths on the wire, and the packets' options (comments, flags, drop counts …) are kept;
+/// pcap has a place for times and lengths only. `statistics` are the interfaces' counters; where it is empty, those that
+/// the capture has are written. A name that ends in `.gz` is compressed.
 ///
 /// Packets of Ethernet and of bare IP together go into pcap as Linux cooked capture, version 2.
 ///
@@ -109,11 +115,36 @@ fn write(
     format: Format,
     statistics: &[InterfaceStatistics],
 ) -> Result<Saved, Error> {
+    if !is_gzip(path) {
+        return write_to(capture, selection, &mut &*file, path, format, statistics);
+    }
+    let mut out = GzEncoder::new(file, Compression::default());
+    let saved = write_to(capture, selection, &mut out, path, format, statistics)?;
+    let fail = |source| Error::io("write to", path, source);
+    out.finish().map_err(fail)?;
+    Ok(Saved { bytes: file.metadata().map_err(fail)?.len(), ..saved })
+}
+
+fn write_to(
+    capture: &CaptureFile,
+    selection: Selection<'_>,
+    mut out: &mut impl Write,
+    path: &Path,
+    format: Format,
+    statistics: &[InterfaceStatistics],
+) -> Result<Saved, Error> {
     let interfaces = capture.interfaces();
     let index = capture.index().snapshot();
+    let kept = [format, capture.format()] == [Format::PcapNg; 2] && statistics.is_empty();
+    if kept && copy::can_copy(selection) {
+        let mut out = BufWriter::with_capacity(256 * 1024, out);
+        let saved = copy::copy(capture, &index, selection, &mut out, path)?;
+        out.flush().map_err(|source| Error::io("write to", path, source))?;
+        return Ok(saved);
+    }
     let (mut writer, numbers) = match format {
         Format::PcapNg => {
-            let mut writer = Writer::new(file, format, path);
+            let mut writer = Writer::new(&mut out, format, path);
             let numbers: Result<Vec<_>, _> = interfaces.iter().map(|i| writer.add_interface(i)).collect();
             (writer, numbers?)
         }
@@ -124,8 +155,8 @@ fn write(
             let differ = of_used().any(|link| Some(link) != of_used().next());
             // Packets of several link types get a common one, where there is one for them.
             let mut writer = match differ && of_used().all(can_cook) {
-                true => Writer::cooked(file, path),
-                false => Writer::new(file, format, path),
+                true => Writer::cooked(&mut out, path),
+                false => Writer::new(&mut out, format, path),
             };
             let numbers = add_used(&mut writer, &interfaces, &used)?;
             (writer, numbers)
@@ -167,8 +198,8 @@ fn used<'a>(interfaces: &[InterfaceInfo], packets: impl Iterator<Item = &'a Inde
 }
 
 /// Describes only the interfaces that are used, since pcap holds one link type.
-fn add_used(
-    writer: &mut Writer<&File>,
+fn add_used<W: Write>(
+    writer: &mut Writer<W>,
     interfaces: &[InterfaceInfo],
     used: &[bool],
 ) -> Result<Vec<u32>, Error> {

@@ -1,13 +1,16 @@
 //! Walking over the blocks of a pcapng file (draft-ietf-opsawg-pcapng section 4), in either byte order, with any
 //! number of sections and interfaces.
 
+use super::capture::CaptureFile;
 use super::encode::{
-    BYTE_ORDER_MAGIC, ENHANCED_PACKET, EPB_FLAGS, IF_DESCRIPTION, IF_FILTER, IF_NAME, IF_TSOFFSET,
-    IF_TSRESOL, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, ISB_ENDTIME, ISB_IFDROP, ISB_IFRECV, ISB_OSDROP,
-    ISB_STARTTIME, OBSOLETE_PACKET, OPT_COMMENT, PACKET_BLOCK_HEADER, SECTION_HEADER, SIMPLE_PACKET, padded,
+    BYTE_ORDER_MAGIC, ENHANCED_PACKET, EPB_DROPCOUNT, EPB_FLAGS, IF_DESCRIPTION, IF_FILTER, IF_NAME,
+    IF_TSOFFSET, IF_TSRESOL, INTERFACE_DESCRIPTION, INTERFACE_STATISTICS, ISB_ENDTIME, ISB_IFDROP,
+    ISB_IFRECV, ISB_OSDROP, ISB_STARTTIME, OBSOLETE_PACKET, OPT_COMMENT, PACKET_BLOCK_HEADER, SECTION_HEADER,
+    SIMPLE_PACKET, padded,
 };
 use super::fields::{Clock, Order, options};
 use super::index::{EntryFlags, IndexEntry};
+use super::losses::SharedLosses;
 use super::scan::{Fault, Found, SharedInterfaces, Source, What};
 use super::types::{
     ChecksumState, Direction, InterfaceInfo, InterfaceStatistics, LinkType, MAX_PACKET_LENGTH,
@@ -35,6 +38,7 @@ pub(super) struct Sections {
     order: Order,
     interfaces: Vec<SectionInterface>,
     all: SharedInterfaces,
+    losses: SharedLosses,
 }
 
 /// The frame of a block: its type, where it begins, its total length.
@@ -67,8 +71,9 @@ impl Block {
 type Odd = String;
 
 impl Sections {
-    pub(super) const fn new(all: SharedInterfaces) -> Self {
-        Self { order: Order::Little, interfaces: Vec::new(), all }
+    pub(super) fn new(capture: &CaptureFile) -> Self {
+        let (all, losses) = (capture.shared_interfaces().clone(), capture.shared_losses().clone());
+        Self { order: Order::Little, interfaces: Vec::new(), all, losses }
     }
 
     /// Reads the block at `at`.
@@ -195,12 +200,18 @@ impl Sections {
             None => Digest::default(),
         };
         let (mut flags, mut comment) = (0, false);
+        // An obsolete block has it in its header, where all ones say that it is not known.
+        let mut dropped = match block.kind {
+            OBSOLETE_PACKET => order.u16(header, 10).filter(|n| *n != u16::MAX).map_or(0, u64::from),
+            _ => 0,
+        };
         let (at, length) = block.rest(PACKET_BLOCK_HEADER + padded(u64::from(captured)), INDEXED_OPTIONS);
         if length > 0 {
             for (code, value) in options(source.get(What::Packet, at, length)?, order) {
                 match code {
                     EPB_FLAGS => flags = order.u32(value, 0).unwrap_or(0),
                     OPT_COMMENT => comment = true,
+                    EPB_DROPCOUNT => dropped = order.u64(value, 0).unwrap_or(0),
                     _ => {}
                 }
             }
@@ -214,6 +225,7 @@ impl Sections {
             .with(EntryFlags::OPTIONS, length > 0 || block.kind == OBSOLETE_PACKET)
             .with(EntryFlags::COMMENT, comment)
             .with(EntryFlags::BIG_ENDIAN, order == Order::Big);
+        self.losses.gap(block.at + PACKET_BLOCK_HEADER, dropped);
         Ok(Ok(IndexEntry {
             offset: block.at + PACKET_BLOCK_HEADER,
             timestamp_ns: known.clock.nanoseconds(time),
@@ -273,6 +285,7 @@ impl Sections {
                 }
             }
             self.all.set_statistics(found);
+            self.losses.counters(block.at, found);
         }
         self.check_end(source, block).map(Ok)
     }

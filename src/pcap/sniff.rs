@@ -86,8 +86,8 @@ pub(super) fn identify(path: &Path, first: &[u8]) -> Result<Kind, Error> {
 
 /// Beginnings of other files: bytes, what such a file is, what to do with it.
 const KNOWN: &[(&[u8], &str, &str)] = &[
-    (b"\x1f\x8b", "is compressed with gzip", "unpack it first: gunzip"),
-    (b"\x28\xb5\x2f\xfd", "is compressed with zstd", "unpack it first: unzstd"),
+    (b"\x1f\x8b", "is compressed with gzip once more", "unpack it first: gunzip"),
+    (b"\x28\xb5\x2f\xfd", "is compressed with zstd once more", "unpack it first: unzstd"),
     (b"\xfd7zXZ\0", "is compressed with xz", "unpack it first: unxz"),
     (b"BZh", "is compressed with bzip2", "unpack it first: bunzip2"),
     (b"\x04\x22\x4d\x18", "is compressed with lz4", "unpack it first: unlz4"),

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -47,17 +47,7 @@ impl Spool {
     /// # Errors
     /// [`Error::Io`] when the directory or the file cannot be made or written, [`Error::NoFreeName`].
     pub fn create(directory: impl AsRef<Path>) -> Result<Self, Error> {
-        let directory = directory.as_ref();
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
-        made.map_err(|source| Error::io("make the directory", directory, source))?;
-        let date = utc_date(SystemTime::now());
-        let (file, path) = loop {
-            let made = create_new(directory, 0o600, |n| format!("spool-{date}-{n}.pcapng"))?;
-            // Another program that just starts may have taken the empty file for one that was left behind.
-            if is_free(&made.0) && made.1.exists() {
-                break made;
-            }
-        };
+        let (file, path) = create_file(directory.as_ref())?;
         let file = Arc::new(file);
         let mut spool = Self {
             writer: Writer::new(Arc::clone(&file), Format::PcapNg, &path),
@@ -211,6 +201,20 @@ impl Spool {
             let _ = self.capture.file().set_len(self.whole);
         }
         result
+    }
+}
+
+/// Makes the empty file of a spool, locked, as [`Spool::create`] says.
+pub(super) fn create_file(directory: &Path) -> Result<(File, PathBuf), Error> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|source| Error::io("make the directory", directory, source))?;
+    let date = utc_date(SystemTime::now());
+    loop {
+        let made = create_new(directory, 0o600, |n| format!("spool-{date}-{n}.pcapng"))?;
+        // Another program that just starts may have taken the empty file for one that was left behind.
+        if is_free(&made.0) && made.1.exists() {
+            return Ok(made);
+        }
     }
 }
 

@@ -216,9 +216,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a file name asks for: `.pcap` (in any case) is pcap, all else pcapng.
+    /// The format that a file name asks for: `.pcap` (in any case) is pcap, all else pcapng; a `.gz` behind it does not count.
     #[must_use]
     pub fn for_path(path: &Path) -> Self {
+        let shortened = path.with_extension("");
+        let path = if is_gzip(path) { &shortened } else { path };
         let extension = path.extension().and_then(OsStr::to_str);
         if extension.is_some_and(|e| e.eq_ignore_ascii_case("pcap")) { Self::Pcap } else { Self::PcapNg }
     }
@@ -231,6 +233,11 @@ impl Format {
             Self::Pcap => "pcap",
         }
     }
+}
+
+/// Whether a file of this name is to be compressed with gzip.
+pub(super) fn is_gzip(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"))
 }
 
 impl fmt::Display for Format {

@@ -91,6 +91,11 @@ impl Window {
         None
     }
 
+    /// Whether these bytes are given without a read.
+    pub(super) fn holds(&self, offset: u64, want: usize) -> bool {
+        self.block.place(offset, want).is_some()
+    }
+
     fn fill(&mut self, file: &File, offset: u64, want: usize) -> io::Result<()> {
         let Block { buffer, inside, at } = &mut self.block;
         let last = *at..=*at + (inside.len() + SEQUENTIAL) as u64;

@@ -2,6 +2,7 @@
 
 use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Role, TextEdit, Ui, WidgetInfo};
 
+use super::reading;
 use super::theme::look;
 use crate::app::{Command, Origin, Theme, Workbench};
 use crate::engine::{HostWay, Place};
@@ -91,6 +92,14 @@ fn source_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
                     ui.label(RichText::new(&source.detail).size(11.0).color(look.dim));
                 });
             }
+            ui.separator();
+            ui.horizontal(|ui| {
+                if ui.selectable_label(false, "remote over ssh…").clicked() {
+                    commands.push(Command::AskRemote);
+                    ui.close();
+                }
+                ui.label(RichText::new("tcpdump on another machine").size(11.0).color(look.dim));
+            });
         });
     });
 }
@@ -114,6 +123,9 @@ pub fn status_ui(ui: &mut Ui, bench: &Workbench) {
                 let text = match bench.capture().origin() {
                     Origin::File(path) => {
                         format!("{} packets of {}", grouped(bench.capture().len() as u64), path.display())
+                    }
+                    Origin::Live(source) if !bench.capture().is_empty() => {
+                        format!("{} packets from {source}", grouped(bench.capture().len() as u64))
                     }
                     _ => "no packets yet".into(),
                 };
@@ -146,16 +158,24 @@ pub fn capture_bar_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command
             (_, Origin::Left(_)) => ("recovered, not saved".into(), look.dim),
             (_, Origin::File(path)) => {
                 let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-                (if bench.capture().is_loading() { format!("reading {name}…") } else { name }, look.dim)
+                match bench.capture().partly() {
+                    Some(partly) => (format!("{name}, {partly}"), look.bad),
+                    None => (name, look.dim),
+                }
             }
             _ => (String::new(), look.dim),
         };
-        ui.label(RichText::new(text).size(12.0).color(color));
+        if bench.capture().is_loading() {
+            reading::progress_ui(ui, &text, bench, commands);
+        } else {
+            ui.label(RichText::new(text).size(12.0).color(color));
+        }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let mut follow = bench.capture().follows();
             if ui.checkbox(&mut follow, "Follow").on_hover_text("keep the newest packet in sight").changed() {
                 commands.push(Command::Follow(follow));
             }
+            reading::follow_file_ui(ui, bench, commands);
             let count = grouped(bench.capture().len() as u64);
             let text = match bench.capture().sieve() {
                 Some(sieve) => format!("{} of {count} packets", grouped(sieve.len() as u64)),

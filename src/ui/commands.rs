@@ -81,6 +81,16 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         };
         all.push(entry(&name, None, Command::DelayLab(milliseconds)));
     }
+    all.push(entry("Capture on another machine over ssh", None, Command::AskRemote));
+    if let Some(reading) = bench.capture().reading() {
+        if bench.capture().is_loading() {
+            all.push(entry("Cancel the reading of the file", None, Command::CancelReading));
+        } else if let Some(follows) = reading.follows() {
+            let name =
+                if follows { "Let what is appended to the file be" } else { "Follow the file as it grows" };
+            all.push(entry(name, None, Command::FollowFile(!follows)));
+        }
+    }
     for (index, source) in bench.sources().0.iter().enumerate() {
         all.push(entry(&format!("Source: {}", source.label), None, Command::Source(index)));
     }

@@ -17,7 +17,9 @@ mod lit;
 mod options;
 mod overlays;
 mod payload;
+mod reading;
 mod reassembly;
+mod remote;
 mod rows;
 mod shown;
 mod stats;
@@ -60,6 +62,7 @@ pub struct State {
     palette_choice: usize,
     path: String,
     path_opened: bool,
+    remote: remote::Form,
 }
 
 /// The workbench with its window.

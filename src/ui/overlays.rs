@@ -83,9 +83,10 @@ fn notice_ui(ui: &mut Ui, bench: &Workbench, index: usize, notice: &Notice, comm
 
 /// A question that has to be answered first.
 pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    state.remote.open &= bench.question() == Some(&Question::Remote);
     let Some(question) = bench.question() else { return };
     let modal = Modal::new(Id::unique("question")).show(ui.ctx(), |ui| {
-        ui.set_width(440.0);
+        ui.set_width(if *question == Question::Remote { 500.0 } else { 440.0 });
         match question {
             Question::Unsaved { packets, .. } => unsaved_ui(ui, *packets, commands),
             Question::Left { text } => left_ui(ui, text, commands),
@@ -95,6 +96,7 @@ pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: 
             Question::OpenPath => {
                 path_ui(ui, state, "Open a capture file", "Open", commands, Command::OpenPath)
             }
+            Question::Remote => super::remote::remote_ui(ui, &mut state.remote, commands),
         }
     });
     if modal.should_close() {

@@ -1,5 +1,6 @@
 //! `rawbench read`: packets of a capture file as rows, values, trees, hex, notation or JSON.
 
+mod live;
 pub mod select;
 pub mod tree;
 pub mod values;
@@ -32,6 +33,11 @@ pub fn run(args: &ReadArgs) -> Outcome {
     let meanings: Vec<Meaning> =
         args.fields.iter().map(|k| keys::find(k)).collect::<Result<_, _>>().map_err(Failure::wrong_call)?;
     let filter = args.filter.as_deref().map(select::filter).transpose()?;
+    let is_stream = args.file.as_os_str() == "-"
+        || std::fs::metadata(&args.file).is_ok_and(|m| !m.is_file() && !m.is_dir());
+    if is_stream && args.write.is_none() && !args.count {
+        return live::run(args, &meanings, filter);
+    }
     let (capture, report) = open(&args.file)?;
     let passed = filter.map(|filter| select::positions(&capture, filter)).transpose()?;
     let printed = match &args.write {
@@ -109,33 +115,20 @@ fn print(
     }
     let index = capture.index().snapshot();
     let first_ns = first_time(&index);
-    let printer = Printer { args, meanings, first_ns, passed, index, interfaces: capture.interfaces() };
-    let worker = || {
-        let mut reader = capture.reader();
-        let printer = &printer;
-        let mut before = (0, first_ns);
-        move |chunk: usize| printer.chunk(chunk, &mut before, &mut reader)
-    };
+    let interfaces = capture.interfaces();
+    let printer =
+        Printer { args, meanings, first_ns, passed, index, from: 0, before_ns: first_ns, interfaces };
     let mut reassembler = Reassembler::default();
-    in_order(printer.index.len().div_ceil(CHUNK), worker, |(pieces, failed): (Pieces, Option<Failure>)| {
-        for fragment in &pieces.fragments {
-            out.write_all(pieces.text.get(fragment.behind.clone()).unwrap_or_default())?;
-            printer.fragment(fragment, &mut reassembler, &mut out)?;
-        }
-        out.write_all(pieces.text.get(pieces.printed()..).unwrap_or_default())?;
-        match failed {
-            Some(failure) => {
-                out.flush()?;
-                Err(failure)
-            }
-            None => Ok(()),
-        }
-    })?;
+    printer.run(capture, &mut reassembler, &mut out)?;
     out.flush()?;
+    tell_fragments(&reassembler);
+    Ok(())
+}
+
+fn tell_fragments(reassembler: &Reassembler) {
     if let Some(text) = reassembler.tally().text() {
         output::message(&format!("rawbench: {text}"));
     }
-    Ok(())
 }
 
 /// Packets that are printed by one worker in one go.
@@ -149,6 +142,9 @@ struct Printer<'a> {
     /// Positions of the packets that pass the filter, where there is one.
     passed: Option<Vec<usize>>,
     index: Index,
+    /// The packets before this position are printed, and the time that holds there.
+    from: usize,
+    before_ns: u64,
     interfaces: Arc<Vec<InterfaceInfo>>,
 }
 
@@ -179,6 +175,35 @@ impl Pieces {
 }
 
 impl Printer<'_> {
+    /// Prints the packets from the first one that is not printed.
+    fn run(
+        &self,
+        capture: &CaptureFile,
+        reassembler: &mut Reassembler,
+        out: &mut impl Write,
+    ) -> Result<(), Failure> {
+        let worker = || {
+            let mut reader = capture.reader();
+            let mut before = (self.from, self.before_ns);
+            move |chunk: usize| self.chunk(chunk, &mut before, &mut reader)
+        };
+        let chunks = self.index.len().saturating_sub(self.from).div_ceil(CHUNK);
+        in_order(chunks, worker, |(pieces, failed): (Pieces, Option<Failure>)| {
+            for fragment in &pieces.fragments {
+                out.write_all(pieces.text.get(fragment.behind.clone()).unwrap_or_default())?;
+                self.fragment(fragment, reassembler, out)?;
+            }
+            out.write_all(pieces.text.get(pieces.printed()..).unwrap_or_default())?;
+            match failed {
+                Some(failure) => {
+                    out.flush()?;
+                    Err(failure)
+                }
+                None => Ok(()),
+            }
+        })
+    }
+
     /// The text of a chunk of packets; where a packet cannot be read, the text of those before it, and why.
     /// `before`: a position that comes earlier, and the time that holds there.
     fn chunk(
@@ -187,7 +212,8 @@ impl Printer<'_> {
         before: &mut (usize, u64),
         reader: &mut PacketReader,
     ) -> (Pieces, Option<Failure>) {
-        let range = chunk * CHUNK..((chunk + 1) * CHUNK).min(self.index.len());
+        let start = self.from + chunk * CHUNK;
+        let range = start..(start + CHUNK).min(self.index.len());
         let mut pieces = Pieces { text: Vec::with_capacity(CHUNK * 128), fragments: Vec::new() };
         let end = range.end;
         let mut previous_ns = self.index.time_before(range.start, *before);

@@ -8,6 +8,7 @@ mod lex;
 mod literal;
 mod needs;
 mod parse;
+pub mod pick;
 mod primitives;
 mod services;
 mod slice;

@@ -266,7 +266,7 @@ impl Parser {
     fn sign(&mut self) -> Parsed<Side> {
         if self.accept(&["-"]) {
             return match self.deeper(Self::sign)? {
-                Side::Open { minus, token, error } => Ok(Side::Open { minus: !minus, token, error }),
+                Side::Open { minus, token } => Ok(Side::Open { minus: !minus, token }),
                 Side::Typed(side) if matches!(side.is, Type::Number(_) | Type::Time) => {
                     let operand = Operand::Negative(Box::new(side.operand));
                     Ok(Side::Typed(Typed { operand, is: widened(side.is), computed: true, ..side }))
@@ -305,16 +305,13 @@ impl Parser {
                     format!("there is no function '{}'{hint}", token.text),
                 ));
             }
-            return match source::find(&token.text) {
-                Ok(source) => self.key(source, &token),
-                Err(error) => Ok(Side::Open { minus: false, token, error }),
+            return match source::known(&token.text) {
+                Some(source) => self.key(source, &token),
+                None => Ok(Side::Open { minus: false, token }),
             };
         }
         match token.kind {
-            Kind::Text(_) | Kind::Raw(_) | Kind::Char(_) => {
-                let error = format!("{} is a value: compare it with a key", token.text);
-                Ok(Side::Open { minus: false, token, error })
-            }
+            Kind::Text(_) | Kind::Raw(_) | Kind::Char(_) => Ok(Side::Open { minus: false, token }),
             _ => {
                 let why = format!("here must stand a key such as tcp.port, or a value, not '{}'", token.text);
                 Err(FilterError::new(token.at, why))

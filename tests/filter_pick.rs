@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use rawbench::filter::pick::{self, Picked};
+use rawbench::filter::pick::{self, Join, Picked};
 use rawbench::filter::{Facts, Filter, Packet};
 use rawbench::pcap::CaptureFile;
 use rawbench::wire::dissect::dissect;
@@ -123,21 +123,21 @@ fn a_conversation_is_both_directions() {
     // Over the corpus: where there is one, it holds its packet.
     let mut made = 0;
     each_packet(|packet| {
-        if packet.facts.number.is_multiple_of(5)
+        if packet.facts.number.is_multiple_of(40)
             && let Some(text) = pick::conversation(packet)
         {
             assert!(Filter::display(&text).unwrap().matches(packet), "{text}");
             made += 1;
         }
     });
-    assert!(made > 300, "{made}");
+    assert!(made > 30, "{made}");
 }
 
 #[test]
 fn what_a_list_shows_can_be_picked_too() {
     let mut made = [0; 3];
     each_packet(|packet| {
-        if packet.facts.number % 11 != 1 {
+        if packet.facts.number % 41 != 1 {
             return;
         }
         for (n, key) in ["frame.number", "frame.time_epoch", "ip.src"].iter().enumerate() {
@@ -147,7 +147,7 @@ fn what_a_list_shows_can_be_picked_too() {
             }
         }
     });
-    assert!(made.iter().all(|n| *n > 20), "{made:?}");
+    assert!(made.iter().all(|n| *n > 5), "{made:?}");
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub(super) fn split_relation(source: &str) -> (Vec<Token>, Option<FilterError>) 
 }
 
 /// The word at a place or behind the space there; none at the end.
-fn next(source: &str, at: usize) -> Result<Option<Token>, FilterError> {
+pub(super) fn next(source: &str, at: usize) -> Result<Option<Token>, FilterError> {
     let rest = source.get(at..).unwrap_or_default();
     let at = at + rest.len() - rest.trim_start().len();
     let rest = rest.trim_start();

@@ -2,6 +2,7 @@
 
 pub mod bpf;
 mod bpf_make;
+pub mod complete;
 mod eval;
 mod index;
 mod lex;
@@ -16,6 +17,7 @@ pub mod source;
 pub mod tree;
 mod typing;
 pub mod words;
+mod words_complete;
 mod words_id;
 mod words_lex;
 mod words_parse;

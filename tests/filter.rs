@@ -75,11 +75,86 @@ fn a_word_of_tcpdumps_decides_for_its_reading() {
         ("tcp[tcpflags] & tcp-syn != 0", Reading::Capture),
         ("ip6", Reading::Capture),
         ("vlan 100", Reading::Capture),
+        ("ip[2:2] - ((ip[0]&0xf)<<2) > 20", Reading::Capture),
         ("tcp.port == 80 or port 53", Reading::Capture),
     ] {
         assert_eq!(Filter::display(source).unwrap().reading(), reading, "{source}");
     }
     assert_eq!(Filter::capture("tcp").unwrap().reading(), Reading::Capture);
+}
+
+/// Tests in Wireshark's words, next to which tcpdump's must be read. No name of a service is among them: behind `port 80 or`
+/// it is a port, as pcap-filter(7) has it.
+const WIRESHARKS: [&str; 10] = [
+    "tcp.port == 80",
+    "ip.ttl - 1 > 2",
+    "tcp.flags.syn == 1",
+    "dns",
+    "icmpv6",
+    "tcp.port in {1..1024, 8080}",
+    "frame contains \"host ] \"",
+    "tcp contains \"a\"",
+    "len(udp) > 4",
+    "not dns.qry.name matches \"^a\"",
+];
+
+/// The same in tcpdump's.
+const TCPDUMPS: [&str; 10] = [
+    "host 10.0.0.1",
+    "ether proto \\ip",
+    "tcp[tcpflags] & (tcp-syn|tcp-ack) != 0",
+    "ip[2:2] - ((ip[0]&0xf)<<2) > 20",
+    "(port 80 or port 53)",
+    "ether host 02-00-00-00-00-01",
+    "not src net 10.0.0.0/8",
+    "less 128",
+    "ip proto \\tcp",
+    "vlan 100",
+];
+
+#[test]
+fn words_of_both_may_stand_in_any_order() {
+    let (file, mut indexer) = rawbench::pcap::CaptureFile::begin(std::path::Path::new(CORPUS)).unwrap();
+    indexer.run(&mut |_| std::ops::ControlFlow::Continue(())).unwrap();
+    let mut packets = Vec::new();
+    for position in 0..file.len() {
+        let mut bytes = Vec::new();
+        file.read_packet(position, &mut bytes).unwrap();
+        packets.push(bytes);
+    }
+    let mut passed = [0usize; 2];
+    for (one, other) in WIRESHARKS.iter().flat_map(|w| TCPDUMPS.map(|t| (*w, t))) {
+        for (n, join) in ["and", "||"].iter().enumerate() {
+            let texts = [format!("{one} {join} {other}"), format!("{other} {join} {one}")];
+            for read in [Filter::display, Filter::capture] {
+                let filters = texts.each_ref().map(|text| {
+                    let filter = read(text).unwrap_or_else(|e| panic!("{}", e.render(text)));
+                    assert_eq!(filter.reading(), Reading::Capture, "{text}");
+                    filter
+                });
+                for bytes in packets.iter().step_by(29) {
+                    let found = passes(&filters[0], bytes);
+                    passed[n] += usize::from(found);
+                    assert_eq!(found, passes(&filters[1], bytes), "{texts:?}");
+                }
+            }
+        }
+    }
+    assert!(passed.iter().all(|n| *n > 10), "{passed:?}");
+}
+
+#[test]
+fn what_is_wrong_is_wrong_in_any_order() {
+    for (one, other) in
+        [("tcp.port ==", "host 10.0.0.1"), ("tcp.prt == 1", "port 80"), ("tcp.port == \\a", "port 80")]
+    {
+        for text in [format!("{one} and {other}"), format!("{other} and {one}")] {
+            let error = Filter::capture(&text).expect_err(&text);
+            let at = text.find(one).unwrap();
+            // The place is within the part that is wrong, or where it should have gone on.
+            assert!(error.at.start >= at && error.at.start <= at + one.len() + 1, "{}", error.render(&text));
+        }
+    }
 }
 
 /// Whether an Ethernet frame passes.

@@ -49,7 +49,7 @@ impl<'a> Value<'a> {
         })
     }
 
-    fn is_nonzero(self) -> bool {
+    pub(super) fn is_nonzero(self) -> bool {
         match self {
             Self::Number(number) => number != 0,
             Self::Ipv4(address, _) => address != 0,
@@ -295,7 +295,7 @@ impl Key {
         })
     }
 
-    fn each(&self, packet: &Packet<'_>, take: &mut Taker<'_>) -> bool {
+    pub(super) fn each(&self, packet: &Packet<'_>, take: &mut Taker<'_>) -> bool {
         let Source { place, name, .. } = &self.source;
         match place {
             Place::Fields(places) => self.each_field(places, name, packet, take),
@@ -412,7 +412,7 @@ fn each_reading(view: &LayerView<'_>, name: &str, take: &mut Taker<'_>) -> bool 
 
 /// The value of a field at these bits.
 #[inline]
-fn value<'a>(field: &Field, scale: u32, bytes: &'a [u8], at: BitRange) -> Option<Value<'a>> {
+pub(super) fn value<'a>(field: &Field, scale: u32, bytes: &'a [u8], at: BitRange) -> Option<Value<'a>> {
     match field.kind {
         Kind::Number | Kind::Hex => {
             let number = field.ordered(bits::get(bytes, at)?);

@@ -74,6 +74,11 @@ fn named(name: &str) -> Option<u32> {
     NAMES.iter().find(|n| n.0 == name).map(|n| n.1)
 }
 
+/// The names of offsets and values.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|n| n.0)
+}
+
 /// Whether this is the name of an offset or value.
 pub(super) fn is_name(text: &str) -> bool {
     named(text).is_some()

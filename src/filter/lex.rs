@@ -49,42 +49,68 @@ const SIGNS: [&str; 29] = [
 pub(super) fn split(source: &str) -> Result<Vec<Token>, FilterError> {
     let mut tokens = Vec::new();
     let mut at = 0;
-    while let Some(c) = source[at..].chars().next() {
-        if c.is_whitespace() {
-            at += c.len_utf8();
-            continue;
-        }
-        let rest = &source[at..];
-        let (kind, len) = match c {
-            '"' => text(source, at, false)?,
-            'r' | 'R' if rest[1..].starts_with('"') => {
-                let (kind, len) = text(source, at + 1, true)?;
-                (kind, len + 1)
-            }
-            '\'' => character(source, at)?,
-            '[' => {
-                let len = rest.find(']').ok_or_else(|| {
-                    FilterError::new(at..at + 1, "this bracket is not closed: ']' is missing")
-                })?;
-                (Kind::Brackets, len + 1)
-            }
-            c if is_word(c) && !rest.starts_with("..")
-                || c == ':' && rest[1..].starts_with(|c: char| c == ':' || is_word(c)) =>
-            {
-                (Kind::Word, word_len(rest))
-            }
-            _ => {
-                let sign = SIGNS.iter().chain(&[",", "#", "^"]).find(|s| rest.starts_with(**s));
-                let sign = sign.ok_or_else(|| {
-                    FilterError::new(at..at + c.len_utf8(), format!("'{c}' has no meaning in a filter"))
-                })?;
-                (Kind::Sign(sign), sign.len())
-            }
-        };
-        tokens.push(Token { kind, text: source[at..at + len].to_owned(), at: at..at + len });
-        at += len;
+    while let Some(token) = next(source, at)? {
+        at = token.at.end;
+        tokens.push(token);
     }
     Ok(tokens)
+}
+
+/// The words of the comparison that a text begins with: up to a word that joins tests, to a bracket that was opened before,
+/// or to what is no word of Wireshark's. What is behind may be written in another syntax; why it cannot be read comes along.
+pub(super) fn split_relation(source: &str) -> (Vec<Token>, Option<FilterError>) {
+    let mut tokens: Vec<Token> = Vec::new();
+    let (mut at, mut depth) = (0, 0usize);
+    loop {
+        let token = match next(source, at) {
+            Ok(Some(token)) => token,
+            Ok(None) => return (tokens, None),
+            Err(error) => return (tokens, Some(error)),
+        };
+        let closes = token.is(")");
+        if closes && depth == 0 || ["and", "or", "&&", "||"].iter().any(|w| token.is(w)) {
+            let why = format!("here must stand a key or a value, not '{}'", token.text);
+            return (tokens, Some(FilterError::new(token.at, why)));
+        }
+        depth = (depth + usize::from(token.is("("))).saturating_sub(usize::from(closes));
+        at = token.at.end;
+        tokens.push(token);
+    }
+}
+
+/// The word at a place or behind the space there; none at the end.
+pub(super) fn next(source: &str, at: usize) -> Result<Option<Token>, FilterError> {
+    let rest = source.get(at..).unwrap_or_default();
+    let at = at + rest.len() - rest.trim_start().len();
+    let rest = rest.trim_start();
+    let Some(c) = rest.chars().next() else { return Ok(None) };
+    let (kind, len) = match c {
+        '"' => text(source, at, false)?,
+        'r' | 'R' if rest[1..].starts_with('"') => {
+            let (kind, len) = text(source, at + 1, true)?;
+            (kind, len + 1)
+        }
+        '\'' => character(source, at)?,
+        '[' => {
+            let len = rest
+                .find(']')
+                .ok_or_else(|| FilterError::new(at..at + 1, "this bracket is not closed: ']' is missing"))?;
+            (Kind::Brackets, len + 1)
+        }
+        c if is_word(c) && !rest.starts_with("..")
+            || c == ':' && rest[1..].starts_with(|c: char| c == ':' || is_word(c)) =>
+        {
+            (Kind::Word, word_len(rest))
+        }
+        _ => {
+            let sign = SIGNS.iter().chain(&[",", "#", "^"]).find(|s| rest.starts_with(**s));
+            let sign = sign.ok_or_else(|| {
+                FilterError::new(at..at + c.len_utf8(), format!("'{c}' has no meaning in a filter"))
+            })?;
+            (Kind::Sign(sign), sign.len())
+        }
+    };
+    Ok(Some(Token { kind, text: source[at..at + len].to_owned(), at: at..at + len }))
 }
 
 fn is_word(c: char) -> bool {

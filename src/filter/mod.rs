@@ -2,6 +2,7 @@
 
 pub mod bpf;
 mod bpf_make;
+pub mod complete;
 mod eval;
 mod glance;
 mod index;
@@ -9,6 +10,7 @@ mod lex;
 mod literal;
 mod needs;
 mod parse;
+pub mod pick;
 mod primitives;
 mod services;
 mod slice;
@@ -16,6 +18,7 @@ pub mod source;
 pub mod tree;
 mod typing;
 pub mod words;
+mod words_complete;
 mod words_id;
 mod words_lex;
 mod words_parse;

@@ -1,5 +1,7 @@
 //! What a filter looks at: how far a packet must be read for it.
 
+use std::sync::LazyLock;
+
 use super::source::Place;
 use super::tree::{Compare, Operand, Test};
 use crate::wire::protocols;
@@ -24,11 +26,11 @@ impl Needs {
         if wanted.all {
             return Self::default();
         }
-        let reach = |header: &'static Header| reachable(header);
-        let useless = |h: &&'static Header| {
-            !reach(h).iter().any(|r| wanted.headers.iter().any(|w| std::ptr::eq(*w, *r)))
+        let wanted_behind = |reach: &[&'static Header]| {
+            reach.iter().any(|r| wanted.headers.iter().any(|w| std::ptr::eq(*w, *r)))
         };
-        let mut ends: Vec<usize> = protocols::ALL.iter().copied().filter(useless).map(address).collect();
+        let useless = REACHABLE.iter().filter(|(_, reach)| !wanted_behind(reach));
+        let mut ends: Vec<usize> = useless.map(|(header, _)| address(header)).collect();
         ends.sort_unstable();
         Self { ends, none: wanted.headers.is_empty() }
     }
@@ -51,6 +53,10 @@ impl Needs {
 fn address(header: &'static Header) -> usize {
     std::ptr::from_ref(header).addr()
 }
+
+/// For each table those that may stand somewhere behind it: found out once, since a filter is read with each letter.
+static REACHABLE: LazyLock<Vec<(&'static Header, Vec<&'static Header>)>> =
+    LazyLock::new(|| protocols::ALL.iter().map(|h| (*h, reachable(h))).collect());
 
 /// The tables that may stand somewhere behind this one.
 fn reachable(header: &'static Header) -> Vec<&'static Header> {

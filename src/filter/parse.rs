@@ -25,7 +25,7 @@ pub(super) type Parsed<T> = Result<T, FilterError>;
 /// # Errors
 /// The place and what is wrong there.
 pub(super) fn parse(source: &str) -> Parsed<Test> {
-    let mut parser = Parser::new(source)?;
+    let mut parser = Parser::new(lex::split(source)?, None, source.len())?;
     let test = parser.or()?;
     match parser.peek() {
         None => Ok(test),
@@ -39,18 +39,23 @@ pub(super) fn parse(source: &str) -> Parsed<Test> {
     }
 }
 
-/// Reads one comparison, or a key that must be there, that begins a text; gives it with its length in bytes.
+/// Reads one comparison, or a key that must be there, that begins a text; gives it with its length in bytes. What is behind
+/// it is not looked at.
 ///
 /// # Errors
 /// As [`parse`].
 pub(super) fn parse_relation(source: &str) -> Parsed<(Test, usize)> {
-    let mut parser = Parser::new(source)?;
+    let (tokens, broken) = lex::split_relation(source);
+    let end = tokens.last().map_or(0, |t| t.at.end);
+    let mut parser = Parser::new(tokens, broken, end)?;
     let test = parser.relation()?;
     Ok((test, parser.end_of_last()))
 }
 
 struct Parser {
     tokens: Vec<Token>,
+    /// Why there are no more.
+    broken: Option<FilterError>,
     next: usize,
     depth: usize,
     sums: usize,
@@ -58,15 +63,14 @@ struct Parser {
 }
 
 impl Parser {
-    fn new(source: &str) -> Parsed<Self> {
-        let tokens = lex::split(source)?;
+    fn new(tokens: Vec<Token>, broken: Option<FilterError>, end: usize) -> Parsed<Self> {
         if let Some(beyond) = tokens.get(MAX_TOKENS) {
             return Err(FilterError::new(
                 beyond.at.clone(),
                 format!("a filter has at most {MAX_TOKENS} words"),
             ));
         }
-        Ok(Self { tokens, next: 0, depth: 0, sums: 0, end: source.len() })
+        Ok(Self { tokens, broken, next: 0, depth: 0, sums: 0, end })
     }
 
     fn peek(&self) -> Option<&Token> {
@@ -78,9 +82,9 @@ impl Parser {
     }
 
     fn take(&mut self, what: &str) -> Parsed<Token> {
-        let token = self.peek().cloned().ok_or_else(|| {
-            FilterError::new(self.end..self.end, format!("the filter ends here, but {what} must follow"))
-        })?;
+        let ends =
+            || FilterError::new(self.end..self.end, format!("the filter ends here, but {what} must follow"));
+        let token = self.peek().cloned().ok_or_else(|| self.broken.clone().unwrap_or_else(ends))?;
         self.next += 1;
         Ok(token)
     }
@@ -262,7 +266,7 @@ impl Parser {
     fn sign(&mut self) -> Parsed<Side> {
         if self.accept(&["-"]) {
             return match self.deeper(Self::sign)? {
-                Side::Open { minus, token, error } => Ok(Side::Open { minus: !minus, token, error }),
+                Side::Open { minus, token } => Ok(Side::Open { minus: !minus, token }),
                 Side::Typed(side) if matches!(side.is, Type::Number(_) | Type::Time) => {
                     let operand = Operand::Negative(Box::new(side.operand));
                     Ok(Side::Typed(Typed { operand, is: widened(side.is), computed: true, ..side }))
@@ -301,16 +305,13 @@ impl Parser {
                     format!("there is no function '{}'{hint}", token.text),
                 ));
             }
-            return match source::find(&token.text) {
-                Ok(source) => self.key(source, &token),
-                Err(error) => Ok(Side::Open { minus: false, token, error }),
+            return match source::known(&token.text) {
+                Some(source) => self.key(source, &token),
+                None => Ok(Side::Open { minus: false, token }),
             };
         }
         match token.kind {
-            Kind::Text(_) | Kind::Raw(_) | Kind::Char(_) => {
-                let error = format!("{} is a value: compare it with a key", token.text);
-                Ok(Side::Open { minus: false, token, error })
-            }
+            Kind::Text(_) | Kind::Raw(_) | Kind::Char(_) => Ok(Side::Open { minus: false, token }),
             _ => {
                 let why = format!("here must stand a key such as tcp.port, or a value, not '{}'", token.text);
                 Err(FilterError::new(token.at, why))

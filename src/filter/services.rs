@@ -66,3 +66,11 @@ pub(super) fn find(name: &str) -> Option<(u16, bool, bool)> {
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     SERVICES.split_whitespace().filter_map(|entry| entry.split('/').next())
 }
+
+/// All names with their ports.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, u16)> {
+    SERVICES.split_whitespace().filter_map(|entry| {
+        let mut parts = entry.split('/');
+        Some((parts.next()?, parts.next()?.parse().ok()?))
+    })
+}

@@ -144,7 +144,21 @@ pub fn layers(name: &str) -> Vec<&'static Header> {
 /// # Errors
 /// Says that there is no such key, with the nearest, or that it needs the packets before.
 pub fn find(name: &str) -> Result<Source, String> {
-    let plain = |is, place| Ok(Source { key: name.to_owned(), name: "", is, names: &[], place });
+    if let Some(source) = known(name) {
+        return Ok(source);
+    }
+    if !name.contains('.') {
+        let known = protocols::ALL.iter().map(|h| h.form()).chain(["frame"]);
+        let hint = nearest(name, known).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        return Err(format!("there is no protocol '{name}'{hint}"));
+    }
+    of_meaning(name, keys::find(name)?)
+}
+
+/// What a name means in a filter; none where it means nothing. Of a value this is soon known: no nearest key is sought.
+#[must_use]
+pub fn known(name: &str) -> Option<Source> {
+    let plain = |is, place| Some(Source { key: name.to_owned(), name: "", is, names: &[], place });
     match name {
         "frame" => return plain(Type::Protocol, Place::Bytes),
         "frame.interface_id" => return plain(Type::Number(32), Place::Interface),
@@ -155,12 +169,12 @@ pub fn find(name: &str) -> Result<Source, String> {
     if !layers.is_empty() {
         return plain(Type::Protocol, Place::Layers(layers));
     }
-    if !name.contains('.') {
-        let known = protocols::ALL.iter().map(|h| h.form()).chain(["frame"]);
-        let hint = nearest(name, known).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-        return Err(format!("there is no protocol '{name}'{hint}"));
-    }
-    match keys::find(name)? {
+    of_meaning(name, keys::known(name)?).ok()
+}
+
+fn of_meaning(name: &str, meaning: Meaning) -> Result<Source, String> {
+    let plain = |is, place| Ok(Source { key: name.to_owned(), name: "", is, names: &[], place });
+    match meaning {
         Meaning::Frame(key) => {
             let time = matches!(key, FrameKey::TimeEpoch | FrameKey::TimeRelative | FrameKey::TimeDelta);
             plain(if time { Type::Time } else { Type::Number(32) }, Place::Frame(key))

@@ -257,4 +257,19 @@ impl Function {
         ("min", Self::Min),
         ("abs", Self::Abs),
     ];
+
+    /// What it gives.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Upper => "text in capitals",
+            Self::Lower => "text in small letters",
+            Self::Len => "bytes of each value",
+            Self::Count => "how many values there are",
+            Self::String => "each value as text",
+            Self::Max => "the largest value",
+            Self::Min => "the smallest value",
+            Self::Abs => "each number without its sign",
+        }
+    }
 }

@@ -6,13 +6,13 @@ use super::FilterError;
 use super::lex::{Kind, Token};
 use super::literal::{self, Names};
 use super::parse::Parsed;
-use super::source::Type;
+use super::source::{self, Type};
 use super::tree::{Arithmetic, Compare, Operand, Relation, Test};
 
 /// An operand, or a value whose type the other side decides.
 pub(super) enum Side {
     Typed(Typed),
-    Open { minus: bool, token: Token, error: String },
+    Open { minus: bool, token: Token },
 }
 
 pub(super) struct Typed {
@@ -65,7 +65,14 @@ pub(super) fn widened(is: Type) -> Type {
 pub(super) fn typed(side: Side) -> Parsed<Typed> {
     match side {
         Side::Typed(typed) => Ok(typed),
-        Side::Open { token, error, .. } => Err(FilterError::new(token.at, error)),
+        Side::Open { token, .. } => {
+            let value = || format!("{} is a value: compare it with a key", token.text);
+            let error = match token.kind {
+                Kind::Word => source::find(&token.text).err().unwrap_or_else(value),
+                _ => value(),
+            };
+            Err(FilterError::new(token.at, error))
+        }
     }
 }
 
@@ -107,8 +114,7 @@ pub(super) fn as_name(side: Side, other: &Typed) -> Side {
             if matches!(other.is, Type::Number(_)) && key.layers.is_empty() =>
         {
             let text = key.source.key;
-            let error = String::new();
-            Side::Open { minus: false, token: Token { kind: Kind::Word, text, at }, error }
+            Side::Open { minus: false, token: Token { kind: Kind::Word, text, at } }
         }
         side => side,
     }

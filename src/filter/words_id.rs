@@ -38,8 +38,21 @@ impl Parser<'_> {
             self.at = word.at.start;
             return self.expected("an address, a port or a number");
         }
+        let words = match self.qualified_id(qualifiers, &word, text) {
+            // An unknown word alone may be a protocol of Wireshark's.
+            Err(_) if bare && !source::layers(text).is_empty() => return layer(text, &word),
+            Err(error) if bare && matches!(qualifiers.kind, Kind::Host | Kind::Net) => {
+                return Err(unknown(text, &word).unwrap_or(error));
+            }
+            words => words?,
+        };
+        self.last = Some(qualifiers);
+        Ok(Test::Words(words))
+    }
+
+    fn qualified_id(&mut self, qualifiers: Qualifiers, word: &Word<'_>, text: &str) -> Parsed<Words> {
         let Qualifiers { protocol, direction, kind } = qualifiers;
-        let words = match kind {
+        match kind {
             Kind::Host | Kind::Net if protocol == Some(Protocol::Ether) => {
                 let address = ether_address(text).filter(|_| kind == Kind::Host);
                 let address = address.ok_or_else(|| {
@@ -48,19 +61,12 @@ impl Parser<'_> {
                         "here must stand a MAC address, such as 02:00:00:00:00:01",
                     )
                 })?;
-                primitives::ether(address, direction)
+                Ok(primitives::ether(address, direction))
             }
-            Kind::Host | Kind::Net => match self.address(qualifiers, &word, text) {
-                // An unknown word alone may be a protocol of Wireshark's.
-                Err(_) if bare && !source::layers(text).is_empty() => return layer(text, &word),
-                Err(error) if bare => return Err(unknown(text, &word).unwrap_or(error)),
-                words => words?,
-            },
-            Kind::Port | Kind::PortRange => self.port(qualifiers, &word, text)?,
-            Kind::Proto => self.proto(protocol, &word, text)?,
-        };
-        self.last = Some(qualifiers);
-        Ok(Test::Words(words))
+            Kind::Host | Kind::Net => self.address(qualifiers, word, text),
+            Kind::Port | Kind::PortRange => self.port(qualifiers, word, text),
+            Kind::Proto => self.proto(protocol, word, text),
+        }
     }
 
     fn address(&mut self, qualifiers: Qualifiers, word: &Word<'_>, text: &str) -> Parsed<Words> {

@@ -8,7 +8,8 @@ use super::index;
 use super::literal;
 use super::parse::parse_relation;
 use super::primitives::{self, Direction, Protocol};
-use super::tree::Test;
+use super::source;
+use super::tree::{Function, Test};
 use super::words_id::{Kind, Qualifiers, looks_like_ether};
 use super::words_lex::{self, Word};
 
@@ -42,6 +43,9 @@ pub(super) const ONLY_HERE: [&str; 20] = [
     "inbound",
     "outbound",
 ];
+
+/// Operators that only tcpdump has.
+const SIGNS_ONLY_HERE: [&str; 3] = ["<<", ">>", "|"];
 
 /// Words of pcap-filter(7) that rawbench does not have.
 const NOT_HERE: [&str; 15] = [
@@ -81,13 +85,20 @@ pub(super) fn is_meant(source: &str) -> bool {
             return false;
         }
         let next = words_lex::word(&outside, word.at.end, false);
-        let called = next.text == "(" && word.text == "len";
+        let called = is_call(word.text, next.text);
         let vlan = word.text == "vlan" && next.plain && next.text.starts_with(|c: char| c.is_ascii_digit());
-        if word.plain && !called && (vlan || ONLY_HERE.contains(&word.text) || index::is_name(word.text)) {
+        if word.plain && !called && (vlan || ONLY_HERE.contains(&word.text) || index::is_name(word.text))
+            || SIGNS_ONLY_HERE.contains(&word.text)
+        {
             return true;
         }
         at = word.at.end;
     }
+}
+
+/// Whether Wireshark's function of this name is called.
+fn is_call(text: &str, next: &str) -> bool {
+    next == "(" && Function::ALL.iter().any(|f| f.0 == text)
 }
 
 /// Reads a whole filter.
@@ -225,7 +236,8 @@ impl<'a> Parser<'a> {
 
     fn primitive(&mut self) -> Parsed<Test> {
         let word = self.peek();
-        if index::begins(self.source, &word) {
+        let call = is_call(word.text, words_lex::word(self.source, word.at.end, false).text);
+        if !call && index::begins(self.source, &word) {
             return self.relation().map(Test::Words);
         }
         if word.text.is_empty() || !word.plain {
@@ -241,9 +253,7 @@ impl<'a> Parser<'a> {
             }
             _ => {}
         }
-        // Wireshark's keys and the protocols that only it has.
-        let keyed = text.contains('.') && text.starts_with(|c: char| c.is_ascii_alphabetic());
-        if keyed && !looks_like_ether(text) || text == "frame" {
+        if self.is_of_wiresharks(&word) {
             let (test, len) = parse_relation(&self.source[word.at.start..]).map_err(|mut error| {
                 error.at = error.at.start + word.at.start..error.at.end + word.at.start;
                 error
@@ -255,6 +265,15 @@ impl<'a> Parser<'a> {
             return Err(FilterError::new(word.at, format!("rawbench does not have pcap-filter's '{text}'")));
         }
         self.qualified()
+    }
+
+    /// Whether a comparison in Wireshark's syntax begins here: by its keys, its functions, or what it asks of a protocol.
+    fn is_of_wiresharks(&self, word: &Word<'_>) -> bool {
+        let text = word.text;
+        let keyed = text.contains('.') && text.starts_with(|c: char| c.is_ascii_alphabetic());
+        let next = words_lex::word(self.source, word.at.end, false).text;
+        let asked = matches!(next, "contains" | "matches") && !source::layers(text).is_empty();
+        keyed && !looks_like_ether(text) || text == "frame" || asked || is_call(text, next)
     }
 
     fn vlan(&mut self) -> Parsed<Test> {

@@ -209,20 +209,27 @@ fn width(field: &Field) -> String {
 /// # Errors
 /// Says that there is no such key, with the nearest, or that it needs the packets before.
 pub fn find(key: &str) -> Result<Meaning, String> {
-    if let Some((_, _, frame)) = FRAME.iter().find(|f| f.0 == key) {
-        return Ok(Meaning::Frame(*frame));
-    }
     if let Some((_, instead)) = STATEFUL.iter().find(|s| s.0 == key) {
         return Err(format!(
             "{key} is relative to the packets before, which rawbench does not follow yet; use {instead}"
         ));
     }
-    let found = key.split_once('.').and_then(|(protocol, name)| {
-        let has = |h: &&Header| h.prefix() == protocol || h.lists().any(|list| list.prefix_in(h) == protocol);
-        let mut headers = protocols::ALL.iter().copied().filter(has);
-        headers.find_map(|header| in_header(header, name))
-    });
-    found.ok_or_else(|| unknown(key))
+    known(key).ok_or_else(|| unknown(key))
+}
+
+/// What `key` means; none where there is no such key.
+#[must_use]
+pub fn known(key: &str) -> Option<Meaning> {
+    if let Some((_, _, frame)) = FRAME.iter().find(|f| f.0 == key) {
+        return Some(Meaning::Frame(*frame));
+    }
+    if STATEFUL.iter().any(|s| s.0 == key) {
+        return None;
+    }
+    let (protocol, name) = key.split_once('.')?;
+    let has = |h: &&Header| h.prefix() == protocol || h.lists().any(|list| list.prefix_in(h) == protocol);
+    let mut headers = protocols::ALL.iter().copied().filter(has);
+    headers.find_map(|header| in_header(header, name))
 }
 
 fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {

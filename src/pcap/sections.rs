@@ -194,16 +194,16 @@ impl Sections {
             let odd = format!("a packet of {captured} bytes stands in a block with room for {room}");
             return self.check_end(source, block).map(|()| Err(odd));
         }
-        let known = self.interfaces.get(interface as usize);
-        let digest = match known {
-            Some(known) => source.digest(known.link_type, block.at + PACKET_BLOCK_HEADER, captured)?,
-            None => Digest::default(),
-        };
         let (mut flags, mut comment) = (0, false);
         // An obsolete block has it in its header, where all ones say that it is not known.
         let mut dropped = match block.kind {
             OBSOLETE_PACKET => order.u16(header, 10).filter(|n| *n != u16::MAX).map_or(0, u64::from),
             _ => 0,
+        };
+        let known = self.interfaces.get(interface as usize);
+        let digest = match known {
+            Some(known) => source.digest(known.link_type, block.at + PACKET_BLOCK_HEADER, captured)?,
+            None => Digest::default(),
         };
         let (at, length) = block.rest(PACKET_BLOCK_HEADER + padded(u64::from(captured)), INDEXED_OPTIONS);
         if length > 0 {

@@ -101,6 +101,6 @@ frame.number > 20 && tcp\nudp.dstport + 1 == 54\ntcp.payload\nudp.length > 20\ni
     for text in ["tcp", "tcp.flags.syn == 1 && tcp.dstport == 443", "tcp.port == 80 || udp.port == 53", "arp"]
     {
         let nth = ASKED.lines().position(|line| line == text).unwrap();
-        assert!(answered[nth][0] > 20 && answered[nth][1] > 5, "{text}: {:?}", answered[nth]);
+        assert!(answered[nth][0] > 20 && answered[nth][1] > 2, "{text}: {:?}", answered[nth]);
     }
 }

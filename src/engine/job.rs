@@ -333,13 +333,17 @@ impl Job {
         let mut surroundings = Surroundings { interface: interface.mac, ..Surroundings::default() };
         let to = stream.packet(0).network_ends().map(|(_, to)| to);
         let draft = stream.draft_mut();
-        // What the packet says itself need not be looked for.
-        let named = |key| draft.find("eth", key).is_some_and(|p| draft.override_of(p).is_some());
+        let named = draft.find("eth", "dst").is_some_and(|p| draft.override_of(p).is_some());
         if let Some(to) = to {
-            let found = access.neighbourhood_on(&self.place, interface, to);
-            surroundings.route_source = found.source;
-            surroundings.neighbour = found.neighbour;
-            self.notes.extend(found.problem.filter(|_| !named("dst")));
+            if named {
+                // What the packet says itself is not asked of the neighbours.
+                surroundings.route_source = access.source_over(&self.place, interface, to);
+            } else {
+                let found = access.neighbourhood_on(&self.place, interface, to);
+                surroundings.route_source = found.source;
+                surroundings.neighbour = found.neighbour;
+                self.notes.extend(found.problem);
+            }
             if interface.loopback && to.is_loopback() && to.is_ipv4() {
                 self.notes.push(format!(
                     "the kernel does not deliver a frame that is sent at the link layer on {} to {to}: no answer will \

@@ -177,7 +177,11 @@ say down $S --rate max --count 5 --json "$P"
     assert!(sent.iter().all(|p| p[18..20] == [0, 7] && verdicts(p)[0] == Verdict::Good));
 
     assert_eq!(run.ended("large"), (1, 0), "{}", run.text("large.err"));
-    assert!(run.text("large.err").contains("the MTU of the interface is 1500"), "{}", run.text("large.err"));
+    assert!(
+        run.text("large.err").contains("larger than the MTU of va, 1500 bytes"),
+        "{}",
+        run.text("large.err")
+    );
     assert_eq!(run.ended("largest"), (0, 1));
     assert_eq!(run.ended("refused"), (1, 0));
     let why = run.text("refused.err");

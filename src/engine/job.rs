@@ -11,7 +11,7 @@ use super::job_run;
 use super::pace::{Control, Pace};
 use super::probe::AnswerKind;
 use super::recorder::link_type;
-use super::sequence::{Replay, Sequence, Unsendable};
+use super::sequence::{Replay, Sequence, Unsendable, WITH_ETHERNET};
 use super::sources::{Access, Failure, Listen, Via};
 use super::streaming::{Progress, State, Streaming};
 use crate::craft::Surroundings;
@@ -28,8 +28,6 @@ pub const MOST_PER_SECOND: f64 = 1000.0;
 const FEW: u64 = 10_000;
 /// Packets that cannot be sent and are named; of more only their number is told.
 const NAMED: usize = 100_000;
-/// Hardware types whose frames have an Ethernet header: Ethernet, loopback (linux/if_arp.h).
-const WITH_ETHERNET: [u16; 2] = [1, 772];
 
 /// Packets to send and answers to wait for.
 pub struct Job {
@@ -249,8 +247,7 @@ impl Job {
     /// One of them cannot be read or cut.
     pub fn unsendable(&mut self) -> Result<Vec<Unsendable>, Failure> {
         let Some(interface) = &self.interface else { return Ok(Vec::new()) };
-        let ethernet = WITH_ETHERNET.contains(&interface.arphrd);
-        self.sequence.check(&self.via, interface.mtu as usize, ethernet, NAMED)
+        self.sequence.check(&self.via, interface, NAMED)
     }
 
     /// Leaves out these packets of a capture.

@@ -14,7 +14,7 @@ use rawbench::craft::stream::{Generator, Maker, Place, Run, Stream};
 use rawbench::wire::bits;
 use rawbench::wire::checksum::{self, Verdict};
 use rawbench::wire::dissect::dissect;
-use rawbench::wire::view::Located;
+use rawbench::wire::view::{Located, Path};
 use samples::Nothing;
 
 fn stream(text: &str) -> Stream {
@@ -87,6 +87,16 @@ fn a_patched_packet_is_the_one_that_is_built() {
                         continue;
                     }
                     varying.push((Place::Field(field.path, field.field), generator(&mut dice, &field)));
+                }
+            }
+            let mut draft = draft.clone();
+            for index in 0..draft.layers().len() {
+                let path =
+                    checksum::field_of(&draft.view(index)).map(|(field, ..)| Path::header(index, field));
+                match (path, dice.below(8)) {
+                    (Some(path), 0) => draft.make_wrong(path),
+                    (Some(path), 1) => draft.pin(path),
+                    _ => {}
                 }
             }
             let what = format!("{} {varying:?}", draft.notation(rawbench::craft::print::Detail::Short));
@@ -217,4 +227,10 @@ fn what_is_no_range_is_told_at_its_place() {
         assert!(error(text).contains('^'));
     }
     assert!(stream("ip(dst=10.0.0.2, ttl=9)/tcp").varying().is_empty());
+    let addresses = stream("ipv6(dst=[fd00::1, fd00::7..fd00::9])/fill(5, \"ab\")/fill(3, 01 02)");
+    assert_eq!(addresses.combinations(), 4);
+    let last = packets(addresses, 4);
+    assert_eq!(last.iter().map(|p| p[39]).collect::<Vec<_>>(), [1, 7, 8, 9]);
+    assert_eq!(last[0][40..], *b"ababa\x01\x02\x01");
+    assert!(error("ip(dst=10.0.0.2)/fill(5, \"\")").contains("at least one byte"));
 }

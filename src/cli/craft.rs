@@ -8,6 +8,8 @@ use super::sources::System;
 use super::{checksum_text, json};
 use crate::craft::Draft;
 use crate::craft::print::Detail;
+use crate::craft::stream::Stream;
+use crate::wire::notation::NotationError;
 use crate::wire::{dump, value};
 
 /// Longest line of standard input, in bytes: the largest packet in its longest form stays well below.
@@ -22,7 +24,7 @@ pub fn run(args: &CraftArgs) -> Outcome {
     if args.notation == "-" {
         return from_lines(args, &mut sources);
     }
-    let draft = match Draft::from_notation(&args.notation, &mut sources) {
+    let draft = match draft_of(&args.notation, &mut sources) {
         Ok(draft) => draft,
         Err(error) => {
             output::message(&error.render(&args.notation));
@@ -41,6 +43,20 @@ pub fn run(args: &CraftArgs) -> Outcome {
         warn(&draft);
     }
     Ok(0)
+}
+
+/// The packet of a notation; where fields vary, one of those that `send` would send.
+fn draft_of(text: &str, sources: &mut System) -> Result<Draft, NotationError> {
+    let why = match Draft::from_notation(text, sources) {
+        Ok(draft) => return Ok(draft),
+        Err(why) => why,
+    };
+    let stream = Stream::from_notation(text, sources)?.seeded(fastrand::u64(..));
+    if stream.varying().is_empty() {
+        return Err(why);
+    }
+    output::message("note: fields of this packet vary; it is one of those that send makes");
+    Ok(stream.packet(0))
 }
 
 /// One notation a line. Every line gives its output, a wrong one an empty line, so that lines stay aligned.

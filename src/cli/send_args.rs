@@ -221,7 +221,7 @@ impl SendArgs {
                     return Ok(Err(WRONG_CALL));
                 }
             };
-            random |= stream.varying().iter().any(|v| v.generator.len().is_none());
+            random |= stream.varying().iter().any(|v| v.generator.period().is_none());
             if *via == Via::Ip && stream.draft().network_layer().is_none() {
                 return Err(Failure::wrong_call(
                     "the packet has no IP header, so the kernel cannot route it: begin with ip(dst=…), or name an \

@@ -272,7 +272,8 @@ pub(super) fn parse_word(fields: &[Field], field: &Field, scale: u32, word: &Spa
 }
 
 fn unknown_protocol(name: &Spanned) -> NotationError {
-    let known = || protocols::ALL.iter().map(|h| h.key).chain(["hex", "zero", "random", "file", "trailer"]);
+    let known =
+        || protocols::ALL.iter().map(|h| h.key).chain(["hex", "zero", "fill", "random", "file", "trailer"]);
     // By what people call it, then by how it is written.
     let word = name.text.to_lowercase();
     let is_called = |full: &str| {

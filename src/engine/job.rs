@@ -11,7 +11,7 @@ use super::job_run;
 use super::pace::{Control, Pace};
 use super::probe::AnswerKind;
 use super::recorder::link_type;
-use super::sequence::{Replay, Sequence, Unsendable};
+use super::sequence::{Replay, Sequence, Unsendable, WITH_ETHERNET};
 use super::sources::{Access, Failure, Listen, Via};
 use super::streaming::{Progress, State, Streaming};
 use crate::craft::Surroundings;
@@ -28,8 +28,6 @@ pub const MOST_PER_SECOND: f64 = 1000.0;
 const FEW: u64 = 10_000;
 /// Packets that cannot be sent and are named; of more only their number is told.
 const NAMED: usize = 100_000;
-/// Hardware types whose frames have an Ethernet header: Ethernet, loopback (linux/if_arp.h).
-const WITH_ETHERNET: [u16; 2] = [1, 772];
 
 /// Packets to send and answers to wait for.
 pub struct Job {
@@ -249,8 +247,7 @@ impl Job {
     /// One of them cannot be read or cut.
     pub fn unsendable(&mut self) -> Result<Vec<Unsendable>, Failure> {
         let Some(interface) = &self.interface else { return Ok(Vec::new()) };
-        let ethernet = WITH_ETHERNET.contains(&interface.arphrd);
-        self.sequence.check(&self.via, interface.mtu as usize, ethernet, NAMED)
+        self.sequence.check(&self.via, interface, NAMED)
     }
 
     /// Leaves out these packets of a capture.
@@ -333,13 +330,17 @@ impl Job {
         let mut surroundings = Surroundings { interface: interface.mac, ..Surroundings::default() };
         let to = stream.packet(0).network_ends().map(|(_, to)| to);
         let draft = stream.draft_mut();
-        // What the packet says itself need not be looked for.
-        let named = |key| draft.find("eth", key).is_some_and(|p| draft.override_of(p).is_some());
+        let named = draft.find("eth", "dst").is_some_and(|p| draft.override_of(p).is_some());
         if let Some(to) = to {
-            let found = access.neighbourhood_on(&self.place, interface, to);
-            surroundings.route_source = found.source;
-            surroundings.neighbour = found.neighbour;
-            self.notes.extend(found.problem.filter(|_| !named("dst")));
+            if named {
+                // What the packet says itself is not asked of the neighbours.
+                surroundings.route_source = access.source_over(&self.place, interface, to);
+            } else {
+                let found = access.neighbourhood_on(&self.place, interface, to);
+                surroundings.route_source = found.source;
+                surroundings.neighbour = found.neighbour;
+                self.notes.extend(found.problem);
+            }
             if interface.loopback && to.is_loopback() && to.is_ipv4() {
                 self.notes.push(format!(
                     "the kernel does not deliver a frame that is sent at the link layer on {} to {to}: no answer will \

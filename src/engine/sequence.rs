@@ -8,10 +8,13 @@ use super::sources::{Failure, Via};
 use crate::craft::fragment::Pieces;
 use crate::craft::stream::{Cut, Maker, Stream};
 use crate::craft::{Draft, Override};
-use crate::net::Parcel;
+use crate::net::{Interface, Parcel};
 use crate::pcap::{CaptureFile, ChecksumState, LinkType, PacketReader};
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::view::Path;
+
+/// Hardware types whose frames have an Ethernet header: Ethernet, loopback (linux/if_arp.h).
+pub(super) const WITH_ETHERNET: [u16; 2] = [1, 772];
 
 /// Room for a packet that is to be sent; used again for a later one.
 #[derive(Debug, Default)]
@@ -329,16 +332,14 @@ impl Sequence {
         (self.made, self.waiting) = (0, VecDeque::new());
     }
 
-    /// Looks at each packet once, before any is sent: which cannot be sent over an interface that takes so many bytes of
-    /// IP packet (`mtu`)? At most so many are named.
+    /// Looks at each packet once, before any is sent: which cannot be sent over this interface? At most so many are named.
     ///
     /// # Errors
     /// As [`Self::next`].
     pub fn check(
         &mut self,
         via: &Via,
-        mtu: usize,
-        ethernet: bool,
+        interface: &Interface,
         most: usize,
     ) -> Result<Vec<Unsendable>, Failure> {
         let mut found = Vec::new();
@@ -353,7 +354,7 @@ impl Sequence {
                 self.restart();
                 return is_there.map(|_| found);
             }
-            let why = torn.or_else(|| too_large(&slot, via, mtu, ethernet));
+            let why = torn.or_else(|| too_large(&slot, via, interface));
             if let Some(why) = why {
                 found.push(Unsendable { number, why });
             }
@@ -389,26 +390,25 @@ impl Sequence {
 }
 
 /// Why a packet is too large for an interface, or has no header to be sent by.
-fn too_large(slot: &Slot, via: &Via, mtu: usize, ethernet: bool) -> Option<String> {
+fn too_large(slot: &Slot, via: &Via, interface: &Interface) -> Option<String> {
     let bytes = slot.parcel(via).bytes;
+    let mtu = interface.mtu as usize;
+    let larger =
+        |len: usize| format!("it has {len} bytes, larger than the MTU of {}, {mtu} bytes", interface.name);
     if *via == Via::Ip {
         if slot.cut.is_none() {
             return Some("it has no IP header, so the kernel cannot route it: -i IFACE sends it".into());
         }
-        return (bytes.len() > mtu).then(|| {
-            format!(
-                "it has {} bytes, and the MTU of the way there is {mtu}: a raw socket never fragments",
-                bytes.len()
-            )
-        });
+        return (bytes.len() > mtu).then(|| larger(bytes.len()) + ": raw sockets never fragment");
     }
     let tagged = matches!(bytes.get(12..14), Some([0x81, 0x00] | [0x88, 0xa8]));
-    let header = if ethernet { 14 + if tagged { 4 } else { 0 } } else { 0 };
-    (bytes.len() > mtu + header).then(|| {
-        let bundle = if bytes.len() > 2 * mtu { ", as a card joins or splits them (offload)" } else { "" };
-        format!(
-            "it has {} bytes behind {header} of link header{bundle}, and the MTU of the interface is {mtu}",
-            bytes.len().saturating_sub(header)
-        )
-    })
+    let header = match WITH_ETHERNET.contains(&interface.arphrd) {
+        true if tagged => 18,
+        true => 14,
+        false => 0,
+    };
+    // What a card joins or is to split has several packets' length.
+    let bundle = if bytes.len() > 2 * mtu { " (offload makes such)" } else { "" };
+    (bytes.len() > mtu + header)
+        .then(|| larger(bytes.len() - header) + bundle + &format!(", behind {header} bytes of link header"))
 }

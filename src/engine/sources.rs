@@ -256,6 +256,13 @@ impl Access {
         found
     }
 
+    /// The address that the kernel would send from over one interface, without looking for the neighbour there.
+    pub(super) fn source_over(&self, place: &Place, interface: &Interface, to: IpAddr) -> Option<IpAddr> {
+        let route = self.reading_door(place, true).ok().and_then(|door| net::route(&door, to).ok());
+        let route = route.filter(|route| route.interface == interface.index && !is_of_a_link(to));
+        route.map(|r| r.source).or_else(|| source_on(interface, to))
+    }
+
     fn explore_on(
         &self,
         place: &Place,

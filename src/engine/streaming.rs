@@ -84,6 +84,14 @@ impl Ledger for () {
     fn refused(&mut self, _: u64) {}
 }
 
+/// What a stream may take longer than it was to, so that a machine that was busy just then sends what it owes.
+fn grace(pace: Pace, duration: Duration) -> Duration {
+    match pace {
+        Pace::Rate { .. } => (duration / 20).min(Duration::from_millis(250)),
+        Pace::Max | Pace::Recorded(_) => Duration::ZERO,
+    }
+}
+
 /// A stream that is being sent.
 pub struct Streaming<'a, L> {
     via: &'a Via,
@@ -106,7 +114,7 @@ pub struct Streaming<'a, L> {
 }
 
 impl<'a, L: Ledger> Streaming<'a, L> {
-    /// Ready to begin; the first packet is due at once. `duration`: no packet is sent after it.
+    /// Ready to begin; the first packet is due at once. `duration`: no packet is due after it.
     pub fn new(
         via: &'a Via,
         exits: &'a Exits,
@@ -124,7 +132,7 @@ impl<'a, L: Ledger> Streaming<'a, L> {
             control,
             schedule: Schedule::new(pace, begun),
             pace,
-            end: duration.and_then(|d| begun.checked_add(d)),
+            end: duration.and_then(|d| begun.checked_add(d + grace(pace, d))),
             begun,
             paused: Duration::ZERO,
             ledger,

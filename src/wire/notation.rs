@@ -7,7 +7,7 @@
 //! value   = WORD | "[" [ item *( "," item ) ] "]"
 //! item    = WORD [ "(" [ arg *( "," arg ) ] ")" ]
 //! arg     = WORD | KEY "=" "[" [ item *( "," item ) ] "]"
-//! payload = TEXT | "hex(" pairs ")" | "zero(" N ")" | "random(" N ")" | "file(" PATH ")"
+//! payload = TEXT | "hex(" pairs ")" | "zero(" N ")" | "fill(" N "," bytes ")" | "random(" N ")" | "file(" PATH ")"
 //! ```
 
 pub use super::notation_parts::{Arg, Item, NotationError, Part, Payload, Spanned, Value, nearest};
@@ -171,7 +171,7 @@ impl Reader<'_> {
         self.space();
         let open = self.peek() == Some('(');
         match name.text.as_str() {
-            "hex" | "zero" | "random" | "file" if open => {
+            "hex" | "zero" | "fill" | "random" | "file" if open => {
                 let source = self.payload(&name)?;
                 Ok(Part::Payload { source, at: name.at.start..self.at })
             }
@@ -206,7 +206,7 @@ impl Reader<'_> {
             return Ok(Payload::Bytes(self.text()?));
         }
         let before = self.at;
-        let is_call = ["hex", "zero", "random", "file"]
+        let is_call = ["hex", "zero", "fill", "random", "file"]
             .iter()
             .any(|k| self.rest().strip_prefix(k).is_some_and(|r| r.trim_start().starts_with('(')));
         if is_call {
@@ -233,6 +233,9 @@ impl Reader<'_> {
         } else {
             self.word("the bytes of the payload")?
         };
+        if name.text == "fill" {
+            return self.fill(&word);
+        }
         self.expect(')', &format!("')' to close {}(", name.text))?;
         match name.text.as_str() {
             "hex" => Ok(Payload::Bytes(hex(&word)?)),
@@ -240,6 +243,23 @@ impl Reader<'_> {
             "random" => Ok(Payload::Random(self.count(&word)?)),
             _ => Ok(Payload::File(word)),
         }
+    }
+
+    /// The rest of `fill(N, bytes)`: bytes that are repeated until there are so many.
+    fn fill(&mut self, count: &Spanned) -> Result<Payload, NotationError> {
+        let count = self.count(count)?;
+        self.expect(',', "',' and the bytes that are repeated")?;
+        self.space();
+        let start = self.at;
+        let pattern = match self.peek() {
+            Some('"') => self.text()?,
+            _ => hex(&self.word("hex pairs or a text in quotes")?)?,
+        };
+        if pattern.is_empty() {
+            return Err(NotationError::new(start..self.at, "at least one byte is needed to fill with"));
+        }
+        self.expect(')', "')' to close fill(")?;
+        Ok(Payload::Bytes(pattern.into_iter().cycle().take(count).collect()))
     }
 
     fn args(&mut self) -> Result<Vec<Arg>, NotationError> {
@@ -294,7 +314,7 @@ impl Reader<'_> {
             return Ok(items);
         }
         loop {
-            let name = self.name("an option such as mss(1460) or nop")?;
+            let name = self.item_name()?;
             let mut item = Item { name, args: Vec::new(), lists: Vec::new() };
             if self.accept('(') && !self.accept(')') {
                 let open = self.at - 1;
@@ -322,6 +342,19 @@ impl Reader<'_> {
                 return Ok(items);
             }
         }
+    }
+
+    /// The name of an option; in a list of values, a value, of which an address has colons.
+    fn item_name(&mut self) -> Result<Spanned, NotationError> {
+        let mut name = self.name("an option such as mss(1460) or nop")?;
+        let more = self.rest().find(|c: char| !(c.is_alphanumeric() || matches!(c, ':' | '.')));
+        let more = more.unwrap_or(self.rest().len());
+        if self.rest().starts_with(':') {
+            self.at += more;
+            name.at.end = self.at;
+            name.text = self.source[name.at.clone()].to_owned();
+        }
+        Ok(name)
     }
 
     fn count(&mut self, word: &Spanned) -> Result<usize, NotationError> {

@@ -12,6 +12,7 @@ use rawbench::cli::read::{tree, values};
 use rawbench::craft::build::Sources;
 use rawbench::craft::edit::new_option;
 use rawbench::craft::print::Detail;
+use rawbench::craft::stream::{Maker, Stream};
 use rawbench::craft::{Draft, Override};
 use rawbench::pcap::{self, InterfaceInfo, LinkType};
 use rawbench::wire::dissect::{Dissection, MAX_LAYERS, dissect};
@@ -195,6 +196,18 @@ pub fn notation(data: &[u8]) {
             let _ = (draft.notation(Detail::Full), draft.warnings(), draft.overwrites());
         }
         Err(error) => assert!(!error.render(text).is_empty()),
+    }
+    if let Ok(stream) = Stream::from_notation(text, &mut Nothing)
+        && !stream.varying().is_empty()
+        && stream.varying().len() < 50
+        && stream.draft().bytes().len() < 10_000
+    {
+        let maker = Maker::new(stream);
+        let mut bytes = Vec::new();
+        for number in 0..3 {
+            maker.make(number, &mut bytes, number > 0);
+            assert_eq!(bytes, maker.stream().packet(number).bytes(), "patched is not as built: {text}");
+        }
     }
 }
 

@@ -120,7 +120,7 @@ impl Generator {
 
     /// How many different values follow each other before they begin again; `None`: it is left to chance.
     #[must_use]
-    pub fn len(&self) -> Option<u64> {
+    pub fn period(&self) -> Option<u64> {
         match self {
             Self::Each(runs) => Some(runs.iter().fold(0u64, |sum, r| sum.saturating_add(r.count))),
             _ => None,
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(values, [9, 5, 1, 80, 9, 5]);
         let slow: Vec<u128> = (0..4).map(|n| each.value(Dice::new(0, 0), n, 2)).collect();
         assert_eq!(slow, [9, 9, 5, 5]);
-        assert_eq!((each.len(), each.most()), (Some(4), 80));
+        assert_eq!((each.period(), each.most()), (Some(4), 80));
     }
 
     #[test]

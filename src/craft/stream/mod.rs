@@ -76,7 +76,7 @@ impl Stream {
         let mut stride = 1u64;
         let mut all: Vec<Varying> = Vec::with_capacity(varying.len());
         for (place, generator) in varying.into_iter().rev() {
-            let len = generator.len();
+            let len = generator.period();
             all.push(Varying { place, generator, stride });
             stride = stride.saturating_mul(len.unwrap_or(1));
         }
@@ -126,7 +126,7 @@ impl Stream {
     /// How many packets there are in which all values that follow each other are met with all others; 1 without such.
     #[must_use]
     pub fn combinations(&self) -> u64 {
-        self.varying.iter().filter_map(|v| v.generator.len()).fold(1, u64::saturating_mul)
+        self.varying.iter().filter_map(|v| v.generator.period()).fold(1, u64::saturating_mul)
     }
 
     /// Whether a field varies.
@@ -157,14 +157,18 @@ impl Stream {
                     // With other values of other fields it may not be there.
                     let Some(found) = draft.locate(path) else { continue };
                     if found.field.kind.is_bytes() {
-                        draft.fill_field(&found, |bytes| drop(value(nth, varying, Some(bytes))));
+                        draft.fill_field(&found, |bytes| {
+                            value(nth, varying, Some(bytes));
+                        });
                     } else if let Made::Stored(stored) = value(nth, varying, None) {
                         // Each value fits; a packet that would become too large by it stays as it was.
                         let _ = draft.set(path, stored);
                     }
                 }
                 Place::Payload(start, len) => {
-                    draft.fill_payload(start..start + len, |bytes| drop(value(nth, varying, Some(bytes))));
+                    draft.fill_payload(start..start + len, |bytes| {
+                        value(nth, varying, Some(bytes));
+                    });
                 }
             }
         }

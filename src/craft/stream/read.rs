@@ -91,10 +91,8 @@ fn take_out(
     for arg in args.iter_mut() {
         let list = header.lists().find(|l| l.key == arg.key.text);
         if let (Some(list), Value::List(items, _)) = (list, &mut arg.value) {
-            let mut among = 0;
-            for item in items {
+            for (among, item) in items.iter_mut().enumerate() {
                 take_out_of_item(list, layer, among, item, wanted)?;
-                among += 1;
             }
             continue;
         }

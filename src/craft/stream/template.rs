@@ -132,7 +132,7 @@ impl Template {
             let bytes = stream.draft.bytes().to_vec();
             return Some(Self { bytes, patches: Vec::new(), sums: Vec::new() });
         }
-        if stream.varying.iter().any(|v| decides(&stream.draft, v.place)) {
+        if stream.varying.iter().any(|v| decides(&stream.draft, v.place)) || too_much(stream) {
             return None;
         }
         let zero = probe(stream, usize::MAX, 0);
@@ -173,7 +173,6 @@ impl Template {
 
     /// Writes what the packet of this number has of its own.
     fn patch(&self, number: u64, out: &mut [u8]) {
-        // More checksums than a packet has headers with one; what is over has no room to vary.
         let mut totals = [0u64; MOST_SUMS];
         for patch in &self.patches {
             let word = match patch.generator {
@@ -206,6 +205,20 @@ impl Template {
             }
         }
     }
+}
+
+/// Whether the packets built to find all weights would cost more than a moment.
+fn too_much(stream: &Stream) -> bool {
+    /// Bytes to be summed, about a second of them.
+    const MOST: usize = 1 << 30;
+    let bits = |v: &super::Varying| match v.generator {
+        Generator::Fill => 1,
+        _ => bits_of(&stream.draft, v.place).map_or(0, |b| b.width),
+    };
+    let probes: usize = stream.varying.iter().map(bits).sum();
+    // Each field that varies is set in each of them, and each time all is summed.
+    let once = stream.varying.len() * stream.draft.layers().len().max(1) * stream.draft.bytes().len();
+    probes.saturating_mul(once) > MOST
 }
 
 /// Checksums of one packet that are followed; of more, each packet is built whole.

@@ -73,3 +73,8 @@ for name in sorted(os.listdir(CORPUS)):
         said = subprocess.run([sys.argv[1], "read", path, "--notation"], capture_output=True, check=True)
         for at, line in list(enumerate(said.stdout.splitlines()))[:: max(1, len(all_packets) // 40)]:
             seed("notation", f"{name}-{at}", line)
+
+SCRIPTS = os.path.join(HERE, "..", "assets", "scripts")
+for name in sorted(os.listdir(SCRIPTS)):
+    with open(os.path.join(SCRIPTS, name), "rb") as script:
+        seed("script", name, script.read())

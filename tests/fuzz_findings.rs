@@ -17,6 +17,7 @@ const TARGETS: &[Target] = &[
     ("dissect", properties::dissect_bytes),
     ("notation", properties::notation),
     ("options", properties::options),
+    ("script", properties::script),
 ];
 
 fn files(directory: &str) -> Vec<PathBuf> {

@@ -14,6 +14,7 @@ use rawbench::craft::edit::new_option;
 use rawbench::craft::print::Detail;
 use rawbench::craft::stream::{Maker, Stream};
 use rawbench::craft::{Draft, Override};
+use rawbench::engine::script::{self, Came, Machine, Step, Why};
 use rawbench::pcap::{self, InterfaceInfo, LinkType};
 use rawbench::wire::dissect::{Dissection, MAX_LAYERS, dissect};
 use rawbench::wire::protocols;
@@ -209,6 +210,42 @@ pub fn notation(data: &[u8]) {
             assert_eq!(bytes, maker.stream().packet(number).bytes(), "patched is not as built: {text}");
         }
     }
+}
+
+/// Any text is a script or has a place where it is wrong; a script comes to its end, whatever answers.
+pub fn script(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let script = match script::parse(text, &[], &mut Nothing) {
+        Ok(script) => script,
+        Err(error) => {
+            assert!(error.at.start <= error.at.end, "{error:?}");
+            assert!(text.is_char_boundary(error.at.start.min(text.len())), "{error:?}");
+            assert!(!error.render(text).is_empty());
+            return;
+        }
+    };
+    let _ = script.packets();
+    let mut machine = Machine::new(script, None, false, 5, 0);
+    let mut now = 0;
+    // Rounds in rounds may be many.
+    for _ in 0..2000 {
+        match machine.step(now) {
+            Step::Over => return,
+            Step::Wait(until) => now = until.max(now + 1),
+            Step::Send(text) => match Draft::from_notation(&text, &mut Nothing) {
+                Ok(draft) => {
+                    machine.going(101, draft.bytes(), now);
+                    machine.sent(Ok(()));
+                    let bytes = draft.bytes().to_vec();
+                    machine.came(Came { link_type: 101, time_ns: now + 1, outgoing: false, bytes });
+                }
+                Err(error) => machine.sent(Err(Why::Wrong(error.message))),
+            },
+        }
+        while machine.told().is_some() {}
+    }
+    machine.stop();
+    assert_eq!(machine.step(now), Step::Over);
 }
 
 fn draft_is_whole(draft: &Draft) {

@@ -1,37 +1,21 @@
 //! Runs a script without any system call: packets go in as they were captured, packets to send and verdicts come out.
 //! Every time is the kernel's, in nanoseconds since 1970.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::net::IpAddr;
 use std::time::Duration;
 
+use super::events::{Came, Told, Verdicts, What, Why};
 use super::names::Value;
-use super::pattern::{Difference, Pattern};
-use super::sweep::{Found, Row, Sweep, Table};
+use super::sweeping::Sweeping;
 use super::{Act, Script, Source, WAIT};
 use crate::engine::heads::{Body, Heads, Segment, network};
-use crate::engine::{Exchange, Probe, Record, Seen};
+use crate::engine::{Exchange, Probe};
 
 /// How long after a time is over packets are still taken that came before: on the way from the kernel to here.
-const GRACE_NS: u64 = 20_000_000;
+pub(super) const GRACE_NS: u64 = 20_000_000;
 /// Packets that no line took yet and that are kept for later lines; the oldest are forgotten.
 const KEPT: usize = 65536;
-/// Packets shown of those that came while another was waited for.
-const SHOWN: usize = 8;
-/// From one packet of a sweep to the next: 1000 a second.
-const PACE_NS: u64 = 1_000_000;
-
-/// A packet that was captured.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Came {
-    /// As capture files number it.
-    pub link_type: u32,
-    /// When the kernel saw it.
-    pub time_ns: u64,
-    /// This machine sent it.
-    pub outgoing: bool,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
 
 /// What is to be done next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,123 +26,6 @@ pub enum Step {
     Wait(u64),
     /// The script is over.
     Over,
-}
-
-/// Something that happened, and where.
-#[derive(Clone, Debug)]
-pub struct Told {
-    /// The line of the script, from 1 on.
-    pub line: usize,
-    /// The line as it was written.
-    pub text: String,
-    /// The rounds that it is in, such as `port=80`, the outermost first.
-    pub rounds: Vec<String>,
-    /// What happened.
-    pub what: What,
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum What {
-    /// A test of this name begins.
-    Test(String),
-    /// A packet is on its way; its bytes as they were handed to the kernel.
-    Sent {
-        /// As capture files number it.
-        link_type: u32,
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
-    /// What was expected came.
-    Came {
-        /// The packet.
-        packet: Came,
-        /// Nanoseconds since what was before it: the last packet that was sent or came.
-        after_ns: i64,
-        /// Names and the values that they took.
-        taken: Vec<(String, Value)>,
-    },
-    /// What must not come did not.
-    Silence(Duration),
-    /// The answers to a sweep, all as they must be.
-    Swept(Table),
-    /// It is not as it must be.
-    Failed(Box<Why>),
-    /// The test is over; `failed`: lines of it that failed.
-    TestOver {
-        /// Its name; empty: the script has no tests.
-        name: String,
-        /// Lines that failed.
-        failed: usize,
-    },
-}
-
-/// Why a line failed.
-#[derive(Clone, Debug)]
-pub enum Why {
-    /// What was expected did not come.
-    Missing(Unmet),
-    /// What must not come came, so many nanoseconds after what was before it.
-    Unwanted(Came, i64),
-    /// The packet could not be sent.
-    NotSent(String),
-    /// The line makes no sense with the values that its names have now.
-    Wrong(String),
-    /// Answers to a sweep are not as they must be.
-    Sweep(Table),
-}
-
-/// What came instead of a packet that was expected.
-#[derive(Clone, Debug)]
-pub struct Unmet {
-    /// How long it was waited for.
-    pub within: Duration,
-    /// The packet that is most like it.
-    pub nearest: Option<Nearest>,
-    /// Others that no line took, each with nanoseconds since what was before.
-    pub others: Vec<(Came, i64)>,
-    /// How many more there are.
-    pub more: u64,
-    /// The kernel of this machine reset the other end.
-    pub kernel_reset: bool,
-}
-
-/// A packet that is like the expected one.
-#[derive(Clone, Debug)]
-pub struct Nearest {
-    /// The packet.
-    pub packet: Came,
-    /// Nanoseconds since what was before it.
-    pub after_ns: i64,
-    /// Where it is not.
-    pub differences: Vec<Difference>,
-}
-
-/// How the script went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verdicts {
-    /// Lines that hold: expected packets, silences, sweeps.
-    pub passed: u64,
-    /// Lines that do not.
-    pub failed: u64,
-    /// Lines that were wrong with the values of their names.
-    pub wrong: u64,
-    /// Packets that were sent.
-    pub sent: u64,
-    /// Packets that were forgotten because too many came that no line took.
-    pub forgotten: u64,
-    /// Resets that the kernel of this machine sent to the other end.
-    pub kernel_resets: u64,
-    /// It was stopped before its end.
-    pub stopped: bool,
-}
-
-impl Verdicts {
-    /// Whether all of it was run, and all holds.
-    #[must_use]
-    pub fn pass(&self) -> bool {
-        self.failed == 0 && self.wrong == 0 && !self.stopped
-    }
 }
 
 /// Rounds that are run.
@@ -172,7 +39,7 @@ struct Rounds {
 }
 
 /// What the machine is at.
-enum Phase {
+pub(super) enum Phase {
     /// The next line.
     Next,
     /// A packet is being sent.
@@ -184,27 +51,16 @@ enum Phase {
     Over,
 }
 
-/// A sweep that is run.
-struct Sweeping {
-    exchange: Exchange,
-    /// The packet that is sent next.
-    next: usize,
-    begun_ns: u64,
-    /// When it is over, once all are sent.
-    until_ns: Option<u64>,
-    found: Vec<Option<Found>>,
-}
-
 /// A script that runs.
 pub struct Machine {
-    script: Script,
-    wait: Duration,
+    pub(super) script: Script,
+    pub(super) wait: Duration,
     loopback: bool,
     random: fastrand::Rng,
     /// The line that is run, by its index.
-    at: usize,
-    phase: Phase,
-    names: Vec<(String, Value)>,
+    pub(super) at: usize,
+    pub(super) phase: Phase,
+    pub(super) names: Vec<(String, Value)>,
     rounds: Vec<Rounds>,
     /// Names before the first test; a test is open.
     base: Option<usize>,
@@ -212,20 +68,20 @@ pub struct Machine {
     /// Lines that failed in this test.
     failed: usize,
     /// Packets that no line took yet.
-    pool: VecDeque<Came>,
+    pub(super) pool: VecDeque<Came>,
     /// So many of the pool the line has looked at.
-    looked: usize,
+    pub(super) looked: usize,
     /// Packets from before are forgotten.
     since_ns: u64,
     /// When the last packet was sent, or came that a line took.
-    mark_ns: u64,
+    pub(super) mark_ns: u64,
     /// Packets that were sent and not seen yet to go out, each with its number.
     probes: VecDeque<(u64, Probe)>,
     /// How many packets were on their way, those of sweeps too.
     numbers: u64,
     /// Ends of the TCP packets that were sent: the kernel's resets go to the same.
-    ends: Vec<(std::net::IpAddr, u16, u16)>,
-    kernel_reset: bool,
+    ends: HashSet<Ends>,
+    pub(super) kernel_reset: bool,
     /// A line was decided since the last packet was sent.
     answered: bool,
     told: VecDeque<Told>,
@@ -255,7 +111,7 @@ impl Machine {
             mark_ns: now_ns,
             probes: VecDeque::new(),
             numbers: 0,
-            ends: Vec::new(),
+            ends: HashSet::new(),
             kernel_reset: false,
             answered: false,
             told: VecDeque::new(),
@@ -317,13 +173,8 @@ impl Machine {
     /// The packet of [`Step::Send`] is about to go out as these bytes. Gives its number.
     pub fn going(&mut self, link_type: u32, bytes: &[u8], now_ns: u64) -> u64 {
         self.numbers += 1;
-        if let Some(heads) = network(link_type, bytes).and_then(Heads::read)
-            && let Body::Tcp(segment) = heads.body
-        {
-            let ends = (heads.destination, segment.source, segment.destination);
-            if !self.ends.contains(&ends) {
-                self.ends.push(ends);
-            }
+        if let Some((_, ends)) = segment(link_type, bytes) {
+            self.ends.insert(ends);
         }
         match &mut self.phase {
             Phase::Sweeping(sweeping) => {
@@ -339,8 +190,8 @@ impl Machine {
         self.numbers
     }
 
-    /// What became of the packet of [`Step::Send`]: nothing, or why it could not be sent.
-    pub fn sent(&mut self, result: Result<(), String>) {
+    /// What became of the packet of [`Step::Send`]: it went out, or why it did not.
+    pub fn sent(&mut self, result: Result<(), Why>) {
         let sweeping = matches!(self.phase, Phase::Sweeping(_));
         match result {
             Ok(()) => {
@@ -351,7 +202,7 @@ impl Machine {
             }
             Err(why) => {
                 self.phase = Phase::Next;
-                self.fail(Why::NotSent(why));
+                self.fail(why);
             }
         }
     }
@@ -410,10 +261,7 @@ impl Machine {
 
     /// A reset that this machine's kernel sent to an end that the script speaks with.
     fn watch_kernel(&mut self, came: &Came) {
-        let Some(heads) = network(came.link_type, &came.bytes).and_then(Heads::read) else { return };
-        let Body::Tcp(segment) = heads.body else { return };
-        let ends = (heads.destination, segment.source, segment.destination);
-        if segment.has(Segment::RST) && self.ends.contains(&ends) {
+        if is_reset(came).is_some_and(|ends| self.ends.contains(&ends)) {
             self.verdicts.kernel_resets += 1;
             self.kernel_reset = true;
         }
@@ -435,20 +283,20 @@ impl Machine {
         self.told.push_back(Told { line, text, rounds, what });
     }
 
-    fn pass(&mut self, what: What) {
+    pub(super) fn pass(&mut self, what: What) {
         self.answered = true;
         self.verdicts.passed += 1;
         self.tell(what);
         self.go_on();
     }
 
-    fn go_on(&mut self) {
+    pub(super) fn go_on(&mut self) {
         self.at += 1;
         self.phase = Phase::Next;
     }
 
     /// A failure ends the round or the test that it is in; the next one is run.
-    fn fail(&mut self, why: Why) {
+    pub(super) fn fail(&mut self, why: Why) {
         if matches!(why, Why::Wrong(_)) {
             self.verdicts.wrong += 1;
         } else {
@@ -580,167 +428,27 @@ impl Machine {
         self.at = line + 1;
         self.phase = Phase::Next;
     }
-
-    /// Looks at what came for the line that waits.
-    fn look(&mut self, until: u64, now_ns: u64) -> Option<Step> {
-        let (pattern, comes) = match self.script.lines.get(self.at).map(|l| &l.what) {
-            Some(Act::Expect { pattern, .. }) => (pattern, true),
-            Some(Act::Never { pattern, .. }) => (pattern, false),
-            _ => {
-                self.go_on();
-                return None;
-            }
-        };
-        let names = &self.names;
-        let found = self.pool.iter().enumerate().skip(self.looked).find_map(|(at, came)| {
-            if came.time_ns > until {
-                return None;
-            }
-            let verdict = pattern.compare(came.link_type, &came.bytes, &|name| lookup(names, name));
-            verdict.matches().then_some((at, verdict.taken))
-        });
-        let Some((at, taken)) = found else {
-            self.looked = self.pool.len();
-            if now_ns < until.saturating_add(GRACE_NS) {
-                return Some(Step::Wait(until.saturating_add(GRACE_NS)));
-            }
-            self.time_is_over(until);
-            return None;
-        };
-        let packet = self.pool.remove(at)?;
-        let after_ns = since(self.mark_ns, packet.time_ns);
-        if comes {
-            self.mark_ns = self.mark_ns.max(packet.time_ns);
-            self.names.extend(taken.iter().cloned());
-            self.pass(What::Came { packet, after_ns, taken });
-        } else {
-            self.fail(Why::Unwanted(packet, after_ns));
-        }
-        None
-    }
-
-    fn time_is_over(&mut self, until: u64) {
-        let within = Duration::from_nanos(until.saturating_sub(self.mark_ns));
-        match self.script.lines.get(self.at).map(|l| &l.what) {
-            Some(Act::Expect { pattern, .. }) => {
-                let unmet = self.unmet(pattern, within, until);
-                self.fail(Why::Missing(unmet));
-            }
-            _ => {
-                self.mark_ns = self.mark_ns.max(until);
-                self.pass(What::Silence(within));
-            }
-        }
-    }
-
-    /// What came instead of a packet.
-    fn unmet(&self, pattern: &Pattern, within: Duration, until: u64) -> Unmet {
-        let after = |came: &Came| since(self.mark_ns, came.time_ns);
-        let judged = self.pool.iter().enumerate().rev().take(1024).map(|(at, came)| {
-            let mut verdict = pattern.compare(came.link_type, &came.bytes, &|name| lookup(&self.names, name));
-            if came.time_ns > until {
-                let time = Duration::from_nanos(came.time_ns.saturating_sub(self.mark_ns));
-                verdict.differences.push(Difference {
-                    field: "time".into(),
-                    expected: format!("within {within:?}"),
-                    came: format!("{time:?}"),
-                });
-            }
-            (at, verdict)
-        });
-        let like = judged.filter(|(_, verdict)| verdict.agreed > 0);
-        let best = like.min_by_key(|(at, v)| (v.differences.len(), usize::MAX - v.agreed, *at));
-        let at = best.as_ref().map(|(at, _)| *at);
-        let nearest = best.and_then(|(at, verdict)| {
-            let packet = self.pool.get(at)?.clone();
-            let after_ns = after(&packet);
-            Some(Nearest { packet, after_ns, differences: verdict.differences })
-        });
-        let rest =
-            || self.pool.iter().enumerate().filter(|(other, _)| Some(*other) != at).map(|(_, came)| came);
-        let others: Vec<(Came, i64)> = rest().take(SHOWN).map(|came| (came.clone(), after(came))).collect();
-        let more = (rest().count() - others.len()) as u64;
-        Unmet { within, nearest, others, more, kernel_reset: self.kernel_reset }
-    }
-
-    fn sweep_on(&mut self, now_ns: u64) -> Option<Step> {
-        let names = &self.names;
-        let (Some(Act::Sweep(sweep)), Phase::Sweeping(sweeping)) =
-            (self.script.lines.get(self.at).map(|l| &l.what), &mut self.phase)
-        else {
-            self.go_on();
-            return None;
-        };
-        if sweeping.next < sweep.count() {
-            let due = sweeping.begun_ns.saturating_add(sweeping.next as u64 * PACE_NS);
-            if now_ns < due {
-                return Some(Step::Wait(due));
-            }
-            let packet = sweep.packet(sweeping.next, &|name| lookup(names, name));
-            sweeping.next += 1;
-            match packet {
-                Ok(text) => return Some(Step::Send(text)),
-                Err(why) => self.fail(Why::Wrong(why)),
-            }
-            return None;
-        }
-        let wait = nanoseconds(sweep.within.unwrap_or(self.wait));
-        let until = *sweeping.until_ns.get_or_insert(now_ns.saturating_add(wait));
-        if now_ns < until.saturating_add(GRACE_NS) && sweeping.exchange.open() > 0 {
-            return Some(Step::Wait(until.saturating_add(GRACE_NS)));
-        }
-        let table = table(sweep, &sweeping.found);
-        self.mark_ns = self.mark_ns.max(now_ns);
-        if table.rows.iter().any(|row| row.missed.is_some()) {
-            self.fail(Why::Sweep(table));
-        } else {
-            self.pass(What::Swept(table));
-        }
-        None
-    }
 }
 
-impl Sweeping {
-    /// Whether a packet is one of the sweep, or an answer to one.
-    fn take(&mut self, came: &Came) -> bool {
-        let record = Record {
-            link_type: came.link_type,
-            time_ns: came.time_ns,
-            outgoing: came.outgoing,
-            bytes: &came.bytes,
-        };
-        match self.exchange.take(&record) {
-            Seen::Answer(answer) => {
-                let late = self.until_ns.is_some_and(|until| answer.received_ns > until);
-                if let Some(found) = self.found.get_mut(answer.index).filter(|_| !late) {
-                    *found = Some(Found::from(&*answer));
-                }
-                true
-            }
-            Seen::Sighting(_) | Seen::Duplicate(..) => true,
-            Seen::Unrelated | Seen::Stray | Seen::KernelReset => false,
-        }
-    }
+/// Where a TCP segment goes, and its ports.
+type Ends = (IpAddr, u16, u16);
+
+fn segment(link_type: u32, bytes: &[u8]) -> Option<(Segment, Ends)> {
+    let heads = network(link_type, bytes).and_then(Heads::read)?;
+    let Body::Tcp(segment) = heads.body else { return None };
+    Some((segment, (heads.destination, segment.source, segment.destination)))
 }
 
-fn table(sweep: &Sweep, found: &[Option<Found>]) -> Table {
-    let row = |(nth, found): (usize, &Option<Found>)| {
-        let mut row = Row { values: sweep.values(nth), found: found.clone(), missed: None };
-        let wanted = sweep.wanted_at(&row.values).filter(|wanted| wanted.kind != row.kind());
-        row.missed = wanted.map(|wanted| (wanted.kind.clone(), wanted.line));
-        row
-    };
-    Table { keys: sweep.keys(), rows: found.iter().enumerate().map(row).collect() }
+/// The ends of a reset; `None`: it is none.
+pub(super) fn is_reset(came: &Came) -> Option<Ends> {
+    let (segment, ends) = segment(came.link_type, &came.bytes)?;
+    segment.has(Segment::RST).then_some(ends)
 }
 
-fn lookup(names: &[(String, Value)], name: &str) -> Option<Value> {
+pub(super) fn lookup(names: &[(String, Value)], name: &str) -> Option<Value> {
     names.iter().rev().find(|(other, _)| other == name).map(|(_, value)| value.clone())
 }
 
-fn nanoseconds(time: Duration) -> u64 {
+pub(super) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn since(from_ns: u64, to_ns: u64) -> i64 {
-    i64::try_from(i128::from(to_ns) - i128::from(from_ns)).unwrap_or(i64::MAX)
 }

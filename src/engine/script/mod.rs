@@ -22,18 +22,25 @@
 //!
 //! [`parse`] reads a script, [`Machine`] runs it without any system call, [`Runner`] gives it sockets.
 
+mod condition;
+mod events;
 mod machine;
 mod names;
 mod parse;
+mod parse_packets;
 mod pattern;
+mod pattern_check;
 mod read;
 mod runner;
 mod sweep;
+mod sweeping;
+mod waiting;
 
 use std::ops::Range;
 use std::time::Duration;
 
-pub use machine::{Came, Machine, Nearest, Step, Told, Unmet, Verdicts, What, Why};
+pub use events::{Came, Nearest, Told, Unmet, Verdicts, What, Why};
+pub use machine::{Machine, Step};
 pub use names::{Expr, Sign, Value};
 pub use parse::parse;
 pub use pattern::{Difference, Pattern, Verdict};

@@ -3,14 +3,11 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::names::{Edited, Expr, Value, name_len, words};
-use super::pattern::{Condition, Pattern};
+use super::names::{Expr, Value, name_len};
 use super::read::{self, Raw};
-use super::sweep::{Sweep, Wanted, kinds};
-use super::{Act, Line, Script, Source, Template};
-use crate::craft::Draft;
+use super::{Act, Line, Script, Source};
 use crate::craft::build::Sources;
-use crate::wire::notation::{self, NotationError, nearest};
+use crate::wire::notation::{NotationError, nearest};
 use crate::wire::value;
 
 /// Most lines of a script.
@@ -79,14 +76,14 @@ pub fn parse(
 }
 
 /// A name that stands for something from here on.
-struct Name {
-    name: String,
-    /// Its value, where that is known before the run.
-    value: Option<Value>,
-    used: bool,
+pub(super) struct Name {
+    pub name: String,
+    /// Its values that are known before the run: none, one, or the first and the last of those that it takes in rounds.
+    pub values: Vec<Value>,
+    pub used: bool,
     /// It takes its value from a packet.
-    taken: bool,
-    at: Range<usize>,
+    pub taken: bool,
+    pub at: Range<usize>,
 }
 
 /// Rounds that are open.
@@ -98,19 +95,25 @@ struct Open {
     at: Range<usize>,
 }
 
-struct Reader<'a> {
-    script: Script,
+pub(super) struct Reader<'a> {
+    pub(super) script: Script,
     given: &'a [(String, String)],
     used: Vec<bool>,
-    sources: &'a mut dyn Sources,
-    known: Vec<Name>,
+    pub(super) sources: &'a mut dyn Sources,
+    pub(super) known: Vec<Name>,
     open: Vec<Open>,
     /// How many names there were before the first test.
     base: Option<usize>,
 }
 
+/// What a name stands for before the run; with `last` the last of its values.
+pub(super) fn value_of(known: &[Name], name: &str, last: bool) -> Option<Value> {
+    let found = known.iter().rev().find(|n| n.name == name)?;
+    if last { found.values.last().cloned() } else { found.values.first().cloned() }
+}
+
 /// Moves an error of a part of a line to its place in the script.
-fn moved(line: &Raw, start: usize) -> impl Fn(NotationError) -> NotationError + '_ {
+pub(super) fn moved(line: &Raw, start: usize) -> impl Fn(NotationError) -> NotationError + '_ {
     move |e| NotationError::new(line.place(&(e.at.start + start..e.at.end + start)), e.message)
 }
 
@@ -132,7 +135,7 @@ impl Reader<'_> {
         }
     }
 
-    fn push(&mut self, line: &Raw, what: Act) {
+    pub(super) fn push(&mut self, line: &Raw, what: Act) {
         let text = line.text.split_whitespace().collect::<Vec<_>>().join(" ");
         self.script.lines.push(Line { number: line.number, text, what });
     }
@@ -197,7 +200,11 @@ impl Reader<'_> {
     }
 
     /// A time where one stands, and where what follows begins.
-    fn time_first(&self, line: &Raw, start: usize) -> Result<(Option<Duration>, usize), NotationError> {
+    pub(super) fn time_first(
+        &self,
+        line: &Raw,
+        start: usize,
+    ) -> Result<(Option<Duration>, usize), NotationError> {
         let (start, rest) = line.behind(start);
         if !rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
             return Ok((None, start));
@@ -208,16 +215,12 @@ impl Reader<'_> {
         Ok((Some(time), line.behind(start + len).0))
     }
 
-    fn value_of(&self, name: &str) -> Option<Value> {
-        self.known.iter().rev().find(|n| n.name == name).and_then(|n| n.value.clone())
-    }
-
-    fn is_known(&self, name: &str) -> bool {
+    pub(super) fn is_known(&self, name: &str) -> bool {
         self.known.iter().any(|n| n.name == name)
     }
 
     /// Notes that names are used; they have to stand for something.
-    fn used(
+    pub(super) fn used(
         &mut self,
         names: &[Expr],
         error: impl Fn(NotationError) -> NotationError,
@@ -231,101 +234,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn unknown(&self, expr: &Expr) -> NotationError {
+    pub(super) fn unknown(&self, expr: &Expr) -> NotationError {
         let hint = nearest(&expr.name, self.known.iter().map(|n| n.name.as_str()));
         let hint = hint.map_or_else(
             || format!(": set it (${} = 5), or take it from a packet that is expected", expr.name),
             |near| format!("; did you mean ${near}?"),
         );
         NotationError::new(expr.at.clone(), format!("${} has no value here{hint}", expr.name))
-    }
-
-    fn packet<'t>(&self, line: &'t Raw, start: usize, what: &str) -> Result<(usize, &'t str), NotationError> {
-        let (start, text) = line.behind(start);
-        if text.is_empty() {
-            return line.error(
-                start..start,
-                format!("here must stand {what}, such as ip(dst=10.77.0.2)/tcp(dstport=80, flags=S)"),
-            );
-        }
-        Ok((start, text))
-    }
-
-    fn send(&mut self, line: &Raw, start: usize) -> Result<(), NotationError> {
-        let (start, text) = self.packet(line, start, "the packet that is sent")?;
-        let error = moved(line, start);
-        let parts = notation::parse(text).map_err(&error)?;
-        let mut names = Vec::new();
-        let mut edits = Vec::new();
-        for (slot, word) in words(&parts) {
-            let Some(expr) = Expr::read(word).map_err(&error)? else { continue };
-            let value = match self.value_of(&expr.name) {
-                Some(value) => expr
-                    .value(&value, slot.modulus())
-                    .map_err(|why| error(NotationError::new(expr.at.clone(), why)))?,
-                None => slot.placeholder(),
-            };
-            edits.push((expr.at.clone(), value));
-            names.push((slot, expr));
-        }
-        let exprs: Vec<Expr> = names.iter().map(|(_, expr)| expr.clone()).collect();
-        self.used(&exprs, &error)?;
-        let edited = Edited::new(text, edits);
-        Draft::from_notation(&edited.text, self.sources)
-            .map_err(|e| error(NotationError::new(edited.back(e.at), several_values(e.message))))?;
-        self.push(line, Act::Send(Template { text: text.to_owned(), names }));
-        Ok(())
-    }
-
-    fn expect(&mut self, line: &Raw, start: usize, comes: bool) -> Result<(), NotationError> {
-        let (within, start) = self.time_first(line, start)?;
-        let (start, text) = self.packet(line, start, "what the packet must be like")?;
-        let split = read::find_word(text, "where");
-        let body = text.get(..split.unwrap_or(text.len())).unwrap_or_default();
-        let error = moved(line, start);
-        // A name without a value takes one here.
-        let mut fresh: Vec<Expr> = Vec::new();
-        let mut seen: Vec<Expr> = Vec::new();
-        let parts = notation::parse(body.trim_end().trim_end_matches("...")).map_err(&error)?;
-        for (_, word) in words(&parts) {
-            let Some(expr) = Expr::read(word).map_err(&error)? else { continue };
-            let known = self.is_known(&expr.name) || fresh.iter().any(|f| f.name == expr.name);
-            match (known, comes, &expr.step) {
-                (true, ..) => seen.push(expr),
-                (false, true, None) => fresh.push(expr),
-                (false, true, Some(_)) => return Err(error(self.unknown(&expr))),
-                (false, false, _) => {
-                    let why = format!("{} (* stands for any value)", self.unknown(&expr).message);
-                    return Err(error(NotationError::new(expr.at, why)));
-                }
-            }
-        }
-        let condition = match split {
-            Some(at) => {
-                let from = at + "where".len();
-                let behind = text.get(from..).unwrap_or_default();
-                let from = from + behind.len() - behind.trim_start().len();
-                let is_name = |name: &str| self.is_known(name) || fresh.iter().any(|f| f.name == name);
-                let read = Condition::read(behind.trim(), &|name| self.value_of(name), &is_name);
-                let condition = read.map_err(moved(line, start + from))?;
-                seen.extend(condition.names().cloned());
-                Some(condition)
-            }
-            None => None,
-        };
-        // Borrowed apart from the sources.
-        let known = &self.known;
-        let value = |name: &str| known.iter().rev().find(|n| n.name == name).and_then(|n| n.value.clone());
-        let pattern = Pattern::read(body, condition, &value, self.sources).map_err(&error)?;
-        for expr in fresh {
-            let used = seen.iter().any(|other| other.name == expr.name);
-            let at = line.place(&(expr.at.start + start..expr.at.end + start));
-            self.known.push(Name { name: expr.name, value: None, used, taken: true, at });
-        }
-        self.used(&seen, &error)?;
-        let what = if comes { Act::Expect { within, pattern } } else { Act::Never { within, pattern } };
-        self.push(line, what);
-        Ok(())
     }
 
     /// `$name = VALUE`.
@@ -353,12 +268,12 @@ impl Reader<'_> {
             Some(Err(why)) => return line.error(place, why),
             None => Source::Value(text),
         };
-        let value = match &source {
-            Source::Value(text) => Value::written(text),
-            Source::Random(low, _) => Value::Number(u128::from(*low)),
+        let values = match &source {
+            Source::Value(text) => vec![Value::written(text)],
+            Source::Random(low, high) => [*low, *high].map(|n| Value::Number(u128::from(n))).to_vec(),
         };
         let at = line.place(&(start - 1..start + len));
-        self.known.push(Name { name: name.clone(), value: Some(value), used: true, taken: false, at });
+        self.known.push(Name { name: name.clone(), values, used: true, taken: false, at });
         self.push(line, Act::Name { name, source });
         Ok(())
     }
@@ -429,8 +344,8 @@ impl Reader<'_> {
         let at = line.place(&brace);
         self.open.push(Open { line: self.script.lines.len(), names: self.known.len(), at: at.clone() });
         if let Some(name) = &name {
-            let value = values.first().map(|v| Value::written(v));
-            self.known.push(Name { name: name.clone(), value, used: true, taken: false, at });
+            let values = values.first().into_iter().chain(values.last()).map(|v| Value::written(v)).collect();
+            self.known.push(Name { name: name.clone(), values, used: true, taken: false, at });
         }
         self.push(line, Act::Rounds { name, values, end: 0 });
         Ok(())
@@ -483,71 +398,6 @@ impl Reader<'_> {
         self.push(line, Act::End);
         Ok(())
     }
-
-    fn sweep(&mut self, line: &Raw, start: usize) -> Result<(), NotationError> {
-        let (within, start) = self.time_first(line, start)?;
-        let (start, text) = self.packet(line, start, "the packet with the values that it takes")?;
-        let error = moved(line, start);
-        let known = &self.known;
-        let value = |name: &str| known.iter().rev().find(|n| n.name == name).and_then(|n| n.value.clone());
-        let mut sweep = Sweep::read(text, &value, self.sources).map_err(&error)?;
-        sweep.within = within;
-        let names: Vec<Expr> = sweep.names().cloned().collect();
-        self.used(&names, &error)?;
-        self.push(line, Act::Sweep(Box::new(sweep)));
-        Ok(())
-    }
-
-    /// `= VALUES KIND`.
-    fn want(&mut self, line: &Raw, start: usize) -> Result<(), NotationError> {
-        let (start, text) = line.behind(start);
-        let Some(Act::Sweep(sweep)) = self.script.lines.last_mut().map(|l| &mut l.what) else {
-            return line
-                .error(start.saturating_sub(1)..start, "a line that begins with = stands behind a sweep");
-        };
-        if sweep.keys().len() > 1 {
-            return line.error(
-                start..start + text.len(),
-                format!(
-                    "only the answers of a sweep with one field can be said, this one has {}",
-                    sweep.keys().join(", ")
-                ),
-            );
-        }
-        let Some((list, kind)) = text.rsplit_once(char::is_whitespace) else {
-            return line.error(
-                start..start + text.len(),
-                "write the values and the kind of answer: = 80, 443 syn-ack",
-            );
-        };
-        if !kinds().any(|known| known == kind) {
-            let hint =
-                nearest(kind, kinds()).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            let known: Vec<&str> = kinds().collect();
-            let at = start + text.len() - kind.len()..start + text.len();
-            return line.error(at, format!("'{kind}' is no kind of answer{hint} ({})", known.join(", ")));
-        }
-        let mut values = Vec::new();
-        if list.trim() != "*" {
-            let refused = |(place, why): (Range<usize>, String)| {
-                NotationError::new(line.place(&(place.start + start..place.end + start)), why)
-            };
-            for (value, place) in read::values(list).map_err(refused)? {
-                if !sweep.takes(&value) {
-                    return Err(refused((place, format!("the sweep does not send {value}"))));
-                }
-                values.push(value);
-            }
-        }
-        sweep.wanted.push(Wanted { values, kind: kind.to_owned(), line: line.number });
-        Ok(())
-    }
-}
-
-/// A word on values to choose from, which a packet that is sent cannot have.
-fn several_values(message: String) -> String {
-    let several = message.contains("not a list") || message.contains("..");
-    if several { format!("{message}. For several values there are for and sweep") } else { message }
 }
 
 /// `random`, `random(LOW..HIGH)`; `None`: it is none of these.

@@ -1,16 +1,15 @@
 //! What a packet must be like: a packet in notation of which only the fields count that are named. Pure.
 
-use std::ops::Range;
-
-use super::names::{Edited, Expr, Slot, Value, item_slot, words};
+use super::condition::Condition;
+use super::names::{Expr, Slot, Value, item_slot};
+use super::pattern_check::check;
 use crate::craft::Draft;
 use crate::craft::build::Sources;
 use crate::craft::print::Detail;
-use crate::filter::{Facts, Filter, Packet};
 use crate::wire::dissect::{Dissection, dissect};
 use crate::wire::notation::{self, Item, NotationError, Part, Payload, Spanned, Value as Word};
 use crate::wire::protocols;
-use crate::wire::table::{Field, Header};
+use crate::wire::table::Header;
 use crate::wire::value;
 use crate::wire::view::{LayerView, Located};
 
@@ -55,16 +54,9 @@ enum Want {
 }
 
 #[derive(Clone, Debug)]
-enum Choice {
+pub(super) enum Choice {
     One(String),
     Range(String, String),
-}
-
-/// A filter with names in it.
-#[derive(Clone, Debug)]
-pub struct Condition {
-    text: String,
-    names: Vec<Expr>,
 }
 
 /// A field that is not as it must be.
@@ -96,7 +88,7 @@ impl Verdict {
         self.differences.is_empty()
     }
 
-    fn differ(&mut self, field: String, expected: impl Into<String>, came: impl Into<String>) {
+    pub(super) fn differ(&mut self, field: String, expected: impl Into<String>, came: impl Into<String>) {
         self.differences.push(Difference { field, expected: expected.into(), came: came.into() });
     }
 }
@@ -161,6 +153,12 @@ impl Pattern {
             }
         }
         Ok(pattern)
+    }
+
+    /// Whether it names a header of this protocol.
+    #[must_use]
+    pub fn has(&self, protocol: &str) -> bool {
+        self.layers.iter().any(|layer| layer.header.key == protocol)
     }
 
     /// Compares a packet. `named`: what the names stand for by now.
@@ -322,7 +320,7 @@ impl Want {
 }
 
 impl Choice {
-    fn read(text: &str) -> Self {
+    pub fn read(text: &str) -> Self {
         match text.split_once("..") {
             Some((from, to)) if !from.is_empty() && !to.is_empty() => {
                 Self::Range(from.trim().to_owned(), to.trim().to_owned())
@@ -483,172 +481,4 @@ fn want(value: Word) -> Result<Want, NotationError> {
         },
         Word::List(items, _) => Want::OneOf(items.iter().map(|i| Choice::read(&i.name.text)).collect()),
     })
-}
-
-/// Builds the packet that a pattern describes once for each value to choose from, so that what is wrong is found before
-/// the run.
-fn check(
-    text: &str,
-    parts: &[Part],
-    known: Known<'_>,
-    sources: &mut dyn Sources,
-) -> Result<(), NotationError> {
-    let mut edits: Vec<(Range<usize>, String)> = Vec::new();
-    // Places with several values, and these: all but the first are tried one by one.
-    let mut others: Vec<(Range<usize>, Vec<String>)> = Vec::new();
-    for part in parts {
-        let Part::Layer { name, args } = part else { continue };
-        let header = protocols::by_key(&name.text);
-        if let Some(dst) = missing_destination(header, args) {
-            let slot = Slot { field: Some(dst), scale: 1 };
-            let open = text.get(name.at.end..).unwrap_or_default();
-            let space = open.len() - open.trim_start().len();
-            let (at, text) = match open.trim_start().starts_with('(') {
-                true if args.is_empty() => (space + 1, format!("{}={}", dst.key, slot.placeholder())),
-                true => (space + 1, format!("{}={}, ", dst.key, slot.placeholder())),
-                false => (0, format!("({}={})", dst.key, slot.placeholder())),
-            };
-            edits.push((name.at.end + at..name.at.end + at, text));
-        }
-        for arg in args {
-            let field = header.and_then(|h| h.field(&arg.key.text));
-            if let (Word::List(items, at), Some(_)) = (&arg.value, field) {
-                let mut values = items.iter().flat_map(|i| ends(&i.name.text));
-                let Some(first) = values.next() else {
-                    return Err(NotationError::new(at.clone(), "here must stand at least one value"));
-                };
-                edits.push((at.clone(), first));
-                others.push((at.clone(), values.collect()));
-            }
-        }
-    }
-    for (slot, word) in words(parts) {
-        if edits.iter().any(|(at, _)| at.start <= word.at.start && word.at.end <= at.end && !at.is_empty()) {
-            continue;
-        }
-        let named = Expr::read(word)?;
-        let text = match (&named, word.text.as_str()) {
-            (_, "*") => slot.placeholder(),
-            (Some(expr), _) => match known(&expr.name) {
-                Some(value) => {
-                    expr.value(&value, slot.modulus()).map_err(|e| NotationError::new(word.at.clone(), e))?
-                }
-                None => slot.placeholder(),
-            },
-            (None, text) => {
-                let mut values = ends(text).into_iter();
-                let first = values.next().unwrap_or_default();
-                if first == text {
-                    continue;
-                }
-                others.push((word.at.clone(), values.collect()));
-                first
-            }
-        };
-        edits.push((word.at.clone(), text));
-    }
-    edits.sort_by_key(|(at, _)| (at.start, at.end));
-    try_build(text, edits.clone(), sources)?;
-    for (place, values) in others {
-        for value in values {
-            let mut edits = edits.clone();
-            edits.iter_mut().filter(|(at, _)| *at == place).for_each(|(_, text)| text.clone_from(&value));
-            try_build(text, edits, sources)?;
-        }
-    }
-    Ok(())
-}
-
-fn try_build(
-    text: &str,
-    edits: Vec<(Range<usize>, String)>,
-    sources: &mut dyn Sources,
-) -> Result<(), NotationError> {
-    let edited = Edited::new(text, edits);
-    let built = Draft::from_notation(&edited.text, sources);
-    built.map(|_| ()).map_err(|e| NotationError::new(edited.back(e.at), e.message))
-}
-
-/// The values that a choice names: one, or the ends of a range.
-fn ends(text: &str) -> Vec<String> {
-    match Choice::read(text) {
-        Choice::One(text) => vec![text],
-        Choice::Range(from, to) => vec![from, to],
-    }
-}
-
-/// The destination that a packet to be sent would have to have here.
-fn missing_destination(header: Option<&'static Header>, args: &[notation::Arg]) -> Option<&'static Field> {
-    let header = header.filter(|h| h.network)?;
-    let (_, dst) = header.ends?;
-    let given = args.iter().any(|a| dst.scale_for(&a.key.text).is_some());
-    if given { None } else { Some(dst) }
-}
-
-impl Condition {
-    /// Reads what stands behind `where`. `names` are those that it may use.
-    ///
-    /// # Errors
-    /// The place in `text` and what is wrong there.
-    pub fn read(text: &str, known: Known<'_>, is_name: &dyn Fn(&str) -> bool) -> Result<Self, NotationError> {
-        let mut names = Vec::new();
-        let mut quoted = false;
-        let mut rest = text.char_indices().peekable();
-        while let Some((at, c)) = rest.next() {
-            match c {
-                '\\' if quoted => {
-                    rest.next();
-                }
-                '"' => quoted = !quoted,
-                '$' if !quoted => {
-                    let len = super::names::name_len(text.get(at + 1..).unwrap_or_default());
-                    let name = text.get(at + 1..at + 1 + len).unwrap_or_default();
-                    if !is_name(name) {
-                        let why = format!("${name} has no value here");
-                        return Err(NotationError::new(at..at + 1 + len, why));
-                    }
-                    names.push(Expr { name: name.to_owned(), step: None, at: at..at + 1 + len });
-                }
-                _ => {}
-            }
-        }
-        let condition = Self { text: text.to_owned(), names };
-        let edited = condition.with(&|name| known(name));
-        match Filter::display(&edited.text) {
-            Ok(_) => Ok(condition),
-            Err(e) => Err(NotationError::new(edited.back(e.at), e.message)),
-        }
-    }
-
-    /// The names that it uses.
-    pub fn names(&self) -> impl Iterator<Item = &Expr> {
-        self.names.iter()
-    }
-
-    fn with(&self, named: &dyn Fn(&str) -> Option<Value>) -> Edited {
-        let text = |e: &Expr| named(&e.name).map_or_else(|| "0".to_owned(), |value| value.text());
-        Edited::new(&self.text, self.names.iter().map(|e| (e.at.clone(), text(e))).collect())
-    }
-
-    fn judge(
-        &self,
-        link_type: u32,
-        bytes: &[u8],
-        found: &Dissection,
-        named: &dyn Fn(&str) -> Option<Value>,
-        verdict: &mut Verdict,
-    ) {
-        let of = |name: &str| {
-            let own = verdict.taken.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone());
-            own.or_else(|| named(name))
-        };
-        let text = self.with(&of).text;
-        let facts =
-            Facts { original: u32::try_from(bytes.len()).unwrap_or(u32::MAX), link_type, ..Facts::default() };
-        match Filter::display(&text) {
-            Ok(filter) if filter.matches(&Packet { bytes, found, facts }) => verdict.agreed += 1,
-            Ok(_) => verdict.differ("where".into(), text, "does not hold"),
-            Err(error) => verdict.differ("where".into(), text, error.message),
-        }
-    }
 }

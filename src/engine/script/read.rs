@@ -12,6 +12,12 @@ const LONGEST: f64 = 86400.0;
 /// Most values that one list may name.
 pub const MOST_VALUES: usize = 65536;
 
+/// A value with its place.
+pub type Placed = (String, Range<usize>);
+
+/// A place and what is wrong there.
+pub type Refused = (Range<usize>, String);
+
 /// A line with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raw {
@@ -124,7 +130,7 @@ pub fn time(text: &str) -> Result<Duration, String> {
 }
 
 /// The values of a list, `80, 443, 8000..8100`, in brackets or without, each with its place in the text.
-pub fn values(text: &str) -> Result<Vec<(String, Range<usize>)>, (Range<usize>, String)> {
+pub fn values(text: &str) -> Result<Vec<Placed>, Refused> {
     let inside = text.trim().strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     let mut all = Vec::new();
     let mut at = text.find(inside).unwrap_or(0);
@@ -142,11 +148,7 @@ pub fn values(text: &str) -> Result<Vec<(String, Range<usize>)>, (Range<usize>, 
 }
 
 /// Adds a value, or each number of a range.
-pub fn expand(
-    word: &str,
-    place: &Range<usize>,
-    all: &mut Vec<(String, Range<usize>)>,
-) -> Result<(), (Range<usize>, String)> {
+pub fn expand(word: &str, place: &Range<usize>, all: &mut Vec<Placed>) -> Result<(), Refused> {
     let ends = word.split_once("..").map(|(from, to)| (value::number(from), value::number(to)));
     match ends {
         None => all.push((word.to_owned(), place.clone())),

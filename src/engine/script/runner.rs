@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-use super::machine::{Came, Machine, Step, Told, Verdicts};
+use super::events::{Came, Told, Verdicts, Why};
+use super::machine::{Machine, Step};
 use super::{Options, Script};
 use crate::craft::Draft;
 use crate::craft::build::Sources;
@@ -291,21 +292,22 @@ impl Run<'_> {
     }
 
     fn send(&mut self, text: &str) {
-        let result = self.try_send(text);
-        let result = match result {
-            // Without the right to send nothing can be said of the script.
-            Err(failure) if failure.lists_ways() => {
+        let draft = Draft::from_notation(text, self.sources);
+        let result = match draft.map_err(|e| Why::Wrong(e.render(text))) {
+            Ok(draft) => self.try_send(draft).map_err(|failure| {
                 let text = failure.text.clone();
-                self.failure = Some(failure);
-                Err(text)
-            }
-            other => other.map_err(|failure| failure.text),
+                // Without the right to send nothing can be said of the script.
+                if failure.lists_ways() {
+                    self.failure = Some(failure);
+                }
+                Why::NotSent(text)
+            }),
+            Err(why) => Err(why),
         };
         self.machine.sent(result);
     }
 
-    fn try_send(&mut self, text: &str) -> Result<(), Failure> {
-        let draft = Draft::from_notation(text, self.sources).map_err(|e| Failure::new(e.render(text)))?;
+    fn try_send(&mut self, draft: Draft) -> Result<(), Failure> {
         let via = self.runner.via();
         let job =
             Job::prepare(self.access, self.runner.place.clone(), via.clone(), vec![Stream::plain(draft)])?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::names::{Edited, Expr, Slot, Value, words};
 use super::pattern::Known;
-use super::read::{MOST_VALUES, expand};
+use super::read::{MOST_VALUES, Refused, expand};
 use crate::craft::Draft;
 use crate::craft::build::Sources;
 use crate::engine::{Answer, AnswerKind};
@@ -18,6 +18,9 @@ pub const SILENT: &str = "none";
 
 /// Source ports of the packets where the sweep names none: the first, and how many there are.
 const PORTS: (usize, usize) = (20000, 45536);
+
+/// What a name stands for in its place, or what is wrong with it.
+type ValueOf<'a> = &'a dyn Fn(&(Slot, Expr)) -> Result<String, String>;
 
 /// A sweep as it was read.
 #[derive(Clone, Debug)]
@@ -159,12 +162,7 @@ impl Sweep {
         Ok(())
     }
 
-    fn edited(
-        &self,
-        values: &[usize],
-        nth: usize,
-        named: &dyn Fn(&(Slot, Expr)) -> Result<String, String>,
-    ) -> Result<Edited, (Range<usize>, String)> {
+    fn edited(&self, values: &[usize], nth: usize, named: ValueOf<'_>) -> Result<Edited, Refused> {
         let mut edits: Vec<(Range<usize>, String)> = Vec::new();
         for (varying, value) in self.varying.iter().zip(values) {
             edits.push((varying.at.clone(), varying.values.get(*value).cloned().unwrap_or_default()));

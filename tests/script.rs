@@ -395,6 +395,20 @@ fn a_stop_leaves_no_pass() {
     assert!(bench.machine.verdicts().stopped && !bench.machine.verdicts().pass());
 }
 
+#[test]
+fn rounds_without_an_end_can_be_stopped_and_values_have_a_limit() {
+    let nested = "repeat 65536 {\n".repeat(8) + "$a = 1\n" + &"}\n".repeat(8);
+    let mut bench = Bench::new(&nested);
+    assert_eq!(bench.machine.step(7), Step::Wait(7));
+    bench.machine.stop();
+    assert_eq!(bench.machine.step(8), Step::Over);
+    let wrong = |source: &str| script::parse(source, &[], &mut Nothing).unwrap_err().message;
+    let all = "all rounds and sweeps together have more than 1048576 values";
+    assert_eq!(wrong(&"repeat 65536 {\n}\n".repeat(17)), all);
+    let long = format!("< tcp(dstport=[{}])/zero(9)", vec!["1"; 20000].join(", "));
+    assert_eq!(wrong(&long), "this packet is too long for 20000 values");
+}
+
 /// Pieces of scripts, put together at random.
 fn piece() -> impl Strategy<Value = String> {
     let known = prop_oneof![

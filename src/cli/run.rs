@@ -26,11 +26,11 @@ const LONGEST: u64 = 16 << 20;
     > PACKET                             send it\n  \
     < [TIME] PATTERN [where FILTER]      a packet like this must come; what is not named is free\n  \
     ! [TIME] PATTERN [where FILTER]      none like this may come\n  \
-    $NAME = VALUE|random|random(A..B)    a name; in < a new $NAME takes what came, and $NAME+1 can be sent\n  \
+    $NAME = VALUE|random|random(A..B)    a name; in < a new one takes what came: ack=$NAME+1\n  \
     sleep TIME; test \"NAME\"; for $NAME in A, B..C {; repeat N {; }\n  \
     sweep [TIME] PACKET                  a packet for each of its values, and a table of the answers\n  \
-    = VALUES KIND                        what must answer there (syn-ack, reset, icmp-unreachable, none …)\n  \
-    lab; interface NAME; guard; wait TIME    options, at the top\n\n\
+    = VALUES KIND                        what must answer there: syn-ack, reset, none …\n  \
+    lab; interface NAME; guard; wait TIME   options, at the top\n\n\
     Example:\n  \
     rawbench run --lab - <<'END'\n  \
     > ip(dst=10.77.0.2)/tcp(srcport=40000, dstport=81, seq=5, flags=S)\n  \

@@ -51,6 +51,9 @@ pub(super) enum Phase {
     Over,
 }
 
+/// Lines that are run in one step.
+const AT_ONCE: usize = 4096;
+
 /// A script that runs.
 pub struct Machine {
     pub(super) script: Script,
@@ -141,7 +144,8 @@ impl Machine {
 
     /// Runs as far as it can at this time.
     pub fn step(&mut self, now_ns: u64) -> Step {
-        loop {
+        // Rounds in which nothing is waited for give way now and then: they may be stopped.
+        for _ in 0..AT_ONCE {
             match &mut self.phase {
                 Phase::Over => return Step::Over,
                 Phase::Sending => return Step::Wait(now_ns),
@@ -168,6 +172,7 @@ impl Machine {
                 }
             }
         }
+        Step::Wait(now_ns)
     }
 
     /// The packet of [`Step::Send`] is about to go out as these bytes. Gives its number.

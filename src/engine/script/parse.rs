@@ -35,6 +35,7 @@ pub fn parse(
         sources,
         known: Vec::new(),
         open: Vec::new(),
+        values: 0,
         base: None,
     };
     let lines = read::lines(source);
@@ -102,6 +103,8 @@ pub(super) struct Reader<'a> {
     pub(super) sources: &'a mut dyn Sources,
     pub(super) known: Vec<Name>,
     open: Vec<Open>,
+    /// Values of rounds and sweeps so far.
+    values: usize,
     /// How many names there were before the first test.
     base: Option<usize>,
 }
@@ -341,6 +344,7 @@ impl Reader<'_> {
         if self.open.len() == MOST_NESTED {
             return line.error(brace, format!("rounds in more than {MOST_NESTED} rounds"));
         }
+        self.count(line, values.len())?;
         let at = line.place(&brace);
         self.open.push(Open { line: self.script.lines.len(), names: self.known.len(), at: at.clone() });
         if let Some(name) = &name {
@@ -348,6 +352,16 @@ impl Reader<'_> {
             self.known.push(Name { name: name.clone(), values, used: true, taken: false, at });
         }
         self.push(line, Act::Rounds { name, values, end: 0 });
+        Ok(())
+    }
+
+    /// Counts values, so that a short script does not fill the memory.
+    pub(super) fn count(&mut self, line: &Raw, values: usize) -> Result<(), NotationError> {
+        self.values += values;
+        if self.values > read::MOST_IN_ALL {
+            let why = format!("all rounds and sweeps together have more than {} values", read::MOST_IN_ALL);
+            return line.error(0..line.text.trim_end().len(), why);
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The lines of a script that speak of packets.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::condition::Condition;
@@ -115,6 +116,7 @@ impl Reader<'_> {
         let first = |name: &str| value_of(known, name, false);
         let mut sweep = Sweep::read(text, &first, self.sources).map_err(&error)?;
         sweep.within = within;
+        self.count(line, sweep.count())?;
         let names: Vec<Expr> = sweep.names().cloned().collect();
         self.used(&names, &error)?;
         self.push(line, Act::Sweep(Box::new(sweep)));
@@ -126,8 +128,7 @@ impl Reader<'_> {
         let mark = start - 1..start;
         let (start, text) = line.behind(start);
         let Some(Act::Sweep(sweep)) = self.script.lines.last_mut().map(|l| &mut l.what) else {
-            return line
-                .error(start.saturating_sub(1)..start, "a line that begins with = stands behind a sweep");
+            return line.error(mark, "a line that begins with = stands behind a sweep");
         };
         if sweep.keys().len() > 1 {
             return line.error(
@@ -151,16 +152,17 @@ impl Reader<'_> {
             let at = start + text.len() - kind.len()..start + text.len();
             return line.error(at, format!("'{kind}' is no kind of answer{hint} ({})", known.join(", ")));
         }
-        let mut values = Vec::new();
+        let mut values = HashSet::new();
+        let takes = sweep.first_values();
         if list.trim() != "*" {
             let refused = |(place, why): (Range<usize>, String)| {
                 NotationError::new(line.place(&(place.start + start..place.end + start)), why)
             };
             for (value, place) in read::values(list).map_err(refused)? {
-                if !sweep.takes(&value) {
+                if !takes.contains(value.as_str()) {
                     return Err(refused((place, format!("the sweep does not send {value}"))));
                 }
-                values.push(value);
+                values.insert(value);
             }
         }
         sweep.wanted.push(Wanted { values, kind: kind.to_owned(), line: line.number });

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::names::{Edited, Expr, Slot, words};
 use super::pattern::{Choice, Known};
-use super::read::Placed;
+use super::read::{Placed, may_try};
 use crate::craft::Draft;
 use crate::craft::build::Sources;
 use crate::wire::notation::{self, Item, NotationError, Part, Value as Word};
@@ -75,6 +75,7 @@ pub(super) fn check(
         edits.push((word.at.clone(), text));
     }
     edits.sort_by_key(|(at, _)| (at.start, at.end));
+    may_try(others.iter().map(|(_, values)| values.len()).sum(), text)?;
     for (place, values) in &others {
         for (value, at) in values {
             let mut edits = edits.clone();

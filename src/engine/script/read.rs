@@ -12,6 +12,21 @@ const LONGEST: f64 = 86400.0;
 /// Most values that one list may name.
 pub const MOST_VALUES: usize = 65536;
 
+/// Values of all rounds and sweeps of a script together.
+pub const MOST_IN_ALL: usize = 1 << 20;
+
+/// Packets with several values are built once for each: so many bytes of notation for one line.
+const MOST_TRIED: usize = 64 << 20;
+
+/// Refuses a packet in which so many values are to be tried that it would take long.
+pub fn may_try(values: usize, text: &str) -> Result<(), NotationError> {
+    if values.saturating_mul(text.len()) <= MOST_TRIED {
+        return Ok(());
+    }
+    let why = format!("this packet is too long for {values} values");
+    Err(NotationError::new(0..text.trim_end().len(), why))
+}
+
 /// A value with its place.
 pub type Placed = (String, Range<usize>);
 

@@ -1,12 +1,13 @@
 //! Sweeps: a packet for each value of its fields, and what answered to each. Pure.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::names::{Edited, Expr, Slot, Value, words};
 use super::pattern::Known;
-use super::read::{MOST_VALUES, Refused, expand};
+use super::read::{MOST_VALUES, Refused, expand, may_try};
 use crate::craft::Draft;
 use crate::craft::build::Sources;
 use crate::engine::{Answer, AnswerKind};
@@ -42,13 +43,15 @@ struct Varying {
     key: String,
     at: Range<usize>,
     values: Vec<String>,
+    /// Places of the values that are tried before the run: each that is named, and both ends of a range.
+    tried: Vec<usize>,
 }
 
 /// What must answer at some values.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// At these; none: at all that no other line speaks of.
-    pub values: Vec<String>,
+    pub values: HashSet<String>,
     /// The kind of answer.
     pub kind: String,
     /// The line in the script.
@@ -146,9 +149,11 @@ impl Sweep {
 
     /// Builds the packet with each value once.
     fn check(&self, known: Known<'_>, sources: &mut dyn Sources) -> Result<(), NotationError> {
-        let most = self.varying.iter().map(|v| v.values.len()).max().unwrap_or(0);
+        let most = self.varying.iter().map(|v| v.tried.len()).max().unwrap_or(0);
+        may_try(most, &self.text)?;
         for nth in 0..most {
-            let values: Vec<usize> = self.varying.iter().map(|v| nth.min(v.values.len() - 1)).collect();
+            let tried = |v: &Varying| v.tried.get(nth).or_else(|| v.tried.last()).copied().unwrap_or(0);
+            let values: Vec<usize> = self.varying.iter().map(tried).collect();
             let named = |(slot, expr): &(Slot, Expr)| {
                 let value = known(&expr.name).map(|value| expr.value(&value, slot.modulus()));
                 value.unwrap_or_else(|| Ok(slot.placeholder()))
@@ -231,9 +236,9 @@ impl Sweep {
         self.names.iter().map(|(_, expr)| expr)
     }
 
-    /// Whether the field takes such a value.
-    pub fn takes(&self, value: &str) -> bool {
-        self.varying.first().is_some_and(|v| v.values.iter().any(|other| other == value))
+    /// The values of its first field.
+    pub fn first_values(&self) -> HashSet<&str> {
+        self.varying.first().into_iter().flat_map(|v| &v.values).map(String::as_str).collect()
     }
 
     /// What must answer at a value, and the line that says so.
@@ -251,16 +256,20 @@ fn varying(parts: &[Part]) -> Result<Vec<Varying>, NotationError> {
         let Some(header) = protocols::by_key(&name.text) else { continue };
         for arg in args {
             let Some((field, _)) = header.field(&arg.key.text) else { continue };
-            let mut values = Vec::new();
+            let (mut values, mut tried) = (Vec::new(), Vec::new());
             let refused = |(at, why): (Range<usize>, String)| NotationError::new(at, why);
             let at = match &arg.value {
                 Word::Word(word) if word.text.contains("..") && !word.text.starts_with(['"', '$']) => {
                     expand(&word.text, &word.at, &mut values).map_err(refused)?;
+                    tried.extend([0, values.len() - 1]);
                     word.at.clone()
                 }
                 Word::List(items, at) => {
                     for item in items {
+                        let first = values.len();
                         expand(&item.name.text, &item.name.at, &mut values).map_err(refused)?;
+                        tried.push(first);
+                        tried.extend(Some(values.len() - 1).filter(|last| *last > first));
                     }
                     at.clone()
                 }
@@ -270,7 +279,7 @@ fn varying(parts: &[Part]) -> Result<Vec<Varying>, NotationError> {
                 return Err(NotationError::new(at, "here must stand at least one value"));
             }
             let values = values.into_iter().map(|(value, _)| value).collect();
-            all.push(Varying { key: format!("{}.{}", header.prefix(), field.key), at, values });
+            all.push(Varying { key: format!("{}.{}", header.prefix(), field.key), at, values, tried });
         }
     }
     Ok(all)

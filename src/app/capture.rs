@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::engine::{Counters, Incident, Reading, Reassembly, Sieve};
-use crate::pcap::{CaptureFile, ChecksumState, IndexEntry};
+use crate::pcap::{self, CaptureFile, ChecksumState, IndexEntry};
 use crate::wire::summary::{self, Row};
 
 /// Rows that are kept dissected.
@@ -255,7 +255,14 @@ impl CaptureState {
         let (entry, row) = match file.read_packet(index, &mut bytes) {
             Ok(entry) => (entry, summary::row(self.link_type(&entry), &bytes)),
             Err(error) => {
-                let row = Row { protocol: "?", info: error.to_string(), ..Row::default() };
+                // The path stands in the notice; here the reason has to fit into a row.
+                let info = match error {
+                    pcap::Error::Changed { reason, .. } => {
+                        format!("gone: the file was changed since it was opened ({reason})")
+                    }
+                    other => other.to_string(),
+                };
+                let row = Row { protocol: "?", info, ..Row::default() };
                 (file.index().get(index)?, row)
             }
         };

@@ -646,7 +646,14 @@ impl Condition {
         let facts =
             Facts { original: u32::try_from(bytes.len()).unwrap_or(u32::MAX), link_type, ..Facts::default() };
         match Filter::display(&text) {
-            Ok(filter) if filter.matches(&Packet { bytes, found, facts }) => verdict.agreed += 1,
+            Ok(filter) if filter.needs().flows() => {
+                verdict.differ(
+                    "where".into(),
+                    text,
+                    "needs the packets before, which an expectation does not look at",
+                );
+            }
+            Ok(filter) if filter.matches(&Packet { bytes, found, facts, flows: &[] }) => verdict.agreed += 1,
             Ok(_) => verdict.differ("where".into(), text, "does not hold"),
             Err(error) => verdict.differ("where".into(), text, error.message),
         }

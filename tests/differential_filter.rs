@@ -152,7 +152,7 @@ function last.packet() end
 "#;
     std::fs::write(&script, text).unwrap();
     let mut tshark = Command::new("tshark");
-    tshark.arg("-q").arg("-r").arg(file).args(oracle::switches()).arg("-X");
+    tshark.arg("-q").arg("-r").arg(file).args(oracle::switches(false)).arg("-X");
     let said = run(tshark.arg(format!("lua_script:{}", script.display())), b"");
     assert!(said.status.success(), "{}", stderr(&said));
     let text = stdout(&said);

@@ -62,6 +62,8 @@ pub struct Seen {
     /// It goes from the higher end to the lower one.
     pub(super) down: bool,
     pub(super) segment: Option<Header>,
+    /// Wireshark does not count its time: an empty datagram, or a quoted one.
+    pub(super) untimed: bool,
 }
 
 /// What a TCP header says.
@@ -78,6 +80,8 @@ pub(super) struct Header {
     pub long_enough: bool,
     /// All of the header without its options is there.
     pub whole: bool,
+    /// So are the options.
+    pub complete: bool,
     /// The shift of a window scale option.
     pub scale: Option<u8>,
     /// Bytes that SACK blocks say have arrived.
@@ -121,12 +125,18 @@ fn word(bytes: &[u8], at: usize) -> u32 {
 }
 
 fn datagram(view: &LayerView<'_>, rest: &[u8]) -> Option<Seen> {
-    let too_short = view.layer().header.key == "udp" && half(rest, 4) < UDP_LEN as u16;
-    if rest.len() < UDP_LEN || too_short && half(rest, 4) != 0 {
+    let layer = view.layer();
+    if rest.len() < UDP_LEN {
         return None;
     }
     let (ends, down) = ends(view, rest, false)?;
-    Some(Seen { layer: u8::try_from(view.index).ok()?, ends: Some(ends), down, segment: None })
+    // A length of 0 says nothing over IPv6 (RFC 2675 section 4); what UDP-Lite has there is none.
+    let least = if ends.six { 1 } else { 0 };
+    if layer.header.key == "udp" && (least..UDP_LEN).contains(&usize::from(half(rest, 4))) {
+        return None;
+    }
+    let untimed = layer.quoted || layer.declared <= UDP_LEN;
+    Some(Seen { layer: u8::try_from(view.index).ok()?, ends: Some(ends), down, segment: None, untimed })
 }
 
 fn ends(view: &LayerView<'_>, rest: &[u8], tcp: bool) -> Option<(Ends, bool)> {
@@ -149,6 +159,7 @@ fn segment(view: &LayerView<'_>, rest: &[u8], cut: usize) -> Option<Seen> {
         len: carried(view, header_len, cut),
         long_enough,
         whole: rest.len() >= TCP_LEN,
+        complete: rest.len() >= header_len,
         ..Header::default()
     };
     if long_enough && rest.len() > TCP_LEN {
@@ -156,7 +167,16 @@ fn segment(view: &LayerView<'_>, rest: &[u8], cut: usize) -> Option<Seen> {
     }
     let both = if rest.len() < ENOUGH { None } else { ends(view, rest, true) };
     let (ends, down) = both.map_or((None, false), |(ends, down)| (Some(ends), down));
-    Some(Seen { layer: u8::try_from(view.index).ok()?, ends, down, segment: Some(header) })
+    // A quotation of RFC 792 ends before the rest.
+    if ends.is_none() && !is_quoted_by_icmp(view) {
+        return None;
+    }
+    Some(Seen { layer: u8::try_from(view.index).ok()?, ends, down, segment: Some(header), untimed: !header.whole || !long_enough })
+}
+
+fn is_quoted_by_icmp(view: &LayerView<'_>) -> bool {
+    let key = |back: usize| view.index.checked_sub(back).map(|index| view.layers[index].header.key);
+    key(1) == Some("ip") && key(2) == Some("icmp")
 }
 
 /// Bytes behind the header, as the packet had them on the wire.
@@ -187,15 +207,19 @@ fn options(list: &[u8], header: &mut Header) {
             continue;
         }
         let Some(len) = list.get(at + 1).map(|len| usize::from(*len)) else { return };
-        let Some(option) = list.get(at..at + len).filter(|_| len >= 2) else { return };
+        if len < 2 {
+            return;
+        }
+        // Of one that is cut off, what is there.
+        let option = &list[at..(at + len).min(list.len())];
         match (kind, len) {
-            (3, 3) => header.scale = Some(option[2].min(MOST_SHIFT)),
-            (5, _) => {
-                let blocks = option[2..].chunks_exact(8).take(MOST_BLOCKS);
+            (3, 3) if option.len() == 3 => header.scale = Some(option[2].min(MOST_SHIFT)),
+            (5, 2..) => {
+                let blocks = option.get(2..).unwrap_or_default().chunks_exact(8).take(MOST_BLOCKS);
                 let bytes = blocks.map(|b| word(b, 4).wrapping_sub(word(b, 0)));
                 header.sacked = bytes.fold(0, u32::wrapping_add);
             }
-            (30, 3..) => header.multipath |= 1 << (option[2] >> 4),
+            (30, 3..) if option.len() > 2 => header.multipath |= 1 << (option[2] >> 4),
             _ => {}
         }
         at += len;

@@ -72,10 +72,15 @@ impl FlowTable {
             None => {
                 let streams = &mut self.streams.1;
                 let flow = self.flows.entry(ends).or_insert_with(|| Flow::new(at, streams, None));
-                Told { stream: Some(flow.stream), times: Some(flow.times(at)), ..Told::default() }
+                flow.used = at.number;
+                let times = (!seen.untimed).then(|| flow.times(at));
+                Told { stream: Some(flow.stream), times, ..Told::default() }
             }
         };
         (told.layer, told.tcp) = (seen.layer, seen.segment.is_some());
+        if seen.untimed {
+            told.times = None;
+        }
         told
     }
 

@@ -99,6 +99,14 @@ impl Default for Side {
     }
 }
 
+impl Segment {
+    /// The same of a segment whose header is cut off or not as long as it has to be: its analysis is not shown.
+    fn without_analysis(self) -> Self {
+        let Self { seq, ack, next_seq, window, scale, completeness, closes, opens, .. } = self;
+        Self { seq, ack, next_seq, window, scale, completeness, closes, opens, ..Self::default() }
+    }
+}
+
 /// A connection.
 #[derive(Debug, Default)]
 pub(super) struct Connection {
@@ -134,6 +142,9 @@ impl Connection {
         self.shown(header, &mut told);
         if header.long_enough {
             self.behind(header, at, fresh, &mut told);
+        }
+        if !header.long_enough || !header.complete {
+            told = told.without_analysis();
         }
         if down {
             self.sides.swap(0, 1);
@@ -200,7 +211,7 @@ impl Connection {
             told.initial_rtt = Some(self.handshake_ns);
         }
         self.multipath |= header.multipath;
-        if header.has(SYN) {
+        if header.has(SYN) && header.complete {
             self.agree(header.has(ACK));
         }
     }

@@ -122,3 +122,6 @@ pub struct Segment {
     /// Bytes that its sender has sent since its last PSH.
     pub since_push: Option<u32>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,7 +171,13 @@ fn segment(view: &LayerView<'_>, rest: &[u8], cut: usize) -> Option<Seen> {
     if ends.is_none() && !is_quoted_by_icmp(view) {
         return None;
     }
-    Some(Seen { layer: u8::try_from(view.index).ok()?, ends, down, segment: Some(header), untimed: !header.whole || !long_enough })
+    Some(Seen {
+        layer: u8::try_from(view.index).ok()?,
+        ends,
+        down,
+        segment: Some(header),
+        untimed: !header.whole || !long_enough,
+    })
 }
 
 fn is_quoted_by_icmp(view: &LayerView<'_>) -> bool {

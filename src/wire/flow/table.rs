@@ -51,6 +51,12 @@ impl FlowTable {
         self.forgotten
     }
 
+    /// Segments that are remembered until they are acknowledged.
+    #[must_use]
+    pub fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
     /// Flows that are remembered.
     #[must_use]
     pub fn len(&self) -> usize {

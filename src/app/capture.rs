@@ -240,6 +240,12 @@ impl CaptureState {
         self.flows.of(self.selected.as_ref()?.index)
     }
 
+    /// What is known of the selected packet from those before it is being found out.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        self.selected.as_ref().is_some_and(|s| self.flows.is_wanted(s.index))
+    }
+
     /// The flows of the capture.
     #[must_use]
     pub fn flows(&self) -> &Flows {

@@ -96,14 +96,12 @@ pub enum Order {
         /// Which filter, and what is known already.
         sieve: Arc<Sieve>,
     },
-    /// Find out the flows of the first packets of a capture, as long as anybody else has them.
+    /// Find out what is asked of the flows of a capture, as long as anybody else has them.
     Follow {
         /// Of which capture.
         file: CaptureFile,
-        /// What is known already.
+        /// What is known already, and what is asked for.
         flows: Arc<Flows>,
-        /// Of how many packets.
-        until: usize,
     },
     /// Look for spools in this directory that a killed program left behind.
     FindLeft(PathBuf),
@@ -438,8 +436,8 @@ fn seek(order: Order, sought: &AtomicU64, post: &Post) {
 
 /// Finds out flows; why it cannot stands with them.
 fn follow(order: Order, wake: &dyn Fn()) {
-    let Order::Follow { file, flows, until } = order else { return };
-    let _ = flows.extend(&file, until, &|| Arc::strong_count(&flows) > 1);
+    let Order::Follow { file, flows } = order else { return };
+    flows.work(&file, &|| Arc::strong_count(&flows) > 1);
     wake();
 }
 

@@ -2,6 +2,7 @@
 //! cores but for what must be done in order, and extended as packets come.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::in_order::in_order;
@@ -21,6 +22,9 @@ pub struct Flows {
     table: Mutex<FlowTable>,
     store: RwLock<FlowStore>,
     problem: Mutex<Option<String>>,
+    /// How many packets somebody asked for.
+    wanted: AtomicUsize,
+    working: AtomicBool,
     /// Reads packets as far as they have transport headers.
     layers: Option<Filter>,
 }
@@ -28,7 +32,14 @@ pub struct Flows {
 impl Default for Flows {
     fn default() -> Self {
         let layers = Filter::display("tcp || udp || udplite").ok();
-        Self { table: Mutex::default(), store: RwLock::default(), problem: Mutex::default(), layers }
+        Self {
+            table: Mutex::default(),
+            store: RwLock::default(),
+            problem: Mutex::default(),
+            wanted: AtomicUsize::new(0),
+            working: AtomicBool::new(false),
+            layers,
+        }
     }
 }
 
@@ -76,6 +87,39 @@ impl Flows {
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.table.lock().unwrap_or_else(PoisonError::into_inner).forgotten()
+    }
+
+    /// Asks for the first `until` packets. `true`: somebody has to [work](Self::work) for that, and nobody does yet.
+    #[must_use]
+    pub fn want(&self, until: usize) -> bool {
+        self.wanted.fetch_max(until, Ordering::AcqRel);
+        self.len() < until && self.problem().is_none() && !self.working.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether the packet at this position, from 0, was asked for and is not known yet.
+    #[must_use]
+    pub fn is_wanted(&self, position: usize) -> bool {
+        (self.len()..self.wanted.load(Ordering::Acquire)).contains(&position)
+    }
+
+    /// Nobody works after all.
+    pub fn leave(&self) {
+        self.working.store(false, Ordering::Release);
+    }
+
+    /// Has known what was asked for, until there is nothing more to do or `wanted` gives `false`. Why it could not stands
+    /// in [`Self::problem`].
+    pub fn work(&self, file: &CaptureFile, wanted: &(dyn Fn() -> bool + Sync)) {
+        loop {
+            let until = self.wanted.load(Ordering::Acquire);
+            let done = self.extend(file, until, wanted);
+            self.leave();
+            // Somebody may have asked for more while this one still worked.
+            let more = self.wanted.load(Ordering::Acquire);
+            if done.is_err() || !wanted() || more <= until || !self.want(more) {
+                break;
+            }
+        }
     }
 
     /// Has the first `until` packets of the capture known. Ends early, with what there is, when `wanted` gives `false`.

@@ -37,6 +37,12 @@ impl FlowKey {
         KEYS.iter().find(|k| k.key == name)
     }
 
+    /// Whether it only says that there are others.
+    #[must_use]
+    pub fn gathers(&self) -> bool {
+        matches!(self.key, "tcp.analysis" | "tcp.analysis.flags")
+    }
+
     /// The protocol that it belongs to.
     #[must_use]
     pub fn protocol(&self) -> &'static str {
@@ -74,6 +80,27 @@ impl FlowKey {
             ("tcp.window_size_scalefactor", Some(-2)) => " (no window scaling used)",
             _ => "",
         }
+    }
+}
+
+impl Told {
+    /// Its stream, and what is odd about it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let mut title = String::from(if self.tcp { "TCP" } else { "UDP" });
+        if let Some(stream) = self.stream {
+            title += &format!(" stream {stream}");
+        }
+        let marks = KEYS.iter().filter(|k| k.kind == FlowKind::Mark && !k.gathers());
+        let odd = marks.filter(|k| k.key.starts_with("tcp.analysis.")).filter_map(|k| k.line(self));
+        odd.for_each(|line| title += &format!(" · {line}"));
+        title
+    }
+
+    /// Whether anything is odd about it.
+    #[must_use]
+    pub fn is_odd(&self) -> bool {
+        self.segment.marks != 0
     }
 }
 

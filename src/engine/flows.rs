@@ -2,7 +2,7 @@
 //! cores but for what must be done in order, and extended as packets come.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::in_order::in_order;
@@ -24,6 +24,7 @@ pub struct Flows {
     problem: Mutex<Option<String>>,
     /// How many packets somebody asked for.
     wanted: AtomicUsize,
+    forgotten: AtomicU64,
     working: AtomicBool,
     /// Reads packets as far as they have transport headers.
     layers: Option<Filter>,
@@ -37,6 +38,7 @@ impl Default for Flows {
             store: RwLock::default(),
             problem: Mutex::default(),
             wanted: AtomicUsize::new(0),
+            forgotten: AtomicU64::new(0),
             working: AtomicBool::new(false),
             layers,
         }
@@ -86,7 +88,7 @@ impl Flows {
     /// Flows that were forgotten because there were too many at once: what comes of them later counts as new.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).forgotten()
+        self.forgotten.load(Ordering::Relaxed)
     }
 
     /// Asks for the first `until` packets. `true`: somebody has to [work](Self::work) for that, and nobody does yet.
@@ -174,6 +176,7 @@ impl Flows {
                     store.push(&told);
                     from = end;
                 }
+                self.forgotten.store(table.forgotten(), Ordering::Relaxed);
                 Ok(())
             });
         match done {

@@ -153,7 +153,7 @@ fn evaluated(filter: &Filter, packets: &[Vec<u8>]) -> Vec<bool> {
     let found = Dissection::default();
     let one = |bytes: &Vec<u8>| {
         let facts = Facts { original: bytes.len() as u32, link_type: ETHERNET, ..Facts::default() };
-        filter.matches(&Packet { bytes, found: &found, facts })
+        filter.matches(&Packet { bytes, found: &found, facts, flows: &[] })
     };
     packets.iter().map(one).collect()
 }

@@ -114,7 +114,7 @@ fn ours(file: &Path, filters: &[String]) -> Passed {
                 link_type,
             };
             previous_ns = entry.timestamp_ns;
-            if filter.matches(&Packet { bytes, found, facts }) {
+            if filter.matches(&Packet { bytes, found, facts, flows: &[] }) {
                 passed.push(position + 1);
             }
         }
@@ -152,7 +152,7 @@ function last.packet() end
 "#;
     std::fs::write(&script, text).unwrap();
     let mut tshark = Command::new("tshark");
-    tshark.arg("-q").arg("-r").arg(file).args(oracle::switches()).arg("-X");
+    tshark.arg("-q").arg("-r").arg(file).args(oracle::switches(false)).arg("-X");
     let said = run(tshark.arg(format!("lua_script:{}", script.display())), b"");
     assert!(said.status.success(), "{}", stderr(&said));
     let text = stdout(&said);

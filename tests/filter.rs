@@ -44,7 +44,17 @@ fn a_wrong_filter_shows_its_place_and_what_would_be_right() {
         ("lenn(tcp) == 1", "lenn", "did you mean len?"),
         ("tcp.port in {80, http}", "http", "no number"),
         ("tcp.port in {80 443}", "443", "','"),
-        ("tcp.seq == 1", "tcp.seq", "tcp.seq_raw"),
+        ("tcp.analysis.flags == 1", "1", "write the key alone"),
+        (
+            "tcp.analysis.flags == tcp.analysis.flags",
+            "tcp.analysis.flags == tcp.analysis.flags",
+            "cannot be compared",
+        ),
+        (
+            "tcp.analysis.retransmision",
+            "tcp.analysis.retransmision",
+            "did you mean tcp.analysis.retransmission",
+        ),
         ("ip.proto == \"TPC\"", "\"TPC\"", "did you mean"),
         ("host 10.0.0.300", "10.0.0.300", "no address"),
         ("port htpp", "htpp", "no service"),
@@ -162,7 +172,7 @@ fn passes(filter: &Filter, bytes: &[u8]) -> bool {
     let mut found = Dissection::default();
     filter.dissect(1, bytes, &mut found);
     let facts = Facts { number: 1, original: bytes.len() as u32, link_type: 1, ..Facts::default() };
-    filter.matches(&Packet { bytes, found: &found, facts })
+    filter.matches(&Packet { bytes, found: &found, facts, flows: &[] })
 }
 
 #[test]

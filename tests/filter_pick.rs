@@ -35,7 +35,7 @@ fn each_packet(mut take: impl FnMut(&Packet<'_>)) {
                 interface: Some(0),
                 link_type,
             };
-            take(&Packet { bytes: &bytes, found: &found, facts });
+            take(&Packet { bytes: &bytes, found: &found, facts, flows: &[] });
         }
     }
 }
@@ -104,11 +104,18 @@ fn a_conversation_is_both_directions() {
     };
     let passes = |text: &str, bytes: &[u8]| {
         let found = dissect(1, bytes);
-        Filter::display(text).unwrap().matches(&Packet { bytes, found: &found, facts: Facts::default() })
+        Filter::display(text).unwrap().matches(&Packet {
+            bytes,
+            found: &found,
+            facts: Facts::default(),
+            flows: &[],
+        })
     };
     let bytes = frame(1, 2, 4000, 53);
     let found = dissect(1, &bytes);
-    let text = pick::conversation(&Packet { bytes: &bytes, found: &found, facts: Facts::default() }).unwrap();
+    let text =
+        pick::conversation(&Packet { bytes: &bytes, found: &found, facts: Facts::default(), flows: &[] })
+            .unwrap();
     assert!(text.starts_with("(ip.src == 10.0.0.1 && ip.dst == 10.0.0.2 && udp.srcport == 4000"), "{text}");
     for (ends, expected) in [
         ((1, 2, 4000, 53), true),

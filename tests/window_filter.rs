@@ -13,7 +13,7 @@ use eframe::egui::{Key, Modifiers};
 fn sift(window: &mut Window) {
     let capture = window.bench().capture();
     let file = capture.file().unwrap().clone();
-    capture.sieve().expect("there is no filter").work(&file, &|| ());
+    capture.sieve().expect("there is no filter").work(&file, capture.flows(), &|| ());
     window.settle();
 }
 
@@ -75,6 +75,53 @@ fn a_mistake_is_shown_at_its_place_and_the_last_right_filter_holds() {
     filter(&mut window, "icmp && ip.src == 10.0.0.9");
     assert!(!window.says("^"));
     window.must_say("0 of 24 packets");
+}
+
+/// A segment that is acknowledged, comes again, and is acknowledged again.
+fn repeated() -> Window {
+    let ends = ["src=10.0.0.1, dst=10.0.0.2", "src=10.0.0.2, dst=10.0.0.1"];
+    let data = format!("ip({})/tcp(srcport=4000, dstport=80, seq=7, ack=9, flags=PA)/\"data\"", ends[0]);
+    let ack = format!("ip({})/tcp(srcport=80, dstport=4000, seq=9, ack=11, flags=A)", ends[1]);
+    let mut window = Window::open();
+    window.open_file(&[&data, &ack, &data, &ack].map(|text| craft(text).bytes().to_vec()));
+    window
+}
+
+#[test]
+fn a_filter_looks_at_the_packets_before() {
+    let mut window = repeated();
+    filter(&mut window, "tcp.analysis.retransmission");
+    assert_eq!(window.rows(), [3]);
+    filter(&mut window, "tcp.stream == 0 && tcp.ack == 5");
+    assert_eq!(window.rows(), [2, 4]);
+    window.fill("Display filter", "tcp.analysis.retransmission == 1");
+    window.must_say("write the key alone");
+}
+
+#[test]
+fn the_selected_packet_tells_what_those_before_it_say_of_it() {
+    let mut window = repeated();
+    let row = window.row(3);
+    window.click(&row);
+    window.must_say("Looking at the packets before…");
+    let capture = window.bench().capture();
+    // What the engine's thread does.
+    capture.flows().work(&capture.file().unwrap().clone(), &|| true);
+    window.settle();
+    assert!(!window.says("Looking at the packets before…"));
+    let title =
+        "TCP stream 0 · This is a (suspected) retransmission · This is a (suspected) spurious retransmission";
+    window.click(title);
+    window.must_say("[Sequence Number, relative: 1]");
+    window.must_say("[Bytes in flight: 4]");
+    let row = window.row(4);
+    window.click(&row);
+    let capture = window.bench().capture();
+    capture.flows().work(&capture.file().unwrap().clone(), &|| true);
+    window.settle();
+    window.must_say("[Duplicate ACK #: 1]");
+    window.click("[Duplicate to the ACK in packet: 2]");
+    assert_eq!(window.bench().capture().selected().map(|s| s.index), Some(1));
 }
 
 #[test]

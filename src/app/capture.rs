@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::engine::{Counters, Incident, Reading, Reassembly, Sieve};
+use crate::engine::{Counters, Flows, Incident, Reading, Reassembly, Sieve};
 use crate::pcap::{self, CaptureFile, ChecksumState, IndexEntry};
+use crate::wire::flow::Told;
 use crate::wire::summary::{self, Row};
 
 /// Rows that are kept dissected.
@@ -90,6 +91,8 @@ pub struct CaptureState {
     pub(super) sought: Option<Sought>,
     /// Which packets the list shows; `None`: all.
     pub(super) sieve: Option<Arc<Sieve>>,
+    /// What is known of its packets from those before, as far as anybody asked.
+    pub(super) flows: Arc<Flows>,
     /// Marks of the ledger that were looked at.
     marks_seen: usize,
     rows: HashMap<usize, Arc<ListRow>>,
@@ -229,6 +232,24 @@ impl CaptureState {
     #[must_use]
     pub fn reassembly(&self) -> Option<&Result<Reassembly, String>> {
         self.sought.as_ref()?.found.as_ref()
+    }
+
+    /// What is known of the selected packet from those before it; `None`: it is still being found out, or cannot be.
+    #[must_use]
+    pub fn told(&self) -> Option<Vec<Told>> {
+        self.flows.of(self.selected.as_ref()?.index)
+    }
+
+    /// What is known of the selected packet from those before it is being found out.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        self.selected.as_ref().is_some_and(|s| self.flows.is_wanted(s.index))
+    }
+
+    /// The flows of the capture.
+    #[must_use]
+    pub fn flows(&self) -> &Flows {
+        &self.flows
     }
 
     /// The selected packet is a fragment, and what it is of is still being sought.

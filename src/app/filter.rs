@@ -114,7 +114,11 @@ impl Workbench {
     pub fn sift_on(&mut self) {
         let (Some(file), Some(sieve)) = (&self.capture.file, &self.capture.sieve) else { return };
         if sieve.tested() < file.len() && sieve.begin() {
-            let order = Order::Sift { file: file.clone(), sieve: Arc::clone(sieve) };
+            let order = Order::Sift {
+                file: file.clone(),
+                flows: Arc::clone(&self.capture.flows),
+                sieve: Arc::clone(sieve),
+            };
             let sieve = Arc::clone(sieve);
             if !self.is_taken(order) {
                 sieve.leave();

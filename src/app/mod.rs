@@ -10,6 +10,7 @@ mod edits;
 mod events;
 mod files;
 mod filter;
+mod flows;
 mod left;
 mod reading;
 mod reassembly;

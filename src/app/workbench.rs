@@ -292,6 +292,7 @@ impl Workbench {
                     self.notice(Failure::new(text));
                 }
                 self.seek(before);
+                self.follow_selected();
             }
             Command::Follow(follow) => self.capture.follow = follow,
             Command::Filter(text) => self.set_filter(text),

@@ -230,6 +230,7 @@ impl Sink for PrintSink {
         self.number += 1;
         let first_ns = *self.first_ns.get_or_insert(record.timestamp_ns);
         let packet = Packet {
+            flows: &[],
             number: self.number,
             time_ns: Some(record.timestamp_ns),
             original: record.original_length,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::craft::{Draft, Override};
 use crate::wire::bits;
 use crate::wire::checksum;
+use crate::wire::flow::{self, FlowKind, Told};
 use crate::wire::items::ItemSpan;
 use crate::wire::readers::Reading;
 use crate::wire::table::{Compute, Field, Kind};
@@ -73,9 +74,21 @@ pub struct LayerLine {
     /// What is read behind the header: no fields that can be edited.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     values: Vec<FieldLine>,
+    /// What stands in no byte of it and is known from the packets before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    generated: Vec<GeneratedLine>,
     /// Where and why reading it stopped early.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<ProblemLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct GeneratedLine {
+    key: &'static str,
+    label: &'static str,
+    value: Value,
+    /// As `read -e` prints it.
+    text: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -130,9 +143,25 @@ pub fn draft(draft: &Draft, out: &mut impl Write) -> std::io::Result<()> {
 
 /// The layers of a captured packet.
 #[must_use]
-pub fn captured_layers(bytes: &[u8], layers: &[Layer], left_to_card: bool) -> Vec<LayerLine> {
+pub fn captured_layers(bytes: &[u8], layers: &[Layer], left_to_card: bool, flows: &[Told]) -> Vec<LayerLine> {
     let origin = Origin::Capture { left_to_card };
-    (0..layers.len()).map(|index| layer(&LayerView { bytes, layers, index }, &origin)).collect()
+    let one = |index| {
+        let told = flows.iter().filter(|told| usize::from(told.layer) == index);
+        let generated = told.flat_map(generated).collect();
+        LayerLine { generated, ..layer(&LayerView { bytes, layers, index }, &origin) }
+    };
+    (0..layers.len()).map(one).collect()
+}
+
+/// What is known of a layer from the packets before.
+fn generated(told: &Told) -> impl Iterator<Item = GeneratedLine> + '_ {
+    flow::KEYS.iter().filter_map(|key| {
+        let text = key.text(told)?;
+        let value = if key.kind == FlowKind::Time { None } else { (key.value)(told) };
+        let value =
+            value.and_then(|v| i64::try_from(v).ok()).map_or_else(|| Value::from(text.clone()), Value::from);
+        Some(GeneratedLine { key: key.key, label: key.label, value, text })
+    })
 }
 
 /// Writes anything as one line of JSON.
@@ -158,6 +187,7 @@ fn layer(view: &LayerView<'_>, origin: &Origin<'_>) -> LayerLine {
         fields: view.header_fields().map(one).collect(),
         options: options(view, &items, 0, origin),
         values: readings.list.iter().map(|r| reading_line(view, r)).collect(),
+        generated: Vec::new(),
         problem: readings.stop.map(|s| ProblemLine { at: s.at, why: s.why }),
     }
 }

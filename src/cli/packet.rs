@@ -8,6 +8,7 @@ use super::json::{self, LayerLine};
 use super::reassembled::{self, ReassembledLine};
 use crate::pcap::InterfaceInfo;
 use crate::wire::dissect::{Dissection, Stop};
+use crate::wire::flow::Told;
 use crate::wire::reassembly::Datagram;
 use crate::wire::summary;
 use crate::wire::value;
@@ -31,6 +32,8 @@ pub struct Packet<'a> {
     pub first_ns: u64,
     /// Time of the packet before, in nanoseconds.
     pub previous_ns: u64,
+    /// What is known of it from the packets before, where that was asked for.
+    pub flows: &'a [Told],
 }
 
 /// The line of JSON.
@@ -125,7 +128,7 @@ impl Packet<'_> {
             destination: row.destination,
             protocol: row.protocol,
             info: row.info,
-            layers: json::captured_layers(self.bytes, &found.layers, self.left_to_card),
+            layers: json::captured_layers(self.bytes, &found.layers, self.left_to_card, self.flows),
             payload: hex(found.payload.clone()),
             trailer: hex(found.trailer.clone()),
             stop: found.stop.as_ref().map(StopLine::from),

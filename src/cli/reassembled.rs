@@ -124,7 +124,7 @@ impl From<&Whole> for WholeLine {
         Self {
             length: whole.bytes.len() - whole.head,
             header: whole.head,
-            layers: json::captured_layers(&whole.bytes, &whole.found.layers, whole.left_to_card),
+            layers: json::captured_layers(&whole.bytes, &whole.found.layers, whole.left_to_card, &[]),
             payload: hex(&whole.found.payload),
             trailer: hex(&whole.found.trailer),
             stop: whole.found.stop.as_ref().map(StopLine::from),

@@ -10,7 +10,7 @@ use super::read::select;
 use super::sources::System;
 use crate::craft::fragment::Pieces;
 use crate::craft::stream::{Place, Stream};
-use crate::engine::{Access, Checksums, Job, MOST_PER_SECOND, Pace, Replay, Unsendable, Via};
+use crate::engine::{Access, Checksums, Flows, Job, MOST_PER_SECOND, Pace, Replay, Unsendable, Via};
 use crate::pcap::{self, CaptureFile};
 
 /// `rawbench send`.
@@ -275,7 +275,7 @@ impl SendArgs {
             output::message(&format!("note: {}: {}", file.display(), problem.text));
         }
         let rows = match &self.filter {
-            Some(text) => select::positions(&capture, select::filter(text)?)?,
+            Some(text) => select::positions(&capture, select::filter(text)?, &Flows::default())?,
             None => (0..capture.len()).collect(),
         };
         let checksums = match self.checksums {

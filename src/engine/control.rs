@@ -10,6 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
+use super::flows::Flows;
 use super::reading::{Desk, Reading, What};
 use super::reassembly::{Reassembly, reassemble};
 use super::recorder::{End, Recorder};
@@ -90,8 +91,17 @@ pub enum Order {
     Sift {
         /// Of which capture.
         file: CaptureFile,
+        /// Its flows, for a filter that looks at them.
+        flows: Arc<Flows>,
         /// Which filter, and what is known already.
         sieve: Arc<Sieve>,
+    },
+    /// Find out what is asked of the flows of a capture, as long as anybody else has them.
+    Follow {
+        /// Of which capture.
+        file: CaptureFile,
+        /// What is known already, and what is asked for.
+        flows: Arc<Flows>,
     },
     /// Look for spools in this directory that a killed program left behind.
     FindLeft(PathBuf),
@@ -186,6 +196,7 @@ pub struct Engine {
     saver: Sender<Order>,
     reassembler: Sender<Order>,
     sifter: Sender<Order>,
+    follower: Sender<Order>,
     /// The newest datagram that was asked for.
     sought: Arc<AtomicU64>,
     events: Receiver<Event>,
@@ -220,11 +231,15 @@ impl Engine {
             let wake = Arc::clone(&post.wake);
             thread("sifter", move |orders: Receiver<Order>| {
                 for order in orders {
-                    if let Order::Sift { file, sieve } = order {
-                        sieve.work(&file, &*wake);
+                    if let Order::Sift { file, flows, sieve } = order {
+                        sieve.work(&file, &flows, &*wake);
                     }
                 }
             })?
+        };
+        let follower = {
+            let wake = Arc::clone(&post.wake);
+            thread("follower", move |orders: Receiver<Order>| orders.iter().for_each(|o| follow(o, &*wake)))?
         };
         let transmitter = thread("transmitter", {
             let post = post.clone();
@@ -241,7 +256,7 @@ impl Engine {
             }
         })?;
         let desk = Desk::default();
-        Ok(Self { control, transmitter, desk, post, saver, reassembler, sifter, sought, events })
+        Ok(Self { control, transmitter, desk, post, saver, reassembler, sifter, follower, sought, events })
     }
 
     /// Gives an order. `false`: so many wait already that it was not taken.
@@ -263,6 +278,7 @@ impl Engine {
                     && self.desk.begin(what, generation, directory, self.post.clone());
             }
             Order::Sift { .. } => &self.sifter,
+            Order::Follow { .. } => &self.follower,
             Order::Reassemble { ask, .. } => {
                 self.sought.store(ask, Ordering::Relaxed);
                 &self.reassembler
@@ -347,7 +363,8 @@ impl Control {
                 }
                 Order::Stop => self.stop(),
                 Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
-                Order::FindLeft(_) | Order::Reassemble { .. } | Order::Sift { .. } => {}
+                Order::FindLeft(_) | Order::Reassemble { .. } => {}
+                Order::Sift { .. } | Order::Follow { .. } => {}
             }
         }
         self.stop();
@@ -415,6 +432,13 @@ fn seek(order: Order, sought: &AtomicU64, post: &Post) {
     let Order::Reassemble { file, position, ask } = order else { return };
     let found = reassemble(&file, position, &|| sought.load(Ordering::Relaxed) == ask);
     post.event(Event::Reassembled(ask, found));
+}
+
+/// Finds out flows; why it cannot stands with them.
+fn follow(order: Order, wake: &dyn Fn()) {
+    let Order::Follow { file, flows } = order else { return };
+    flows.work(&file, &|| Arc::strong_count(&flows) > 1);
+    wake();
 }
 
 /// Looks for spools that a killed program left behind, and again some seconds later: a program that was killed while the disk

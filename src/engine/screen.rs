@@ -7,7 +7,8 @@ use super::trigger::{Predicate, When};
 use crate::filter::{Facts, Filter, Packet, Target, bpf};
 use crate::net::Instruction;
 use crate::pcap::{LinkType, PacketRecord};
-use crate::wire::dissect::Dissection;
+use crate::wire::dissect::{Dissection, dissect_into};
+use crate::wire::flow::{FlowTable, Moment, Seen, Told, seen};
 
 /// A capture filter as somebody typed it.
 #[derive(Clone, Debug)]
@@ -85,6 +86,7 @@ pub fn instructions(program: &[bpf::Instruction]) -> Vec<Instruction> {
 pub fn predicate(filter: Filter) -> Predicate {
     let mut found = Dissection::default();
     let (mut number, mut first_ns, mut previous_ns) = (0, None, 0);
+    let mut live = filter.needs().flows().then(Live::default);
     Box::new(move |link_type, record: &PacketRecord<'_>| {
         number += 1;
         let first_ns = *first_ns.get_or_insert(record.timestamp_ns);
@@ -98,9 +100,36 @@ pub fn predicate(filter: Filter) -> Predicate {
             link_type,
         };
         previous_ns = record.timestamp_ns;
-        filter.dissect(link_type, record.data, &mut found);
-        filter.matches(&Packet { bytes: record.data, found: &found, facts })
+        let flows = match &mut live {
+            Some(live) => live.told(&facts, record.data, &mut found),
+            None => {
+                filter.dissect(link_type, record.data, &mut found);
+                &[]
+            }
+        };
+        filter.matches(&Packet { bytes: record.data, found: &found, facts, flows })
     })
+}
+
+/// The flows of a capture for a filter that looks at them: it sees them from the first packet that it is asked about.
+#[derive(Default)]
+struct Live {
+    table: FlowTable,
+    seen: Vec<Seen>,
+    told: Vec<Told>,
+}
+
+impl Live {
+    fn told(&mut self, facts: &Facts, bytes: &[u8], found: &mut Dissection) -> &[Told] {
+        dissect_into(facts.link_type, bytes, found);
+        self.seen.clear();
+        seen(bytes, &found.layers, (facts.original as usize).saturating_sub(bytes.len()), &mut self.seen);
+        let number = u32::try_from(facts.number).unwrap_or(u32::MAX);
+        let at = Moment { number, time_ns: facts.time_ns.unwrap_or(0) };
+        self.told.clear();
+        self.told.extend(self.seen.iter().map(|seen| self.table.take(at, seen)));
+        &self.told
+    }
 }
 
 /// Whether a filter can be asked about the packets of this source, as far as their link is known before it listens.

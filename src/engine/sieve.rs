@@ -5,14 +5,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use super::flows::Flows;
 use super::in_order::in_order;
 use super::sources::Failure;
 use crate::filter::{Facts, Filter, Packet};
 use crate::pcap::{CaptureFile, Index, PacketReader};
 use crate::wire::dissect::Dissection;
+use crate::wire::flow::FlowStore;
 
 /// Packets that one worker tests in one go.
 const CHUNK: usize = 4096;
+/// Packets whose flows are found out before they are tested.
+const STRETCH: usize = 1 << 16;
 /// Packets between two looks at whether the work is still wanted.
 const ATTENTION: usize = 16;
 /// A viewer is not woken more often than this.
@@ -111,15 +115,15 @@ impl Sieve {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Tests the packets that were not tested yet, until there are none or it is cancelled. `wake` is called when there is
-    /// more to see, and at the end.
-    pub fn work(&self, file: &CaptureFile, wake: &dyn Fn()) {
+    /// Tests the packets that were not tested yet, until there are none or it is cancelled. `flows` are those of the capture,
+    /// extended where the filter looks at them. `wake` is called when there is more to see, and at the end.
+    pub fn work(&self, file: &CaptureFile, flows: &Flows, wake: &dyn Fn()) {
         loop {
             let index = file.index().snapshot();
             if index.len() <= self.tested() || self.cancelled.load(Ordering::Relaxed) {
                 break;
             }
-            if let Err(stopped) = self.test(file, index, wake) {
+            if let Err(stopped) = self.test(file, index, flows, wake) {
                 *self.problem.lock().unwrap_or_else(PoisonError::into_inner) =
                     stopped.map(|failure| failure.text);
                 break;
@@ -130,15 +134,33 @@ impl Sieve {
     }
 
     /// Tests what this index lists. An error of nothing: cancelled.
-    fn test(&self, file: &CaptureFile, index: Index, wake: &dyn Fn()) -> Result<(), Option<Failure>> {
+    fn test(
+        &self,
+        file: &CaptureFile,
+        index: Index,
+        flows: &Flows,
+        wake: &dyn Fn(),
+    ) -> Result<(), Option<Failure>> {
         let link_types: Vec<u32> = file.interfaces().iter().map(|i| i.link_type.0).collect();
         for link_type in &link_types {
             self.filter.suits(*link_type).map_err(|why| Some(Failure::new(why)))?;
         }
         let first_ns = index.iter().find(|e| e.has_time()).map_or(0, |e| e.timestamp_ns);
         let from = self.tested();
-        let chunks = (index.len() - from).div_ceil(CHUNK);
-        let work = Work { filter: &self.filter, cancelled: &self.cancelled, first_ns, index, link_types };
+        let mut end = index.len();
+        let mut told = FlowStore::default();
+        if self.filter.needs().flows() {
+            end = end.min(from + STRETCH);
+            flows.extend(file, end, &|| !self.cancelled.load(Ordering::Relaxed)).map_err(Some)?;
+            told = flows.snapshot();
+            end = end.min(told.len());
+        }
+        if end <= from {
+            return Err(None);
+        }
+        let chunks = (end - from).div_ceil(CHUNK);
+        let work =
+            Work { filter: &self.filter, cancelled: &self.cancelled, first_ns, index, link_types, told };
         let worker = || {
             let mut reader = file.reader();
             let mut found = Dissection::default();
@@ -146,7 +168,7 @@ impl Sieve {
             let mut before = (0, first_ns);
             move |chunk: usize| {
                 let start = from + chunk * CHUNK;
-                let end = (start + CHUNK).min(work.index.len());
+                let end = (start + CHUNK).min(end);
                 work.chunk(start..end, &mut before, &mut reader, &mut found).map(|passed| (end, passed))
             }
         };
@@ -173,6 +195,8 @@ struct Work<'a> {
     first_ns: u64,
     index: Index,
     link_types: Vec<u32>,
+    /// What the filter may want to know of the packets from those before.
+    told: FlowStore,
 }
 
 impl Work<'_> {
@@ -187,6 +211,7 @@ impl Work<'_> {
     ) -> Result<Vec<usize>, Option<Failure>> {
         let mut previous_ns = self.index.time_before(range.start, *before);
         let end = range.end;
+        let mut told = self.told.walk(range.start);
         let mut passed = Vec::new();
         for (position, entry) in range.clone().zip(self.index.range(range)) {
             if position % ATTENTION == 0 && self.cancelled.load(Ordering::Relaxed) {
@@ -209,7 +234,8 @@ impl Work<'_> {
                 None => {
                     let bytes = reader.bytes(entry).map_err(Failure::from)?;
                     self.filter.dissect(link_type, bytes, found);
-                    self.filter.matches(&Packet { bytes, found, facts })
+                    let flows = told.next(position);
+                    self.filter.matches(&Packet { bytes, found, facts, flows })
                 }
             };
             if passes {

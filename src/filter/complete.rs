@@ -72,6 +72,7 @@ impl Candidate {
                 Some(Type::Bytes | Type::Protocol) => "bytes",
                 Some(Type::Text) => "text",
                 Some(Type::Time) => "seconds",
+                Some(Type::Mark) => "there or not",
                 None => "",
             },
             Kind::Protocol => "protocol",
@@ -279,7 +280,7 @@ fn operators(key: Option<&str>, tcpdump: bool) -> Vec<Candidate> {
     };
     let mut all: Vec<(&str, &str)> = Vec::new();
     match key.and_then(source::known).map(|s| s.is) {
-        None => {}
+        None | Some(Type::Mark) => {}
         Some(Type::Number(_) | Type::Time) => {
             all.extend([EQUAL, UNEQUAL].into_iter().chain(ORDER).chain([IN]));
         }

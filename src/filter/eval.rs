@@ -6,6 +6,7 @@ use super::source::{FieldPlace, Place, Source};
 use super::tree::{Arithmetic, Compare, Function, Key, Literal, Operand, Part, Test};
 use super::{Facts, Packet};
 use crate::wire::bits::{self, BitRange};
+use crate::wire::flow::FlowKey;
 use crate::wire::keyed::{self, ItemValue};
 use crate::wire::keys::FrameKey;
 use crate::wire::table::{Field, Header, Kind};
@@ -322,11 +323,19 @@ impl Key {
                 let length = keyed::payload_len(&packet.found.view(packet.bytes, index), cut);
                 !layer.quoted && length.is_some_and(|n| take(Value::Number(n as i128)))
             }),
+            Place::Flow(key) => self.each_flow(key, packet, take),
             Place::Items(headers) => self.layers(headers, packet).any(|(index, _)| {
                 let range = packet.found.view(packet.bytes, index).items_range();
                 !range.is_empty() && take(Value::Bytes(packet.bytes.get(range).unwrap_or_default()))
             }),
         }
+    }
+
+    fn each_flow(&self, key: &FlowKey, packet: &Packet<'_>, take: &mut Taker<'_>) -> bool {
+        let tcp = key.protocol() == "tcp";
+        let all = packet.flows.iter().filter(|told| told.tcp == tcp).enumerate();
+        let mut values = all.filter(|(n, _)| self.means(n + 1)).filter_map(|(_, told)| (key.value)(told));
+        values.any(|value| (0..key.times()).any(|_| take(Value::Number(value))))
     }
 
     fn each_field(

@@ -64,6 +64,10 @@ pub(super) fn read(token: &Token, minus: bool, is: Type, names: Names) -> Result
             Kind::Char(byte) => vec![*byte],
             _ => text.as_bytes().to_vec(),
         })),
+        Type::Mark => Err(wrong(
+            "this key is there or not and has no value to compare: write the key alone, or ! before it"
+                .into(),
+        )),
         Type::Time => seconds(text)
             .map(|n| Literal::Number(if minus { -n } else { n }))
             .ok_or_else(|| wrong(format!("'{text}' are no seconds, such as 1.5"))),

@@ -25,6 +25,7 @@ mod words_parse;
 
 use crate::wire::digest::Digest;
 use crate::wire::dissect::{Dissection, dissect_while};
+use crate::wire::flow::Told;
 /// What is wrong in a filter, and where.
 pub use crate::wire::notation::NotationError as FilterError;
 pub use bpf_make::Target;
@@ -63,6 +64,9 @@ pub struct Packet<'a> {
     pub found: &'a Dissection,
     /// What else is known of it.
     pub facts: Facts,
+    /// What is known of its segments and datagrams from the packets before; only asked for where the filter
+    /// [needs](Needs::flows) it.
+    pub flows: &'a [Told],
 }
 
 /// How a filter was read.

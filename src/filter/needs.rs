@@ -14,6 +14,8 @@ pub struct Needs {
     ends: Vec<usize>,
     /// It looks at no header at all: what it asks is known without the packet's layers.
     none: bool,
+    /// It looks at what is known from the packets before.
+    flows: bool,
 }
 
 impl Needs {
@@ -24,7 +26,7 @@ impl Needs {
             wanted.test(test);
         }
         if wanted.all {
-            return Self::default();
+            return Self { flows: wanted.flows, ..Self::default() };
         }
         let wanted_behind = |reach: &[&'static Header]| {
             reach.iter().any(|r| wanted.headers.iter().any(|w| std::ptr::eq(*w, *r)))
@@ -32,7 +34,7 @@ impl Needs {
         let useless = REACHABLE.iter().filter(|(_, reach)| !wanted_behind(reach));
         let mut ends: Vec<usize> = useless.map(|(header, _)| address(header)).collect();
         ends.sort_unstable();
-        Self { ends, none: wanted.headers.is_empty() }
+        Self { ends, none: wanted.headers.is_empty(), flows: wanted.flows }
     }
 
     /// Whether a packet must be read further behind this header.
@@ -40,6 +42,12 @@ impl Needs {
     #[must_use]
     pub fn goes_on_behind(&self, header: &'static Header) -> bool {
         self.ends.binary_search(&address(header)).is_err()
+    }
+
+    /// Whether it looks at what is known only from the packets before.
+    #[must_use]
+    pub fn flows(&self) -> bool {
+        self.flows
     }
 
     /// Whether it looks at headers at all.
@@ -90,6 +98,7 @@ fn may_follow(rule: To, header: &Header) -> bool {
 struct Wanted {
     headers: Vec<&'static Header>,
     all: bool,
+    flows: bool,
 }
 
 impl Wanted {
@@ -129,6 +138,7 @@ impl Wanted {
             Operand::Key(key) => match &key.source.place {
                 Place::Frame(_) | Place::Interface | Place::Bytes => {}
                 Place::Protocols => self.all = true,
+                Place::Flow(_) => self.flows = true,
                 Place::Fields(places) => self.headers.extend(places.iter().map(|p| p.header)),
                 Place::Layers(headers)
                 | Place::Payload(headers)

@@ -1,5 +1,6 @@
 //! Keys: from the name to the place of its values in a packet, once, when the filter is read.
 
+use crate::wire::flow::{FlowKey, FlowKind};
 use crate::wire::keyed;
 use crate::wire::keys::{self, FrameKey, Meaning};
 use crate::wire::notation::nearest;
@@ -27,6 +28,8 @@ pub enum Type {
     Text,
     /// Seconds, held as nanoseconds.
     Time,
+    /// It is there or not, and has no value.
+    Mark,
 }
 
 impl Type {
@@ -43,6 +46,7 @@ impl Type {
             Self::Protocol => "a protocol",
             Self::Text => "text",
             Self::Time => "a time in seconds",
+            Self::Mark => "a mark without a value",
         }
     }
 
@@ -56,7 +60,9 @@ impl Type {
     #[must_use]
     pub fn fits(self, other: Self) -> bool {
         let numeric = |t| matches!(t, Self::Number(_) | Self::Flag);
-        self == other || numeric(self) && numeric(other) || self.is_bytes() && other.is_bytes()
+        self == other && self != Self::Mark
+            || numeric(self) && numeric(other)
+            || self.is_bytes() && other.is_bytes()
     }
 
     fn of(field: &Field) -> Self {
@@ -93,6 +99,8 @@ pub enum Place {
     PayloadLength(Vec<&'static Header>),
     /// The lists of options of these layers.
     Items(Vec<&'static Header>),
+    /// What is known from the packets before.
+    Flow(&'static FlowKey),
 }
 
 /// Where values stand in the layers of one table.
@@ -142,7 +150,7 @@ pub fn layers(name: &str) -> Vec<&'static Header> {
 /// What a name means in a filter.
 ///
 /// # Errors
-/// Says that there is no such key, with the nearest, or that it needs the packets before.
+/// Says that there is no such key, with the nearest.
 pub fn find(name: &str) -> Result<Source, String> {
     if let Some(source) = known(name) {
         return Ok(source);
@@ -182,7 +190,17 @@ fn of_meaning(name: &str, meaning: Meaning) -> Result<Source, String> {
         Meaning::Payload(header) => plain(Type::Bytes, Place::Payload(alike(header))),
         Meaning::PayloadLength(header) => plain(Type::Number(32), Place::PayloadLength(alike(header))),
         Meaning::Items(header) => plain(Type::Bytes, Place::Items(sharing_items(header))),
+        Meaning::Flow(key) => plain(flow_type(key), Place::Flow(key)),
         meaning => fields(name, meaning),
+    }
+}
+
+fn flow_type(key: &FlowKey) -> Type {
+    match key.kind {
+        FlowKind::Number(bits) => Type::Number(bits),
+        FlowKind::Signed | FlowKind::Packet => Type::Number(32),
+        FlowKind::Time => Type::Time,
+        FlowKind::Mark => Type::Mark,
     }
 }
 

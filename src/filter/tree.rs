@@ -2,7 +2,7 @@
 
 use regex::bytes::Regex;
 
-use super::source::Source;
+use super::source::{Place, Source};
 use super::words::Words;
 
 /// Something that a packet passes or does not.
@@ -89,6 +89,9 @@ impl Operand {
     /// Why BPF cannot look for it.
     fn anywhere(&self) -> String {
         match self {
+            Self::Key(key) if matches!(key.source.place, Place::Flow(_)) => {
+                format!("{} needs to know the packets before, and BPF remembers none", key.source.key)
+            }
             Self::Key(key) => format!(
                 "{} is meant in every header of its protocol, in tunnels and quotations too, and BPF looks at fixed places",
                 key.source.key

@@ -8,6 +8,7 @@ use eframe::egui::{
 use super::State;
 use super::builder::{bar_frame, layer_heading};
 use super::diagram::{Pen, diagram_ui};
+use super::flows::flows_ui;
 use super::lit::Lit;
 use super::options::{option_line, options_ui};
 use super::reassembly;
@@ -64,6 +65,7 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
     );
     CentralPanel::default().frame(frame).show(ui, |ui| {
         ScrollArea::vertical().id_salt("detail-scroll").auto_shrink(false).show(ui, |ui| {
+            flows_ui(ui, bench.capture(), state, commands);
             let folded = reassembly::is_of_whole(bench.capture());
             headers_ui(ui, &shown, &found, (state.headers, folded), &mut state.lit_detail);
             reassembly::datagrams_ui(ui, bench.capture(), state, commands);

@@ -11,6 +11,7 @@ mod diagram;
 mod dialogs;
 mod editor;
 mod filter;
+mod flows;
 mod hex;
 mod list;
 mod lit;

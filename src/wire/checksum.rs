@@ -223,17 +223,21 @@ fn is_over_v6(view: &LayerView<'_>) -> bool {
     ends.is_some_and(|(src, _)| src.bits.width == 128)
 }
 
-/// The pseudo header of `layer`, whose message has `len` bytes: RFC 9293 section 3.1 over IPv4 (32-bit addresses),
-/// RFC 8200 section 8.1 over IPv6.
-fn pseudo_header(view: &LayerView<'_>, len: usize) -> Vec<PseudoWord> {
-    let Some(network) = network_below(view) else { return Vec::new() };
-    let Some((src, dst)) = network.layer().header.ends else { return Vec::new() };
+/// Addresses between which a message goes, each with the words for where it stands.
+pub(super) struct Ends {
+    /// Bits of an address.
+    pub width: usize,
+    pub source: (&'static str, u128),
+    pub destination: (&'static str, u128),
+}
+
+/// Those of what `layer` carries: of the network layer below it, or what a list of options says instead.
+pub(super) fn ends(view: &LayerView<'_>) -> Option<Ends> {
+    let network = network_below(view)?;
+    let (src, dst) = network.layer().header.ends?;
     let header = network.header_bytes();
-    let mut words = Vec::new();
-    let mut push = |label, value: u128, width: usize| {
-        words.extend((0..width / 16).rev().map(|i| PseudoWord { label, word: (value >> (16 * i)) as u16 }));
-    };
-    // What a list of options says instead of the header, the last one that does.
+    let width = src.bits.width;
+    // The last one that says so.
     let instead = |of: fn(&ItemList) -> Option<AddressOf>, width: usize| {
         let layers = (network.index..view.index).rev().map(|index| LayerView { index, ..*view });
         let mut said = layers.filter_map(|layer| {
@@ -242,16 +246,36 @@ fn pseudo_header(view: &LayerView<'_>, len: usize) -> Vec<PseudoWord> {
         });
         said.next()
     };
-    match instead(|list| list.origin, src.bits.width) {
-        Some(home) => push("home address", home, src.bits.width),
-        None => push("source address", bits::get(header, src.bits).unwrap_or(0), src.bits.width),
-    }
-    match instead(|list| list.route, dst.bits.width) {
-        Some(last) => push("final destination of the route", last, dst.bits.width),
-        None => push("destination address", bits::get(header, dst.bits).unwrap_or(0), dst.bits.width),
+    // Most headers have no options.
+    let plain = network.index + 1 == view.index && header.len() == network.layer().header.min_len();
+    let source = (!plain).then(|| instead(|list| list.origin, width)).flatten();
+    let destination = (!plain).then(|| instead(|list| list.route, dst.bits.width)).flatten();
+    Some(Ends {
+        width,
+        source: match source {
+            Some(home) => ("home address", home),
+            None => ("source address", bits::get(header, src.bits).unwrap_or(0)),
+        },
+        destination: match destination {
+            Some(last) => ("final destination of the route", last),
+            None => ("destination address", bits::get(header, dst.bits).unwrap_or(0)),
+        },
+    })
+}
+
+/// The pseudo header of `layer`, whose message has `len` bytes: RFC 9293 section 3.1 over IPv4 (32-bit addresses),
+/// RFC 8200 section 8.1 over IPv6.
+fn pseudo_header(view: &LayerView<'_>, len: usize) -> Vec<PseudoWord> {
+    let Some(ends) = ends(view) else { return Vec::new() };
+    let mut words = Vec::new();
+    let mut push = |label, value: u128, width: usize| {
+        words.extend((0..width / 16).rev().map(|i| PseudoWord { label, word: (value >> (16 * i)) as u16 }));
+    };
+    for (label, address) in [ends.source, ends.destination] {
+        push(label, address, ends.width);
     }
     let protocol = u128::from(view.layer().header.number_in(Space::IpProtocol).unwrap_or(0));
-    if src.bits.width == 32 {
+    if ends.width == 32 {
         push("zero, protocol", protocol, 16);
         push("length", len as u128, 16);
     } else {

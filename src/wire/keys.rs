@@ -1,5 +1,6 @@
 //! The keys that `read -e`, `fields` and filters know: those of the tables, and a few that Wireshark adds to them.
 
+use super::flow::{FlowKey, FlowKind, KEYS};
 use super::notation;
 use super::protocols;
 use super::table::{Field, Header, Item, ItemList};
@@ -45,6 +46,8 @@ pub enum Meaning {
     PayloadLength(&'static Header),
     /// The packet as a whole.
     Frame(FrameKey),
+    /// What is known from the packets before.
+    Flow(&'static FlowKey),
 }
 
 /// Keys of the packet as a whole.
@@ -83,15 +86,8 @@ static ENDS: &[(&str, &str, &str, [&str; 2])] = &[
     ("udp", "port", "Source or Destination Port", ["srcport", "dstport"]),
 ];
 
-/// Keys that need to know the packets before, and the key that does not.
-static STATEFUL: &[(&str, &str)] = &[
-    ("tcp.seq", "tcp.seq_raw"),
-    ("tcp.ack", "tcp.ack_raw"),
-    ("tcp.nxtseq", "tcp.seq_raw"),
-    ("tcp.window_size", "tcp.window_size_value"),
-    ("tcp.stream", "tcp.srcport"),
-    ("udp.stream", "udp.srcport"),
-];
+/// Where the keys are defined that need the packets before.
+pub const OF_THE_FLOW: &str = "of the packets before (Wireshark User's Guide, TCP Analysis)";
 
 /// A key as the field reference lists it.
 #[derive(Clone, Debug)]
@@ -157,6 +153,7 @@ pub fn all() -> Vec<Listed> {
         if header.key == "tcp" {
             list.push(Listed::new("tcp.len".into(), "Segment Length", "*".into(), header.reference));
         }
+        list.extend(KEYS.iter().filter(|k| k.protocol() == header.key).map(flow_key));
     }
     let mut seen = std::collections::HashSet::new();
     list.retain(|l| seen.insert((l.key.clone(), l.label.clone())));
@@ -171,6 +168,15 @@ fn header_field(header: &'static Header, field: &'static Field) -> Listed {
         listed.notation = field.notation_key();
     }
     listed
+}
+
+fn flow_key(key: &FlowKey) -> Listed {
+    let width = match key.kind {
+        FlowKind::Number(bits) => bits.to_string(),
+        FlowKind::Packet | FlowKind::Signed => "32".into(),
+        FlowKind::Time | FlowKind::Mark => "*".into(),
+    };
+    Listed::new(key.key.to_owned(), key.label, width, OF_THE_FLOW)
 }
 
 fn item_fields(header: &'static Header, list: &'static ItemList) -> impl Iterator<Item = Listed> {
@@ -207,13 +213,8 @@ fn width(field: &Field) -> String {
 /// What `key` means.
 ///
 /// # Errors
-/// Says that there is no such key, with the nearest, or that it needs the packets before.
+/// Says that there is no such key, with the nearest.
 pub fn find(key: &str) -> Result<Meaning, String> {
-    if let Some((_, instead)) = STATEFUL.iter().find(|s| s.0 == key) {
-        return Err(format!(
-            "{key} is relative to the packets before, which rawbench does not follow yet; use {instead}"
-        ));
-    }
     known(key).ok_or_else(|| unknown(key))
 }
 
@@ -223,8 +224,8 @@ pub fn known(key: &str) -> Option<Meaning> {
     if let Some((_, _, frame)) = FRAME.iter().find(|f| f.0 == key) {
         return Some(Meaning::Frame(*frame));
     }
-    if STATEFUL.iter().any(|s| s.0 == key) {
-        return None;
+    if let Some(flow) = FlowKey::find(key) {
+        return Some(Meaning::Flow(flow));
     }
     let (protocol, name) = key.split_once('.')?;
     let has = |h: &&Header| h.prefix() == protocol || h.lists().any(|list| list.prefix_in(h) == protocol);
@@ -280,7 +281,7 @@ mod tests {
     #[test]
     fn a_wrong_key_names_the_nearest() {
         assert!(find("tcp.dstprt").unwrap_err().contains("did you mean tcp.dstport?"));
-        assert!(find("tcp.seq").unwrap_err().contains("use tcp.seq_raw"));
+        assert!(find("tcp.analysis.flag").unwrap_err().contains("did you mean tcp.analysis.flags?"));
         assert!(find("sip.method").unwrap_err().contains("rawbench fields"));
     }
 }

@@ -9,6 +9,7 @@ pub mod digest;
 pub mod dissect;
 pub mod dump;
 mod field;
+pub mod flow;
 pub mod items;
 pub mod keyed;
 pub mod keys;

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use rawbench::wire::flow::{FlowKey, KEYS};
+
 use super::cli::{bytes, rawbench, rawbench_with, run, stderr, stdout, write_pcap};
 
 const PROTOCOLS: &str = include_str!("../oracle/protocols.txt");
@@ -25,8 +27,8 @@ pub fn own_keys() -> Vec<&'static str> {
     entries(OWN).collect()
 }
 
-/// No other dissector, and no memory of earlier packets: `read -e` speaks of a packet's own headers.
-pub fn switches() -> Vec<&'static str> {
+/// No other dissector, and of earlier packets no memory but that of the flows, where it is asked for.
+pub fn switches(flows: bool) -> Vec<&'static str> {
     let on = entries(PROTOCOLS).flat_map(|p| ["--enable-protocol", p]);
     let options = [
         "ip.defragment:FALSE",
@@ -34,17 +36,22 @@ pub fn switches() -> Vec<&'static str> {
         "ip.tso_support:FALSE",
         "pppoed.show_tags_and_lengths:TRUE",
         "tcp.desegment_tcp_streams:FALSE",
-        "tcp.relative_sequence_numbers:FALSE",
+        if flows { "tcp.relative_sequence_numbers:TRUE" } else { "tcp.relative_sequence_numbers:FALSE" },
     ];
     let options = options.into_iter().flat_map(|o| ["-o", o]);
     ["-n", "--disable-protocol", "ALL"].into_iter().chain(on).chain(options).collect()
 }
 
-/// Every key that `rawbench fields` lists.
+/// The keys that need the packets before. tests/differential_flows.rs compares them.
+pub fn flow_keys() -> Vec<String> {
+    KEYS.iter().map(|k| k.key.to_owned()).collect()
+}
+
+/// Every other key that `rawbench fields` lists.
 pub fn keys() -> Vec<String> {
     let listed = stdout(&rawbench(&["fields"]));
-    let all: BTreeSet<_> =
-        listed.lines().filter_map(|l| l.split_whitespace().next()).map(str::to_owned).collect();
+    let named = listed.lines().filter_map(|l| l.split_whitespace().next());
+    let all: BTreeSet<_> = named.filter(|k| FlowKey::find(k).is_none()).map(str::to_owned).collect();
     all.into_iter().collect()
 }
 
@@ -114,8 +121,9 @@ pub fn ours(file: &Path, keys: &[String]) -> Vec<Vec<String>> {
 /// What tshark prints.
 pub fn theirs(file: &Path, keys: &[String]) -> Vec<Vec<String>> {
     let named = keys.iter().flat_map(|k| ["-e", k.as_str()]);
+    let flows = keys.iter().any(|k| FlowKey::find(k).is_some());
     let said = run(
-        Command::new("tshark").arg("-r").arg(file).args(switches()).args(["-T", "fields"]).args(named),
+        Command::new("tshark").arg("-r").arg(file).args(switches(flows)).args(["-T", "fields"]).args(named),
         b"",
     );
     assert!(said.status.success(), "{}", stderr(&said));
@@ -250,9 +258,19 @@ fn unstored(keys: &[String], text: &str) -> Vec<Vec<String>> {
 pub fn file_agrees(file: &Path, demand: Demand, tshark: bool) {
     let place = file.file_name().unwrap().to_str().unwrap();
     let golden = file.parent().unwrap().with_file_name("golden").join(format!("{place}.txt"));
-    let keys = shared_keys();
-    let theirs = golden_or_said(file, &keys, &golden, "", tshark);
-    judge(place, &file_differs((place, place), file, &keys, &theirs, &|_| demand), true);
+    keys_agree(&shared_keys(), (file, place), &golden, demand, tshark);
+}
+
+/// The same of the keys that need the packets before. In tests/oracle/differences.txt such a place begins with `flows:`.
+pub fn flows_agree(file: &Path, demand: Demand, tshark: bool) {
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let golden = file.parent().unwrap().with_file_name("golden_flows").join(format!("{name}.txt"));
+    keys_agree(&flow_keys(), (file, &format!("flows:{name}")), &golden, demand, tshark);
+}
+
+fn keys_agree(keys: &[String], (file, place): (&Path, &str), golden: &Path, demand: Demand, tshark: bool) {
+    let theirs = golden_or_said(file, keys, golden, "", tshark);
+    judge(place, &file_differs((place, place), file, keys, &theirs, &|_| demand), true);
 }
 
 /// The same of a file that the test made, whose packets the demands belong to. `golden`: where what tshark once said of the

@@ -17,6 +17,7 @@ use rawbench::craft::{Draft, Override};
 use rawbench::engine::script::{self, Came, Machine, Step, Why};
 use rawbench::pcap::{self, InterfaceInfo, LinkType};
 use rawbench::wire::dissect::{Dissection, MAX_LAYERS, dissect};
+use rawbench::wire::flow::{FlowTable, Moment, Told, seen};
 use rawbench::wire::protocols;
 use rawbench::wire::reassembly::{Origin, Reassembler};
 use rawbench::wire::table::Space;
@@ -122,6 +123,11 @@ pub fn dissect_packet(link_type: u32, bytes: &[u8]) {
         }
     }
     let interface = InterfaceInfo::new("f0", LinkType(link_type));
+    let mut segments = Vec::new();
+    seen(bytes, &found.layers, 0, &mut segments);
+    let mut table = FlowTable::default();
+    let told: Vec<Told> =
+        segments.iter().map(|seen| table.take(Moment { number: 1, time_ns: 1 }, seen)).collect();
     let packet = Packet {
         number: 1,
         time_ns: Some(1),
@@ -131,6 +137,7 @@ pub fn dissect_packet(link_type: u32, bytes: &[u8]) {
         interface: Some(&interface),
         first_ns: 0,
         previous_ns: 0,
+        flows: &told,
     };
     let mut out = Vec::new();
     packet.write_row(&mut out).unwrap();

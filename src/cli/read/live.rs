@@ -8,8 +8,8 @@ use std::path::Path;
 use super::super::args::ReadArgs;
 use super::super::keys::Meaning;
 use super::super::output::{self, Failure, Outcome};
-use super::{Printer, first_time, tell_fragments, tell_problem};
-use crate::engine::Sieve;
+use super::{Printer, first_time, tell_forgotten, tell_fragments, tell_problem, told};
+use crate::engine::{Flows, Sieve};
 use crate::filter::Filter;
 use crate::pcap::{CaptureFile, Keep, Loader};
 use crate::wire::reassembly::Reassembler;
@@ -28,8 +28,14 @@ pub(super) fn run(args: &ReadArgs, meanings: &[Meaning], filter: Option<Filter>)
         }
     };
     let (capture, mut loader) = Loader::stream(source, name, Keep::Unnamed).map_err(Failure::failed)?;
-    let mut printed =
-        Printed { capture: &capture, sieve: filter.map(Sieve::new), passed: 0, packets: 0, time: None };
+    let mut printed = Printed {
+        capture: &capture,
+        sieve: filter.map(Sieve::new),
+        passed: 0,
+        packets: 0,
+        time: None,
+        flows: Flows::default(),
+    };
     let (mut out, mut reassembler, mut failed) = (output::out(), Reassembler::default(), None);
     let done = loader.run(&mut |_| match printed.more(args, meanings, &mut reassembler, &mut out) {
         Ok(()) => ControlFlow::Continue(()),
@@ -43,6 +49,7 @@ pub(super) fn run(args: &ReadArgs, meanings: &[Meaning], filter: Option<Filter>)
     }
     let report = done.map_err(Failure::failed)?;
     tell_fragments(&reassembler);
+    tell_forgotten(&printed.flows);
     Ok(tell_problem(&args.file, &report))
 }
 
@@ -55,6 +62,7 @@ struct Printed<'a> {
     packets: usize,
     /// The time of the last one.
     time: Option<u64>,
+    flows: Flows,
 }
 
 impl Printed<'_> {
@@ -75,7 +83,8 @@ impl Printed<'_> {
         let before_ns = self.time.unwrap_or(first_ns);
         let interfaces = self.capture.interfaces();
         let from = self.packets;
-        let printer = Printer { args, meanings, first_ns, passed, index, from, before_ns, interfaces };
+        let flows = told(args, meanings, self.capture, index.len(), &self.flows)?;
+        let printer = Printer { args, meanings, first_ns, passed, index, from, before_ns, interfaces, flows };
         printer.run(self.capture, reassembler, out)?;
         out.flush()?;
         self.packets = printer.index.len();
@@ -89,7 +98,7 @@ impl Printed<'_> {
         for interface in self.capture.interfaces().iter() {
             sieve.filter().suits(interface.link_type.0).map_err(Failure::wrong_call)?;
         }
-        sieve.work(self.capture, &|| ());
+        sieve.work(self.capture, &self.flows, &|| ());
         if let Some(text) = sieve.problem() {
             return Err(Failure::failed(anyhow::Error::msg(text)));
         }

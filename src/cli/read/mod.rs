@@ -16,12 +16,13 @@ use super::output::{self, FAILED, Failure, Outcome};
 use super::packet::Packet;
 use crate::craft::Draft;
 use crate::craft::print::Detail;
-use crate::engine::in_order;
+use crate::engine::{Flows, in_order};
 use crate::pcap::{
     self, CaptureFile, ChecksumState, Format, Index, IndexEntry, InterfaceInfo, PacketReader, Report,
     Selection,
 };
 use crate::wire::dissect::{Dissection, dissect};
+use crate::wire::flow::{FlowStore, MOST_FLOWS, MOST_OUTSTANDING};
 use crate::wire::reassembly::{Datagram, Origin, Reassembler, fragment_layer};
 use crate::wire::value;
 
@@ -39,11 +40,13 @@ pub fn run(args: &ReadArgs) -> Outcome {
         return live::run(args, &meanings, filter);
     }
     let (capture, report) = open(&args.file)?;
-    let passed = filter.map(|filter| select::positions(&capture, filter)).transpose()?;
+    let flows = Flows::default();
+    let passed = filter.map(|filter| select::positions(&capture, filter, &flows)).transpose()?;
     let printed = match &args.write {
         Some(target) => write(&capture, target, passed.as_deref()),
-        None => print(args, &meanings, &capture, passed),
+        None => print(args, &meanings, &capture, passed, &flows),
     };
+    tell_forgotten(&flows);
     let status = tell_problem(&args.file, &report);
     printed.map(|()| status)
 }
@@ -84,6 +87,17 @@ fn tell_problem(file: &Path, report: &Report) -> u8 {
     if report.packets == 0 { FAILED } else { 0 }
 }
 
+/// Says how many flows were too many.
+fn tell_forgotten(flows: &Flows) {
+    let forgotten = flows.forgotten();
+    if forgotten > 0 {
+        output::message(&format!(
+            "rawbench: more than {MOST_FLOWS} flows or {MOST_OUTSTANDING} unacknowledged segments at once: {forgotten} flows \
+             were forgotten, and what came of them later counts as new"
+        ));
+    }
+}
+
 fn write(capture: &CaptureFile, target: &Path, passed: Option<&[usize]>) -> Result<(), Failure> {
     if target.as_os_str() == "-" {
         return Err(Failure::wrong_call("-w takes the name of a file; to print packets use --hex".into()));
@@ -106,6 +120,7 @@ fn print(
     meanings: &[Meaning],
     capture: &CaptureFile,
     passed: Option<Vec<usize>>,
+    flows: &Flows,
 ) -> Result<(), Failure> {
     let mut out = output::out();
     if args.count {
@@ -114,15 +129,31 @@ fn print(
         return Ok(());
     }
     let index = capture.index().snapshot();
+    let flows = told(args, meanings, capture, index.len(), flows)?;
     let first_ns = first_time(&index);
     let interfaces = capture.interfaces();
     let printer =
-        Printer { args, meanings, first_ns, passed, index, from: 0, before_ns: first_ns, interfaces };
+        Printer { args, meanings, first_ns, passed, index, from: 0, before_ns: first_ns, interfaces, flows };
     let mut reassembler = Reassembler::default();
     printer.run(capture, &mut reassembler, &mut out)?;
     out.flush()?;
     tell_fragments(&reassembler);
     Ok(())
+}
+
+/// What is known of the first `count` packets from those before them, where it is asked for.
+fn told(
+    args: &ReadArgs,
+    meanings: &[Meaning],
+    capture: &CaptureFile,
+    count: usize,
+    flows: &Flows,
+) -> Result<FlowStore, Failure> {
+    if args.verbose || args.json || meanings.iter().any(|m| matches!(m, Meaning::Flow(_))) {
+        let extended = flows.extend(capture, count, &|| true);
+        extended.map_err(|f| Failure::failed(anyhow::Error::msg(f.text)))?;
+    }
+    Ok(flows.snapshot())
 }
 
 fn tell_fragments(reassembler: &Reassembler) {
@@ -146,6 +177,8 @@ struct Printer<'a> {
     from: usize,
     before_ns: u64,
     interfaces: Arc<Vec<InterfaceInfo>>,
+    /// What is known of the packets from those before, where that is asked for.
+    flows: FlowStore,
 }
 
 /// What a worker makes of a chunk of packets: their text, and the fragments among them, whose text has to wait for what
@@ -216,6 +249,7 @@ impl Printer<'_> {
         let range = start..(start + CHUNK).min(self.index.len());
         let mut pieces = Pieces { text: Vec::with_capacity(CHUNK * 128), fragments: Vec::new() };
         let end = range.end;
+        let mut flows = self.flows.walk(range.start);
         let mut previous_ns = self.index.time_before(range.start, *before);
         for (position, entry) in range.clone().zip(self.index.range(range)) {
             if self.passed.as_ref().is_some_and(|p| p.binary_search(&position).is_err()) {
@@ -226,7 +260,8 @@ impl Printer<'_> {
                 Ok(bytes) => bytes,
                 Err(error) => return (pieces, Some(Failure::failed(error))),
             };
-            let packet = self.describe(position, entry, bytes, previous_ns);
+            let described = self.describe(position, entry, bytes, previous_ns);
+            let packet = Packet { flows: flows.next(position), ..described };
             let time_ns = packet.time_ns;
             if let Err(error) = self.packet(&packet, entry, &mut pieces) {
                 return (pieces, Some(Failure::from(error)));
@@ -253,6 +288,7 @@ impl Printer<'_> {
             interface: self.interfaces.get(usize::from(entry.interface)),
             first_ns: self.first_ns,
             previous_ns,
+            flows: &[],
         }
     }
 
@@ -284,7 +320,8 @@ impl Printer<'_> {
         out: &mut impl Write,
     ) -> std::io::Result<()> {
         let Fragment { position, entry, previous_ns, bytes, .. } = fragment;
-        let packet = self.describe(*position, entry, bytes, *previous_ns);
+        let flows = self.flows.of(*position);
+        let packet = Packet { flows: &flows, ..self.describe(*position, entry, bytes, *previous_ns) };
         let from =
             Origin { packet: packet.number, time_ns: packet.time_ns, left_to_card: packet.left_to_card };
         let datagrams = all.add(&from, packet.bytes, &fragment.found.layers);

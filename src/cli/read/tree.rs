@@ -6,6 +6,7 @@ use crate::cli::packet::Packet;
 use crate::wire::bits::BitRange;
 use crate::wire::checksum;
 use crate::wire::dissect::Dissection;
+use crate::wire::flow::{self, Told};
 use crate::wire::items::ItemSpan;
 use crate::wire::reassembly::Datagram;
 use crate::wire::table::{Compute, Field, Kind};
@@ -26,7 +27,7 @@ pub fn write(
     out: &mut impl Write,
 ) -> std::io::Result<()> {
     frame(packet, out)?;
-    layers(packet.bytes, found, packet.left_to_card, out)?;
+    layers(packet.bytes, found, packet.left_to_card, packet.flows, out)?;
     if found.layers.is_empty() {
         let name = packet.interface.map_or_else(|| "?".into(), |i| i.link_type.to_string());
         writeln!(out, "[No table describes {name}]")?;
@@ -37,9 +38,18 @@ pub fn write(
     writeln!(out)
 }
 
-fn layers(bytes: &[u8], found: &Dissection, left_to_card: bool, out: &mut impl Write) -> std::io::Result<()> {
+fn layers(
+    bytes: &[u8],
+    found: &Dissection,
+    left_to_card: bool,
+    flows: &[Told],
+    out: &mut impl Write,
+) -> std::io::Result<()> {
     for index in 0..found.layers.len() {
         layer(&found.view(bytes, index), left_to_card, out)?;
+        for told in flows.iter().filter(|told| usize::from(told.layer) == index) {
+            generated(told, out)?;
+        }
     }
     rest(bytes, found, out)?;
     match &found.stop {
@@ -58,7 +68,13 @@ fn reassembled(datagram: &Datagram, out: &mut impl Write) -> std::io::Result<()>
     for note in datagram.notes() {
         writeln!(out, "    [{note}]")?;
     }
-    layers(&whole.bytes, &whole.found, whole.left_to_card, out)
+    layers(&whole.bytes, &whole.found, whole.left_to_card, &[], out)
+}
+
+/// What stands in no byte of a layer and is known from the packets before.
+fn generated(told: &Told, out: &mut impl Write) -> std::io::Result<()> {
+    let mut lines = flow::KEYS.iter().filter_map(|key| key.line(told));
+    lines.try_for_each(|line| writeln!(out, "    [{line}]"))
 }
 
 fn frame(packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {

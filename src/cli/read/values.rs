@@ -97,6 +97,10 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection, read: &[Re
             let payloads = views(header).filter(|v| !v.is_set("flags.reset")).map(|v| v.payload());
             payloads.filter(|p| !p.is_empty()).map(value::hex_plain).collect()
         }
+        Meaning::Flow(key) => {
+            let own = packet.flows.iter().filter(|told| told.tcp == (key.protocol() == "tcp"));
+            own.filter_map(|told| key.text(told)).flat_map(|t| vec![t; key.times()]).collect()
+        }
         Meaning::PayloadLength(header) => {
             let cut = (packet.original as usize).saturating_sub(packet.bytes.len());
             let lengths =

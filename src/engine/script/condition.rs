@@ -74,7 +74,11 @@ impl Condition {
         let facts =
             Facts { original: u32::try_from(bytes.len()).unwrap_or(u32::MAX), link_type, ..Facts::default() };
         match Filter::display(&text) {
-            Ok(filter) if filter.matches(&Packet { bytes, found, facts }) => verdict.agreed += 1,
+            Ok(filter) if filter.needs().flows() => {
+                let why = "needs the packets before, which an expectation does not look at";
+                verdict.differ("where".into(), text, why);
+            }
+            Ok(filter) if filter.matches(&Packet { bytes, found, facts, flows: &[] }) => verdict.agreed += 1,
             Ok(_) => verdict.differ("where".into(), text, "does not hold"),
             Err(error) => verdict.differ("where".into(), text, error.message),
         }

@@ -16,6 +16,7 @@ use super::recorder::{End, Recorder};
 use super::recording::Recording;
 use super::screen::{self, CaptureFilter};
 use super::sieve::Sieve;
+use super::sorter::Sorter;
 use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter};
@@ -92,6 +93,15 @@ pub enum Order {
         file: CaptureFile,
         /// Which filter, and what is known already.
         sieve: Arc<Sieve>,
+    },
+    /// Sort the rows of a list. The sorter has been begun, and says itself when it is wanted no more.
+    Sort {
+        /// Of which capture.
+        file: CaptureFile,
+        /// Which of its packets are rows; none: all.
+        sieve: Option<Arc<Sieve>>,
+        /// By what, and what is known already.
+        sorter: Arc<Sorter>,
     },
     /// Look for spools in this directory that a killed program left behind.
     FindLeft(PathBuf),
@@ -186,6 +196,7 @@ pub struct Engine {
     saver: Sender<Order>,
     reassembler: Sender<Order>,
     sifter: Sender<Order>,
+    sorter: Sender<Order>,
     /// The newest datagram that was asked for.
     sought: Arc<AtomicU64>,
     events: Receiver<Event>,
@@ -226,6 +237,16 @@ impl Engine {
                 }
             })?
         };
+        let sorter = {
+            let wake = Arc::clone(&post.wake);
+            thread("sorter", move |orders: Receiver<Order>| {
+                for order in orders {
+                    if let Order::Sort { file, sieve, sorter } = order {
+                        sorter.work(&file, sieve.as_deref(), &*wake);
+                    }
+                }
+            })?
+        };
         let transmitter = thread("transmitter", {
             let post = post.clone();
             move |orders: Receiver<Order>| {
@@ -241,7 +262,7 @@ impl Engine {
             }
         })?;
         let desk = Desk::default();
-        Ok(Self { control, transmitter, desk, post, saver, reassembler, sifter, sought, events })
+        Ok(Self { control, transmitter, desk, post, saver, reassembler, sifter, sorter, sought, events })
     }
 
     /// Gives an order. `false`: so many wait already that it was not taken.
@@ -263,6 +284,7 @@ impl Engine {
                     && self.desk.begin(what, generation, directory, self.post.clone());
             }
             Order::Sift { .. } => &self.sifter,
+            Order::Sort { .. } => &self.sorter,
             Order::Reassemble { ask, .. } => {
                 self.sought.store(ask, Ordering::Relaxed);
                 &self.reassembler
@@ -347,7 +369,7 @@ impl Control {
                 }
                 Order::Stop => self.stop(),
                 Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
-                Order::FindLeft(_) | Order::Reassemble { .. } | Order::Sift { .. } => {}
+                Order::FindLeft(_) | Order::Reassemble { .. } | Order::Sift { .. } | Order::Sort { .. } => {}
             }
         }
         self.stop();

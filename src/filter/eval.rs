@@ -6,6 +6,7 @@ use super::source::{FieldPlace, Place, Source};
 use super::tree::{Arithmetic, Compare, Function, Key, Literal, Operand, Part, Test};
 use super::{Facts, Packet};
 use crate::wire::bits::{self, BitRange};
+use crate::wire::checksum::{self, Verdict};
 use crate::wire::keyed::{self, ItemValue};
 use crate::wire::keys::FrameKey;
 use crate::wire::table::{Field, Header, Kind};
@@ -28,7 +29,7 @@ pub(super) enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// The bytes of what has some.
-    fn bytes(self) -> Option<&'a [u8]> {
+    pub(super) fn bytes(self) -> Option<&'a [u8]> {
         match self {
             Self::Bytes(bytes) | Self::Text(bytes) => Some(bytes),
             _ => None,
@@ -72,7 +73,7 @@ impl Literal {
 }
 
 /// Takes values until it has seen enough.
-type Taker<'t> = dyn FnMut(Value<'_>) -> bool + 't;
+pub(super) type Taker<'t> = dyn FnMut(Value<'_>) -> bool + 't;
 
 impl Test {
     /// Whether the packet passes.
@@ -295,6 +296,7 @@ impl Key {
         })
     }
 
+    /// Hands on each of its values, until one is taken; whether one was.
     pub(super) fn each(&self, packet: &Packet<'_>, take: &mut Taker<'_>) -> bool {
         let Source { place, name, .. } = &self.source;
         match place {
@@ -322,11 +324,28 @@ impl Key {
                 let length = keyed::payload_len(&packet.found.view(packet.bytes, index), cut);
                 !layer.quoted && length.is_some_and(|n| take(Value::Number(n as i128)))
             }),
+            Place::ChecksumStatus(headers) => self.each_status(headers, packet, take),
             Place::Items(headers) => self.layers(headers, packet).any(|(index, _)| {
                 let range = packet.found.view(packet.bytes, index).items_range();
                 !range.is_empty() && take(Value::Bytes(packet.bytes.get(range).unwrap_or_default()))
             }),
         }
+    }
+
+    /// What the checksums are worth, as Wireshark numbers it.
+    fn each_status(&self, headers: &[&'static Header], packet: &Packet<'_>, take: &mut Taker<'_>) -> bool {
+        self.layers(headers, packet).any(|(index, _)| {
+            let (bytes, layers) = (packet.bytes, &packet.found.layers);
+            let verdict = checksum::verdict(bytes, layers, index, packet.facts.left_to_card);
+            verdict.is_some_and(|verdict| {
+                take(Value::Number(match verdict {
+                    verdict if verdict.is_bad() => 0,
+                    Verdict::Good => 1,
+                    Verdict::Absent => 3,
+                    _ => 2,
+                }))
+            })
+        })
     }
 
     fn each_field(

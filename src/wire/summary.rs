@@ -30,15 +30,14 @@ pub fn row(link_type: u32, bytes: &[u8]) -> Row {
 #[must_use]
 pub fn row_of(bytes: &[u8], found: &Dissection) -> Row {
     let mut row = Row { protocol: "data", ..Row::default() };
-    let mut own = found.layers.iter().enumerate().rev().filter(|(_, l)| !l.quoted);
-    if let Some((index, layer)) = own.clone().next() {
+    let own = found.layers.iter().enumerate().rev().filter(|(_, l)| !l.quoted);
+    if let Some((index, layer)) = { own }.next() {
         row.protocol = layer.header.short;
         row.info = (layer.header.info)(&found.view(bytes, index));
     }
-    if let Some((index, (src, dst))) = own.find_map(|(index, l)| Some((index, l.header.ends?))) {
-        let view = found.view(bytes, index);
-        row.source = address(&view, src.key);
-        row.destination = address(&view, dst.key);
+    if let Some((view, [src, dst])) = end_fields(bytes, found) {
+        row.source = address(&view, src);
+        row.destination = address(&view, dst);
     }
     if found.layers.is_empty() {
         row.info = format!("{} bytes of a link type without a table", bytes.len());
@@ -46,6 +45,23 @@ pub fn row_of(bytes: &[u8], found: &Dissection) -> Row {
         row.info = format!("{} [{}]", row.info, stop.why);
     }
     row
+}
+
+/// What a row names as source and destination, as numbers: their kind, and the value.
+#[must_use]
+pub fn ends(bytes: &[u8], found: &Dissection) -> [Option<(Kind, u128)>; 2] {
+    let Some((view, keys)) = end_fields(bytes, found) else { return [None; 2] };
+    keys.map(|key| {
+        let field = view.field(key)?;
+        Some((field.field.kind, field.stored(bytes)?))
+    })
+}
+
+/// The layer whose ends a row names, and their keys: the innermost one that has ends.
+fn end_fields<'a>(bytes: &'a [u8], found: &'a Dissection) -> Option<(LayerView<'a>, [&'static str; 2])> {
+    let mut own = found.layers.iter().enumerate().rev().filter(|(_, l)| !l.quoted);
+    let (index, (src, dst)) = own.find_map(|(index, l)| Some((index, l.header.ends?)))?;
+    Some((found.view(bytes, index), [src.key, dst.key]))
 }
 
 fn address(view: &LayerView<'_>, key: &str) -> String {

@@ -174,6 +174,12 @@ impl Sorter {
         }
     }
 
+    /// One that sorts other rows in the same way.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self::new(self.by.clone(), self.is_descending())
+    }
+
     /// The rows that are in order until now.
     #[must_use]
     pub fn arranged(&self) -> Arc<Arranged> {

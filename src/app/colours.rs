@@ -1,0 +1,113 @@
+//! The colours of rows: rules with filters, of which the first that a packet passes holds.
+
+use super::settings::{ColourRule, Hue};
+use crate::filter::{Filter, Packet};
+
+/// A rule that was read: its filter, or what is wrong with it. Nothing at all where it is off.
+type Read = Option<Result<Filter, String>>;
+
+/// Rules that were read.
+#[derive(Debug, Default)]
+pub struct Painter {
+    rules: Vec<Read>,
+}
+
+impl Painter {
+    /// Reads the filters of rules.
+    #[must_use]
+    pub fn new(rules: &[ColourRule]) -> Self {
+        let read = |rule: &ColourRule| rule.on.then(|| read(&rule.filter));
+        Self { rules: rules.iter().map(read).collect() }
+    }
+
+    /// The first rule that a packet passes.
+    #[must_use]
+    pub fn rule_of(&self, packet: &Packet<'_>) -> Option<usize> {
+        let passes = |rule: &Read| match rule {
+            Some(Ok(filter)) => filter.suits(packet.facts.link_type).is_ok() && filter.matches(packet),
+            _ => false,
+        };
+        self.rules.iter().position(passes)
+    }
+
+    /// What is wrong with a rule that is on.
+    #[must_use]
+    pub fn problem(&self, rule: usize) -> Option<&str> {
+        self.rules.get(rule)?.as_ref()?.as_ref().err().map(String::as_str)
+    }
+}
+
+fn read(text: &str) -> Result<Filter, String> {
+    if text.trim().is_empty() {
+        return Err("a rule needs a filter".into());
+    }
+    Filter::display(text).map_err(|error| error.render(text))
+}
+
+/// The rules of a list that nobody changed.
+#[must_use]
+pub fn default_rules() -> Vec<ColourRule> {
+    const BAD: &str = "ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0 || \
+                       icmp.checksum.status == 0 || icmpv6.checksum.status == 0 || sctp.checksum.status == 0";
+    let rule = |name: &str, filter: &str, ground, strong, text| ColourRule {
+        name: name.into(),
+        filter: filter.into(),
+        ground,
+        strong,
+        text,
+        on: true,
+    };
+    vec![
+        rule("Bad checksum", BAD, Hue::Plain, false, Hue::Red),
+        rule("TCP reset", "tcp.flags.reset == 1", Hue::Red, true, Hue::Plain),
+        rule("SCTP abort", "sctp.chunk_type == 6", Hue::Red, true, Hue::Plain),
+        rule(
+            "ICMP error",
+            "icmp.type in {3, 4, 5, 11, 12} || icmpv6.type in {1..4}",
+            Hue::Purple,
+            true,
+            Hue::Plain,
+        ),
+        rule("TTL nearly used up", "ip.ttl < 5 && !(ip.dst == 224.0.0.0/4)", Hue::Orange, true, Hue::Plain),
+        rule("TCP SYN, FIN", "tcp.flags.syn == 1 || tcp.flags.fin == 1", Hue::Blue, true, Hue::Plain),
+        rule("ARP", "arp", Hue::Yellow, false, Hue::Plain),
+        rule("ICMP", "icmp || icmpv6", Hue::Purple, false, Hue::Plain),
+        rule("Broadcast, multicast", "eth.dst[0] & 1", Hue::Grey, false, Hue::Grey),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Facts;
+    use crate::wire::dissect::dissect;
+
+    #[test]
+    fn the_default_rules_can_be_read() {
+        let rules = default_rules();
+        let painter = Painter::new(&rules);
+        for (index, rule) in rules.iter().enumerate() {
+            assert_eq!(painter.problem(index), None, "{}", rule.name);
+        }
+    }
+
+    #[test]
+    fn the_first_rule_that_is_on_and_passes_holds() {
+        let arp = [&[0xff; 12][..], &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1], &[0; 20]].concat();
+        let found = dissect(1, &arp);
+        let packet = Packet { bytes: &arp, found: &found, facts: Facts { link_type: 1, ..Facts::default() } };
+        let mut rules = default_rules();
+        let name =
+            |rules: &[ColourRule]| Painter::new(rules).rule_of(&packet).map(|rule| rules[rule].name.clone());
+        assert_eq!(name(&rules).as_deref(), Some("ARP"));
+        let arp_rule = rules.iter().position(|r| r.name == "ARP").unwrap();
+        rules[arp_rule].on = false;
+        assert_eq!(name(&rules).as_deref(), Some("Broadcast, multicast"));
+        rules[0].filter = "arp".into();
+        assert_eq!(name(&rules).as_deref(), Some("Bad checksum"));
+        rules[0].filter = "arp &&".into();
+        assert!(Painter::new(&rules).problem(0).unwrap().contains('^'));
+        rules[0].filter = " ".into();
+        assert!(Painter::new(&rules).problem(0).is_some());
+    }
+}

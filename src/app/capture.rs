@@ -271,6 +271,12 @@ impl CaptureState {
         self.first_ns
     }
 
+    /// The time of the first packet that has one, as far as a row was made.
+    #[must_use]
+    pub fn first_ns(&self) -> Option<u64> {
+        self.first_ns
+    }
+
     /// The packet at `index` as a row, dissected when it first comes into sight.
     pub fn row(&mut self, index: usize) -> Option<Arc<ListRow>> {
         if let Some(row) = self.rows.get(&index) {

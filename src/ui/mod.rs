@@ -5,6 +5,8 @@
 
 mod bars;
 mod builder;
+mod colours;
+mod columns;
 mod commands;
 mod detail;
 mod diagram;
@@ -21,6 +23,7 @@ mod reading;
 mod reassembly;
 mod remote;
 mod rows;
+mod sheets;
 mod shown;
 mod stats;
 mod sums;
@@ -55,7 +58,11 @@ pub struct State {
     sum_layer: Option<usize>,
     headers: detail::Headers,
     scroll_to: Option<usize>,
+    /// A row of the list that is to come into sight.
+    reveal: Option<usize>,
     place: rows::Place,
+    columns: columns::Columns,
+    sheets: sheets::Sheets,
     /// Packets in the list in this frame.
     rows: usize,
     palette: String,
@@ -106,6 +113,9 @@ impl App {
             context.request_repaint_after(wait.max(REPAINT));
         }
         self.bench.sift_on();
+        if let Some(wait) = self.bench.sort_on() {
+            context.request_repaint_after(wait.max(REPAINT));
+        }
         self.poll_dialog();
         let text_owns_undo =
             self.state.typing.as_ref().is_some_and(|t| t.touched) || self.state.payload.owns_undo();
@@ -133,6 +143,7 @@ impl App {
         overlays::notices_ui(ui, bench, commands);
         overlays::question_ui(ui, bench, state, commands);
         overlays::palette_ui(ui, bench, state, commands);
+        sheets::sheet_ui(ui, bench, state, commands);
         state.lit_builder.end_frame(ui.ctx());
         state.lit_detail.end_frame(ui.ctx());
         state.wholes.end_frame(ui.ctx());
@@ -191,6 +202,7 @@ impl App {
             Request::AskOpen | Request::AskSave(_) => {}
             Request::FocusFilter => context.memory_mut(|m| m.request_focus(filter::box_id())),
             Request::Focus(path) => context.memory_mut(|m| m.request_focus(editor::field_id(path))),
+            Request::Reveal(row) => self.state.reveal = Some(row),
             Request::Close => {
                 self.closing = true;
                 context.send_viewport_cmd(eframe::egui::ViewportCommand::Close);

@@ -337,7 +337,7 @@ impl CaptureState {
             entry,
             row: summary::row_of(bytes, &found),
             cells: self.maker.cells(&packet),
-            rule: self.maker.painter.rule_of(&packet),
+            rule: self.maker.rule(&packet),
         }
     }
 

@@ -1,10 +1,18 @@
 //! The colours of rows: rules with filters, of which the first that a packet passes holds.
 
+use std::sync::Arc;
+
 use super::settings::{ColourRule, Hue};
 use crate::filter::{Filter, Packet};
 
-/// A rule that was read: its filter, or what is wrong with it. Nothing at all where it is off.
-type Read = Option<Result<Filter, String>>;
+/// A rule that was read.
+#[derive(Clone, Debug)]
+struct Read {
+    text: String,
+    /// Its filter, or what is wrong with it.
+    filter: Arc<Result<Filter, String>>,
+    on: bool,
+}
 
 /// Rules that were read.
 #[derive(Debug, Default)]
@@ -13,18 +21,23 @@ pub struct Painter {
 }
 
 impl Painter {
-    /// Reads the filters of rules.
+    /// Reads the filters of rules; those that stood in `before` are read already.
     #[must_use]
-    pub fn new(rules: &[ColourRule]) -> Self {
-        let read = |rule: &ColourRule| rule.on.then(|| read(&rule.filter));
+    pub fn new(rules: &[ColourRule], before: &Self) -> Self {
+        let read = |rule: &ColourRule| {
+            let known = before.rules.iter().find(|read| read.text == rule.filter);
+            let filter =
+                known.map_or_else(|| Arc::new(read(&rule.filter)), |known| Arc::clone(&known.filter));
+            Read { text: rule.filter.clone(), filter, on: rule.on }
+        };
         Self { rules: rules.iter().map(read).collect() }
     }
 
     /// The first rule that a packet passes.
     #[must_use]
     pub fn rule_of(&self, packet: &Packet<'_>) -> Option<usize> {
-        let passes = |rule: &Read| match rule {
-            Some(Ok(filter)) => filter.suits(packet.facts.link_type).is_ok() && filter.matches(packet),
+        let passes = |rule: &Read| match rule.filter.as_ref() {
+            Ok(filter) if rule.on => filter.suits(packet.facts.link_type).is_ok() && filter.matches(packet),
             _ => false,
         };
         self.rules.iter().position(passes)
@@ -33,7 +46,8 @@ impl Painter {
     /// What is wrong with a rule that is on.
     #[must_use]
     pub fn problem(&self, rule: usize) -> Option<&str> {
-        self.rules.get(rule)?.as_ref()?.as_ref().err().map(String::as_str)
+        let rule = self.rules.get(rule).filter(|rule| rule.on)?;
+        rule.filter.as_ref().as_ref().err().map(String::as_str)
     }
 }
 
@@ -69,7 +83,7 @@ pub fn default_rules() -> Vec<ColourRule> {
             Hue::Plain,
         ),
         rule("TTL nearly used up", "ip.ttl < 5 && !(ip.dst == 224.0.0.0/4)", Hue::Orange, true, Hue::Plain),
-        rule("TCP SYN, FIN", "tcp.flags.syn == 1 || tcp.flags.fin == 1", Hue::Blue, true, Hue::Plain),
+        rule("TCP SYN, FIN", "tcp.flags.syn == 1 || tcp.flags.fin == 1", Hue::Blue, false, Hue::Plain),
         rule("ARP", "arp", Hue::Yellow, false, Hue::Plain),
         rule("ICMP", "icmp || icmpv6", Hue::Purple, false, Hue::Plain),
         rule("Broadcast, multicast", "eth.dst[0] & 1", Hue::Grey, false, Hue::Grey),
@@ -85,7 +99,7 @@ mod tests {
     #[test]
     fn the_default_rules_can_be_read() {
         let rules = default_rules();
-        let painter = Painter::new(&rules);
+        let painter = Painter::new(&rules, &Painter::default());
         for (index, rule) in rules.iter().enumerate() {
             assert_eq!(painter.problem(index), None, "{}", rule.name);
         }
@@ -97,8 +111,9 @@ mod tests {
         let found = dissect(1, &arp);
         let packet = Packet { bytes: &arp, found: &found, facts: Facts { link_type: 1, ..Facts::default() } };
         let mut rules = default_rules();
-        let name =
-            |rules: &[ColourRule]| Painter::new(rules).rule_of(&packet).map(|rule| rules[rule].name.clone());
+        let name = |rules: &[ColourRule]| {
+            Painter::new(rules, &Painter::default()).rule_of(&packet).map(|rule| rules[rule].name.clone())
+        };
         assert_eq!(name(&rules).as_deref(), Some("ARP"));
         let arp_rule = rules.iter().position(|r| r.name == "ARP").unwrap();
         rules[arp_rule].on = false;
@@ -106,8 +121,8 @@ mod tests {
         rules[0].filter = "arp".into();
         assert_eq!(name(&rules).as_deref(), Some("Bad checksum"));
         rules[0].filter = "arp &&".into();
-        assert!(Painter::new(&rules).problem(0).unwrap().contains('^'));
+        assert!(Painter::new(&rules, &Painter::default()).problem(0).unwrap().contains('^'));
         rules[0].filter = " ".into();
-        assert!(Painter::new(&rules).problem(0).is_some());
+        assert!(Painter::new(&rules, &Painter::default()).problem(0).is_some());
     }
 }

@@ -43,8 +43,9 @@ static OWN: [(&str, &str, Option<u16>, What); 8] = [
 
 /// Widths that a column may have, in points.
 pub const WIDTHS: std::ops::RangeInclusive<u16> = 9..=2000;
-/// What a new column has.
-const NEW_WIDTH: u16 = 90;
+/// Points that a new column has for each letter of its title, and for the arrow of a sorted one.
+const LETTER: usize = 7;
+const ARROW: usize = 16;
 
 /// The columns of a list that nobody changed.
 #[must_use]
@@ -67,7 +68,7 @@ pub fn setting(key: &str) -> Result<ColumnSetting, String> {
         Some((_, title, width, _)) => (*title, *width),
         None => {
             Column::find(key)?;
-            (key, Some(NEW_WIDTH))
+            (key, u16::try_from(key.len() * LETTER + ARROW).ok())
         }
     };
     Ok(ColumnSetting { key: key.to_owned(), title: title.to_owned(), width })

@@ -96,15 +96,29 @@ pub struct Sorted {
 pub(super) struct RowMaker {
     pub columns: Vec<What>,
     pub painter: Painter,
+    keys: Vec<String>,
+    /// The rules count.
+    colours: bool,
 }
 
 impl RowMaker {
-    fn new(settings: &Settings) -> Self {
-        let rules = if settings.colours { settings.colour_rules.as_slice() } else { &[] };
+    /// What it looks up it takes from the one before where that has it.
+    fn new(settings: &Settings, before: &Self) -> Self {
+        let known =
+            |key: &String| before.keys.iter().position(|k| k == key).and_then(|n| before.columns.get(n));
+        let what = |key: &String| known(key).cloned().unwrap_or_else(|| What::of(key));
+        let keys: Vec<String> = settings.columns.iter().map(|c| c.key.clone()).collect();
         Self {
-            columns: settings.columns.iter().map(|c| What::of(&c.key)).collect(),
-            painter: Painter::new(rules),
+            columns: keys.iter().map(what).collect(),
+            painter: Painter::new(&settings.colour_rules, &before.painter),
+            keys,
+            colours: settings.colours,
         }
+    }
+
+    /// The colour rule that holds for a packet.
+    pub fn rule(&self, packet: &Packet<'_>) -> Option<usize> {
+        if self.colours { self.painter.rule_of(packet) } else { None }
     }
 
     /// The texts of the columns that show keys; empty for the list's own.
@@ -132,7 +146,7 @@ pub struct ListState {
 impl Default for ListState {
     fn default() -> Self {
         let settings = Settings::default();
-        let maker = Arc::new(RowMaker::new(&settings));
+        let maker = Arc::new(RowMaker::new(&settings, &RowMaker::default()));
         Self { settings, keeper: Keeper::default(), maker, sheet: None, visits: Vec::new(), visit: 0 }
     }
 }
@@ -273,7 +287,7 @@ impl Workbench {
 
     /// Makes the rows anew.
     fn remake(&mut self) {
-        self.list.maker = Arc::new(RowMaker::new(&self.list.settings));
+        self.list.maker = Arc::new(RowMaker::new(&self.list.settings, &self.list.maker));
         self.capture.make_rows_with(Arc::clone(&self.list.maker));
         let has = |key: &str| self.list.settings.columns.iter().any(|c| c.key == key);
         if self.capture.sorted.as_ref().is_some_and(|sorted| !has(&sorted.key)) {

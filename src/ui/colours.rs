@@ -1,8 +1,8 @@
 //! The colours of rows, and the dialog of the rules that give them.
 
 use eframe::egui::{
-    Align, Button, Color32, ComboBox, CornerRadius, Frame, Layout, Margin, RichText, Role, ScrollArea,
-    TextEdit, Ui, WidgetInfo,
+    Align, Align2, Button, Color32, ComboBox, CornerRadius, Frame, Layout, Margin, RichText, Role,
+    ScrollArea, Sense, TextEdit, Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::theme::{self, Look, look, mix};
@@ -13,6 +13,12 @@ const PROTOCOL: [u8; 2] = [18, 60];
 /// The same of a rule's colour.
 const LIGHT: [u8; 2] = [42, 72];
 const STRONG: [u8; 2] = [84, 116];
+
+/// Width of the choice of a colour, in points.
+const HUE: f32 = 88.0;
+/// Width of what stands between the two choices, and behind them.
+const STRONG_BOX: f32 = 72.0;
+const BUTTONS: f32 = 62.0;
 
 /// The colours of a row.
 #[derive(Clone, Copy, Debug)]
@@ -75,10 +81,10 @@ pub fn rules_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     let mut done = None;
     let last = rules.len().saturating_sub(1);
     let height = (ui.ctx().content_rect().height() - 280.0).max(160.0);
-    ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+    headings_ui(ui);
+    ScrollArea::vertical().id_salt("rules").max_height(height).auto_shrink([false, true]).show(ui, |ui| {
         for (index, rule) in rules.iter_mut().enumerate() {
-            let problem = if on { bench.list().problem(index) } else { None };
-            rule_ui(ui, (index, last), rule, problem, &mut done);
+            rule_ui(ui, (index, last), rule, bench.list().problem(index), &mut done);
         }
     });
     ui.add_space(8.0);
@@ -100,6 +106,24 @@ pub fn rules_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     }
     if rules != *before {
         commands.push(Command::List(ListCommand::Rules(rules)));
+    }
+}
+
+/// What stands in the columns of the dialog.
+fn headings_ui(ui: &mut Ui) {
+    let look = look(ui);
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 16.0), Sense::hover());
+    // Each over what it names: the boxes and the choices of a rule have fixed widths at both ends.
+    let right = rect.right() - BUTTONS;
+    let places = [
+        (rect.left() + 36.0, "Name"),
+        (rect.left() + 198.0, "Filter"),
+        (right - 2.0 * HUE - STRONG_BOX, "Ground"),
+        (right - HUE, "Text"),
+    ];
+    for (x, text) in places {
+        let at = pos2(x, rect.center().y);
+        ui.painter().text(at, Align2::LEFT_CENTER, text, theme::plain(11.5), look.dim);
     }
 }
 
@@ -130,41 +154,38 @@ fn rule_ui(
         .corner_radius(CornerRadius::same(4))
         .inner_margin(Margin::symmetric(6, 3));
     frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
         ui.horizontal(|ui| {
             let on = ui.checkbox(&mut rule.on, "");
             super::named(&on, &format!("Rule {number} counts"));
             let name = TextEdit::singleline(&mut rule.name).desired_width(150.0).text_color(shade.text);
             let name = ui.add(name.background_color(shade.ground));
             super::named(&name, &format!("Name of rule {number}"));
-            let color = if problem.is_some() { look.bad } else { look.text };
-            let filter = TextEdit::singleline(&mut rule.filter)
-                .desired_width(ui.available_width() - 330.0)
-                .font(theme::mono(12.0))
-                .text_color(color)
-                .hint_text("a display filter");
-            let filter = ui.add(filter);
-            super::named(&filter, &format!("Filter of rule {number}"));
-            hue_ui(ui, &format!("Ground of rule {number}"), &mut rule.ground);
-            let strong = ui.checkbox(&mut rule.strong, "").on_hover_text("a strong ground");
-            super::named(&strong, &format!("Strong ground of rule {number}"));
-            hue_ui(ui, &format!("Text of rule {number}"), &mut rule.text);
-            let mut button = |ui: &mut Ui, sign: &str, what: &str, enabled: bool, act: Done| {
-                let response = ui.add_enabled(enabled, Button::new(sign).small().frame(false));
-                let name = format!("{what} rule {number}");
-                response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &name));
-                if response.on_hover_text(what).clicked() {
-                    *done = Some(act);
-                }
-            };
-            button(
-                ui,
-                "⏶",
-                "Before the others: move up",
-                index > 0,
-                Done::Move(index, index.saturating_sub(1)),
-            );
-            button(ui, "⏷", "Behind the others: move down", index < last, Done::Move(index, index + 1));
-            button(ui, "×", "Remove", true, Done::Remove(index));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let mut button = |ui: &mut Ui, sign: &str, what: &str, enabled: bool, act: Done| {
+                    let response = ui.add_enabled(enabled, Button::new(sign).small().frame(false));
+                    let name = format!("{what} rule {number}");
+                    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, &name));
+                    if response.on_hover_text(what).clicked() {
+                        *done = Some(act);
+                    }
+                };
+                button(ui, "×", "Remove", true, Done::Remove(index));
+                button(ui, "▼", "Move down", index < last, Done::Move(index, index + 1));
+                button(ui, "▲", "Move up", index > 0, Done::Move(index, index.saturating_sub(1)));
+                hue_ui(ui, &format!("Text of rule {number}"), &mut rule.text);
+                let strong = ui.checkbox(&mut rule.strong, "strong");
+                super::named(&strong, &format!("Strong ground of rule {number}"));
+                hue_ui(ui, &format!("Ground of rule {number}"), &mut rule.ground);
+                let color = if problem.is_some() { look.bad } else { look.text };
+                let filter = TextEdit::singleline(&mut rule.filter)
+                    .desired_width(f32::INFINITY)
+                    .font(theme::mono(12.0))
+                    .text_color(color)
+                    .hint_text("a display filter");
+                let filter = ui.add(filter);
+                super::named(&filter, &format!("Filter of rule {number}"));
+            });
         });
         if let Some(problem) = problem {
             ui.label(
@@ -181,7 +202,7 @@ fn hue_ui(ui: &mut Ui, name: &str, hue: &mut Hue) {
         RichText::new(of.name()).color(look.legible(look.chosen(of).unwrap_or(look.text), ground))
     };
     ui.name_inputs(name, |ui| {
-        ComboBox::from_id_salt(name).selected_text(text(*hue)).width(74.0).show_ui(ui, |ui| {
+        ComboBox::from_id_salt(name).selected_text(text(*hue)).width(HUE).show_ui(ui, |ui| {
             for (of, _) in Hue::ALL {
                 ui.selectable_value(hue, of, text(of));
             }

@@ -123,8 +123,10 @@ pub fn header_ui(
         edge_ui(ui, bench, (layout, titles), index, state, commands);
     }
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, (1.0, look.line));
-    let button = ui.put(menu, Button::new(RichText::new("+").size(13.0).color(look.dim)).frame(false));
+    let button = ui.interact(menu, Id::unique("columns"), Sense::click());
     button.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Columns"));
+    let color = if button.hovered() || button.has_focus() { look.accent } else { look.dim };
+    ui.painter().text(menu.center(), Align2::CENTER_CENTER, "+", theme::plain(15.0), color);
     if button.on_hover_text("choose the columns (Ctrl+L)").clicked() {
         commands.push(Command::List(ListCommand::Sheet(Some(Sheet::Columns))));
     }
@@ -309,12 +311,13 @@ fn menu_ui(ui: &mut Ui, bench: &mut Workbench, index: usize, state: &State, comm
         ListCommand::MoveColumn { from: index, to: index + 1 },
     );
     item(ui, "As wide as the rest", true, ListCommand::Width(index, None));
+    let fit = ui.button("As wide as what is in sight").clicked();
     item(ui, "Remove the column", columns > 1, ListCommand::RemoveColumn(index));
     ui.separator();
     item(ui, "Choose the columns…", true, ListCommand::Sheet(Some(Sheet::Columns)));
     item(ui, "Colour rules…", true, ListCommand::Sheet(Some(Sheet::Colours)));
     item(ui, "Columns as they were at first", true, ListCommand::ResetColumns);
-    if ui.button("As wide as what is in sight").clicked() {
+    if fit {
         let fitted = fitted(ui, bench, index, state);
         chosen = Some(ListCommand::Width(index, Some(fitted as u16)));
     }

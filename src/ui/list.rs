@@ -14,6 +14,7 @@ use crate::pcap::Direction;
 
 /// Draws the list.
 pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
     let count = bench.capture().rows();
     state.rows = bench.capture().len();
     let layout = Layout::new(bench, &state.columns, ui.available_rect_before_wrap(), state.rows);

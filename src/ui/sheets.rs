@@ -22,8 +22,37 @@ pub struct Sheets {
     open: Option<Sheet>,
     place: String,
     key: String,
-    /// Keys and labels of all that can be a column.
-    keys: Vec<(String, String)>,
+    /// Keys and labels of all that can be a column, and the label in small letters.
+    keys: Vec<(String, String, String)>,
+    /// Which of them are proposed for what was typed, with so many columns.
+    found: Vec<usize>,
+    found_for: Option<(String, usize)>,
+}
+
+impl Sheets {
+    /// Finds proposals for what was typed, where that has changed; for nothing, columns that there are not yet.
+    fn find(&mut self, typed: &str, bench: &Workbench) {
+        let columns = &bench.list().settings().columns;
+        let asked = (typed.to_owned(), columns.len());
+        if self.found_for.as_ref() == Some(&asked) {
+            return;
+        }
+        let words: Vec<&str> = typed.split_whitespace().collect();
+        let fits = |index: &usize| {
+            let Some((key, _, label)) = self.keys.get(*index) else { return false };
+            let open = !typed.is_empty() || !columns.iter().any(|c| c.key == *key);
+            open && words.iter().all(|w| key.contains(w) || label.contains(w))
+        };
+        let mut found: Vec<usize> = (0..self.keys.len()).filter(fits).collect();
+        // The key as it was typed, then what begins with it.
+        found.sort_by_key(|index| {
+            let key = self.keys.get(*index).map_or("", |k| k.0.as_str());
+            (key != typed, !key.starts_with(typed))
+        });
+        found.truncate(PROPOSALS);
+        self.found = found;
+        self.found_for = Some(asked);
+    }
 }
 
 /// Draws the dialog that is open.
@@ -132,7 +161,7 @@ fn columns_ui(
     ui.label(RichText::new("From left to right. What you change holds at once.").color(look.dim));
     ui.add_space(6.0);
     let height = (ui.ctx().content_rect().height() - 420.0).max(150.0);
-    ScrollArea::vertical().max_height(height).auto_shrink([false, true]).show(ui, |ui| {
+    ScrollArea::vertical().id_salt("columns").max_height(height).auto_shrink([false, true]).show(ui, |ui| {
         for index in 0..bench.list().settings().columns.len() {
             column_ui(ui, bench, index, commands);
         }
@@ -180,8 +209,8 @@ fn column_ui(ui: &mut Ui, bench: &Workbench, index: usize, commands: &mut Vec<Co
             let (up, down) = (index > 0, index + 1 < columns.len());
             button(ui, "×", "Remove", columns.len() > 1, ListCommand::RemoveColumn(index));
             let to = |to| ListCommand::MoveColumn { from: index, to };
-            button(ui, "⏷", "Move to the right", down, to(index + 1));
-            button(ui, "⏶", "Move to the left", up, to(index.saturating_sub(1)));
+            button(ui, "▼", "Move to the right", down, to(index + 1));
+            button(ui, "▲", "Move to the left", up, to(index.saturating_sub(1)));
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 ui.add(
                     eframe::egui::Label::new(RichText::new(text).monospace().size(12.0).color(color))
@@ -197,7 +226,8 @@ fn add_ui(ui: &mut Ui, bench: &Workbench, sheets: &mut Sheets, opened: bool, com
     let look = look(ui);
     if sheets.keys.is_empty() {
         let own = own_columns().map(|(key, title)| (key.to_owned(), format!("{title}, the list's own")));
-        sheets.keys = own.chain(keys::all().into_iter().map(|l| (l.key, l.label))).collect();
+        let all = own.chain(keys::all().into_iter().map(|l| (l.key, l.label)));
+        sheets.keys = all.map(|(key, label)| (key, label.clone(), label.to_lowercase())).collect();
         sheets.keys.dedup_by(|a, b| a.0 == b.0);
     }
     let mut add = None;
@@ -213,31 +243,27 @@ fn add_ui(ui: &mut Ui, bench: &Workbench, sheets: &mut Sheets, opened: bool, com
     }
     let entered = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
     let typed = sheets.key.trim().to_lowercase();
-    let shown = |key: &str| bench.list().settings().columns.iter().any(|c| c.key == key);
-    let words: Vec<&str> = typed.split_whitespace().collect();
-    let fits = |(key, label): &&(String, String)| {
-        let label = label.to_lowercase();
-        words.iter().all(|w| key.contains(w) || label.contains(w)) && (!typed.is_empty() || !shown(key))
-    };
-    let mut found: Vec<&(String, String)> = sheets.keys.iter().filter(fits).collect();
-    // The key as it was typed, then what begins with it.
-    found.sort_by_key(|(key, _)| (*key != typed, !key.starts_with(&typed)));
+    sheets.find(&typed, bench);
+    let found = || sheets.found.iter().filter_map(|index| sheets.keys.get(*index));
     if entered {
-        add = found.first().filter(|_| !typed.is_empty()).map(|(key, _)| key.clone());
+        add = found().next().filter(|_| !typed.is_empty()).map(|(key, ..)| key.clone());
         response.request_focus();
     }
-    if found.is_empty() {
+    if sheets.found.is_empty() {
         let why = match What::of(&typed) {
             What::Unknown(why) => why,
             _ => String::new(),
         };
         ui.label(RichText::new(why).color(look.bad));
     }
-    let room = 22.0 * PROPOSALS as f32;
-    ScrollArea::vertical().max_height(room).min_scrolled_height(room).auto_shrink([false, false]).show(
-        ui,
-        |ui| {
-            for (key, label) in found.iter().take(PROPOSALS) {
+    let room = 26.0 * PROPOSALS as f32;
+    ScrollArea::vertical()
+        .id_salt("proposals")
+        .max_height(room)
+        .min_scrolled_height(room)
+        .auto_shrink([false, false])
+        .show(ui, |ui| {
+            for (key, label, _) in found() {
                 let label = RichText::new(label).size(11.5).color(look.dim);
                 let button = Button::selectable(false, RichText::new(key).monospace().size(12.0));
                 let response = ui.add(button.right_text(label).min_size(vec2(ui.available_width(), 20.0)));
@@ -247,8 +273,7 @@ fn add_ui(ui: &mut Ui, bench: &Workbench, sheets: &mut Sheets, opened: bool, com
                     add = Some(key.clone());
                 }
             }
-        },
-    );
+        });
     if let Some(key) = add {
         sheets.key.clear();
         commands.push(Command::List(ListCommand::AddColumn(key, None)));

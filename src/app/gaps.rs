@@ -188,3 +188,65 @@ impl CaptureState {
         self.sieve.as_ref().is_none_or(|sieve| sieve.nth(position).is_ok())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::app::Origin;
+    use crate::engine::{Counters, Sieve};
+    use crate::filter::Filter;
+    use crate::pcap::{InterfaceInfo, LinkType, PacketRecord, Spool};
+
+    #[test]
+    fn marks_of_a_capture_stand_at_their_places() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::create(directory.path()).unwrap();
+        spool.add_interface(&InterfaceInfo::new("rb0", LinkType::RAW)).unwrap();
+        for number in 0..6 {
+            spool.append(&PacketRecord::new(0, 1_000 + number, &[0x45; 20])).unwrap();
+        }
+        spool.flush().unwrap();
+        let counters = Arc::new(Counters::default());
+        let mut capture = CaptureState::new(Some(spool.capture_file()), Origin::Live("rb0".into()));
+        capture.counters = Some(Arc::clone(&counters));
+        counters.mark(4, 9, Incident::Lost(3));
+        capture.gather_gaps();
+        // A trigger that leaves packets out takes rows back, so a later mark may stand further up.
+        counters.mark(2, 10, Incident::Away("rb0 is down".into()));
+        counters.mark(2, 11, Incident::Back("rb0 is back".into()));
+        counters.mark(6, 12, Incident::Note("the end".into()));
+        capture.gather_gaps();
+        capture.gather_gaps();
+        let kinds: Vec<GapKind> = capture.gaps().iter().map(|g| g.kind).collect();
+        assert_eq!(kinds, [GapKind::Away, GapKind::Back, GapKind::Lost, GapKind::Note]);
+        let lines = |capture: &CaptureState| -> Vec<String> {
+            (0..capture.rows() + 1)
+                .map(|row| match capture.line(row) {
+                    Some(Line::Packet(position)) => {
+                        assert_eq!(capture.row_of(position), row);
+                        format!("{position}")
+                    }
+                    Some(Line::Gap(gap)) => {
+                        assert_eq!(capture.row_of_gap(gap), Some(row));
+                        format!("gap {gap}")
+                    }
+                    None => "none".into(),
+                })
+                .collect()
+        };
+        assert_eq!(
+            lines(&capture),
+            ["0", "1", "gap 0", "gap 1", "2", "3", "gap 2", "4", "5", "gap 3", "none"]
+        );
+        let sieve = Sieve::new(Filter::display("frame.number in {3, 6}").unwrap());
+        let file = spool.capture_file();
+        sieve.work(&file, &|| ());
+        capture.sift(Some(Arc::new(sieve)));
+        assert_eq!(lines(&capture), ["gap 0", "gap 1", "2", "gap 2", "5", "gap 3", "none"]);
+        assert!(capture.is_shown(5) && !capture.is_shown(4));
+        // The place of a packet that is not shown is that of the next one.
+        assert_eq!((capture.row_of(0), capture.row_of(4)), (2, 4));
+    }
+}

@@ -23,7 +23,7 @@ mod workbench;
 
 pub use builder::{Builder, Refusal};
 pub use capture::{CaptureState, ListRow, Origin, Selected};
-pub use columns::{What, own_columns};
+pub use columns::{WIDTHS, What, own_columns};
 pub use command::{Choice, Command, Outgoing, Question, Theme, Then};
 pub use filter::{CaptureBox, FilterBox};
 pub use gaps::{Gap, GapKind, Line};

@@ -1,17 +1,20 @@
 //! The dialogs of the packet list: where to go, and its columns.
 
 use eframe::egui::{
-    Align, Button, Id, Key, Layout, Modal, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo, vec2,
+    Align, Button, DragValue, Id, Key, Layout, Modal, RichText, Role, ScrollArea, TextEdit, Ui, WidgetInfo,
+    vec2,
 };
 
 use super::State;
 use super::colours;
 use super::theme::look;
-use crate::app::{Command, ListCommand, Sheet, What, Workbench, own_columns};
+use crate::app::{ColumnSetting, Command, ListCommand, Sheet, WIDTHS, What, Workbench, own_columns};
 use crate::wire::keys;
 
 /// Proposals that are shown at once.
 const PROPOSALS: usize = 8;
+/// Points that a column has which takes the rest no more.
+const NEW_WIDTH: u16 = 150;
 /// Gaps that are listed.
 const GAPS: usize = 50;
 
@@ -211,6 +214,7 @@ fn column_ui(ui: &mut Ui, bench: &Workbench, index: usize, commands: &mut Vec<Co
             let to = |to| ListCommand::MoveColumn { from: index, to };
             button(ui, "▼", "Move to the right", down, to(index + 1));
             button(ui, "▲", "Move to the left", up, to(index.saturating_sub(1)));
+            width_ui(ui, column, index, commands);
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                 ui.add(
                     eframe::egui::Label::new(RichText::new(text).monospace().size(12.0).color(color))
@@ -219,6 +223,21 @@ fn column_ui(ui: &mut Ui, bench: &Workbench, index: usize, commands: &mut Vec<Co
             });
         });
     });
+}
+
+/// The width of a column: so many points, or what the others leave. Drawn from right to left.
+fn width_ui(ui: &mut Ui, column: &ColumnSetting, index: usize, commands: &mut Vec<Command>) {
+    let number = index + 1;
+    let mut rest = column.width.is_none();
+    let response = ui.checkbox(&mut rest, "rest").on_hover_text("as wide as the other columns leave it");
+    super::named(&response, &format!("Column {number} takes the rest"));
+    let mut width = column.width.unwrap_or(NEW_WIDTH);
+    let drag = DragValue::new(&mut width).range(WIDTHS).update_while_editing(false);
+    let changed = ui.add_enabled(!rest, drag);
+    super::named(&changed, &format!("Width of column {number}"));
+    if response.changed() || changed.changed() {
+        commands.push(Command::List(ListCommand::Width(index, (!rest).then_some(width))));
+    }
 }
 
 /// The box for a new column, with proposals.

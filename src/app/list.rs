@@ -447,7 +447,7 @@ impl CaptureState {
     /// Shows the rows in another order, and gives up the one before.
     pub(super) fn sort(&mut self, sorted: Option<Sorted>) {
         if let Some(before) = std::mem::replace(&mut self.sorted, sorted) {
-            before.sorter.cancel();
+            before.sorter.give_up();
         }
     }
 

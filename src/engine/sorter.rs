@@ -243,6 +243,14 @@ impl Sorter {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
+    /// The same for the last who looks at it: to free the keys of ten million rows takes longer than a frame, so another
+    /// thread does it.
+    pub fn give_up(self: Arc<Self>) {
+        self.cancel();
+        // Without a thread it is freed here.
+        let _ = std::thread::Builder::new().name("freer".into()).spawn(move || drop(self));
+    }
+
     /// Sorts the rows that there are now. `wake` is called when it has come further, and at the end.
     pub fn work(&self, file: &CaptureFile, sieve: Option<&Sieve>, wake: &dyn Fn()) {
         let begun = Instant::now();
@@ -387,8 +395,8 @@ impl By {
         let Packet { bytes, found, .. } = row.packet;
         let text = match self {
             Self::Field(column) => return column.bytes(&row.packet),
-            Self::Protocol => summary::row_of(bytes, found).protocol.to_owned(),
-            _ => summary::row_of(bytes, found).info,
+            Self::Protocol => summary::protocol(found).to_owned(),
+            _ => summary::info(bytes, found),
         };
         (!text.is_empty()).then(|| text.into_bytes().into())
     }

@@ -254,7 +254,7 @@ fn add_ui(ui: &mut Ui, bench: &Workbench, sheets: &mut Sheets, opened: bool, com
     let edit = TextEdit::singleline(&mut sheets.key)
         .desired_width(f32::INFINITY)
         .font(super::theme::mono(12.0))
-        .hint_text("a field or words of its name: tcp.srcport, time to live");
+        .hint_text("a field, or words of its name");
     let response = ui.add(edit);
     super::named(&response, "New column");
     if opened {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mixed::Packets;
-use rawbench::engine::Sieve;
+use rawbench::engine::{Flows, Sieve};
 use rawbench::filter::Filter;
 use rawbench::pcap::{CaptureFile, Format, InterfaceInfo, LinkType, PacketRecord, Writer};
 
@@ -83,7 +83,7 @@ fn main() {
         let mut passed = 0;
         let time = median(|| {
             let sieve = Sieve::new(filter.clone());
-            sieve.work(&capture, &|| ());
+            sieve.work(&capture, &Flows::default(), &|| ());
             passed = sieve.len();
         });
         report(text, time, format!("{passed} pass"));

@@ -112,6 +112,7 @@ fn ours(file: &Path, filters: &[String]) -> Passed {
                 previous_ns,
                 interface: None,
                 link_type,
+                left_to_card: false,
             };
             previous_ns = entry.timestamp_ns;
             if filter.matches(&Packet { bytes, found, facts, flows: &[] }) {

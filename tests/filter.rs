@@ -317,3 +317,17 @@ fn escaped_quotes_do_not_end_a_text() {
     let filter = Filter::display(r#"frame contains "\"host\":" or udp and tcp"#).unwrap();
     assert_eq!(filter.reading(), rawbench::filter::Reading::Display);
 }
+
+#[test]
+fn checksums_can_be_asked_for_what_they_are_worth() {
+    // Ethernet, IPv4 without a right checksum, UDP without one.
+    let mut packet = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0];
+    packet.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, 53, 19, 136, 0, 8, 0, 0]);
+    let holds = |text: &str, bytes: &[u8]| passes(&Filter::display(text).unwrap(), bytes);
+    assert!(holds("ip.checksum.status == 0", &packet));
+    assert!(holds("ip.checksum.status == \"Bad\" && udp.checksum.status == \"Not present\"", &packet));
+    packet[24..26].copy_from_slice(&[0x66, 0xd1 - 2]);
+    assert!(holds("ip.checksum.status == Good", &packet));
+    assert!(!holds("tcp.checksum.status", &packet));
+    assert!(Filter::display("eth.checksum.status == 0").is_err());
+}

@@ -34,6 +34,7 @@ fn each_packet(mut take: impl FnMut(&Packet<'_>)) {
                 previous_ns: 0,
                 interface: Some(0),
                 link_type,
+                left_to_card: false,
             };
             take(&Packet { bytes: &bytes, found: &found, facts, flows: &[] });
         }

@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::gaps::Gaps;
+use super::list::{RowMaker, Sorted};
 use crate::engine::{Counters, Flows, Incident, Reading, Reassembly, Sieve};
+use crate::filter::{Facts, Packet};
 use crate::pcap::{self, CaptureFile, ChecksumState, IndexEntry};
+use crate::wire::dissect::dissect;
 use crate::wire::flow::Told;
 use crate::wire::summary::{self, Row};
 
@@ -32,12 +36,16 @@ pub enum Origin {
 pub struct ListRow {
     /// Position, from 1.
     pub number: usize,
-    /// Time since the first packet, in nanoseconds.
-    pub relative_ns: i64,
+    /// Time since the first packet, in nanoseconds, where it has a time.
+    pub relative_ns: Option<i64>,
     /// What the file knows of the packet.
     pub entry: IndexEntry,
     /// What its bytes say.
     pub row: Row,
+    /// The texts of the columns that show keys, by column; empty for the others.
+    pub cells: Vec<String>,
+    /// The colour rule that holds for it.
+    pub rule: Option<usize>,
 }
 
 /// A packet of the capture with its bytes.
@@ -93,10 +101,18 @@ pub struct CaptureState {
     pub(super) sieve: Option<Arc<Sieve>>,
     /// What is known of its packets from those before, as far as anybody asked.
     pub(super) flows: Arc<Flows>,
+    /// The order of the rows; `None`: that of the capture.
+    pub(super) sorted: Option<Sorted>,
+    pub(super) gaps: Gaps,
+    /// The gap that was gone to last.
+    pub(super) gap_at: Option<usize>,
+    pub(super) maker: Arc<RowMaker>,
     /// Marks of the ledger that were looked at.
     marks_seen: usize,
     rows: HashMap<usize, Arc<ListRow>>,
+    /// The time of the first packet that has one, and how many were looked at for it.
     first_ns: Option<u64>,
+    looked_at: usize,
 }
 
 impl CaptureState {
@@ -122,25 +138,19 @@ impl CaptureState {
         self.len() == 0
     }
 
-    /// How many rows the list has: the packets that pass the filter, as far as is known.
+    /// How many packets the list shows: those that pass the filter, as far as is known.
     #[must_use]
     pub fn shown(&self) -> usize {
         self.sieve.as_ref().map_or(self.len(), |sieve| sieve.len())
     }
 
-    /// The position, from 0, of the packet in this row of the list.
+    /// The position, from 0, of the packet with this number, from 0, among those that are shown.
     #[must_use]
     pub fn position(&self, row: usize) -> Option<usize> {
         match &self.sieve {
             Some(sieve) => sieve.position(row),
             None => Some(row),
         }
-    }
-
-    /// The row of the list that the packet at this position stands in; where it is not shown, that of the next one.
-    #[must_use]
-    pub fn row_of(&self, position: usize) -> usize {
-        self.sieve.as_ref().map_or(position, |sieve| sieve.nth(position).unwrap_or_else(|next| next))
     }
 
     /// The filter that the list is under.
@@ -154,6 +164,7 @@ impl CaptureState {
         if let Some(before) = std::mem::replace(&mut self.sieve, sieve) {
             before.cancel();
         }
+        self.sort_again();
     }
 
     /// Where the packets come from.
@@ -265,16 +276,38 @@ impl CaptureState {
         interfaces.and_then(|i| i.get(usize::from(entry.interface)).map(|i| i.link_type.0)).unwrap_or(1)
     }
 
-    /// The row at `index`, dissected when it first comes into sight.
+    /// Rows are made anew when they are asked for.
+    pub(super) fn forget_rows(&mut self) {
+        self.rows.clear();
+    }
+
+    /// The time of the first packet that has one.
+    fn first_time(&mut self) -> Option<u64> {
+        if self.first_ns.is_none() {
+            let index = self.file.as_ref()?.index().snapshot();
+            self.first_ns =
+                index.range(self.looked_at..index.len()).find(|e| e.has_time()).map(|e| e.timestamp_ns);
+            self.looked_at = index.len();
+        }
+        self.first_ns
+    }
+
+    /// The time of the first packet that has one, as far as a row was made.
+    #[must_use]
+    pub fn first_ns(&self) -> Option<u64> {
+        self.first_ns
+    }
+
+    /// The packet at `index` as a row, dissected when it first comes into sight.
     pub fn row(&mut self, index: usize) -> Option<Arc<ListRow>> {
         if let Some(row) = self.rows.get(&index) {
             return Some(Arc::clone(row));
         }
+        let first_ns = self.first_time().unwrap_or(0);
         let file = self.file.as_ref()?;
-        let first = *self.first_ns.get_or_insert(file.index().get(0)?.timestamp_ns);
         let mut bytes = Vec::new();
-        let (entry, row) = match file.read_packet(index, &mut bytes) {
-            Ok(entry) => (entry, summary::row(self.link_type(&entry), &bytes)),
+        let row = match file.read_packet(index, &mut bytes) {
+            Ok(entry) => self.made_of(index, entry, &bytes, first_ns),
             Err(error) => {
                 // The path stands in the notice; here the reason has to fit into a row.
                 let info = match error {
@@ -284,17 +317,54 @@ impl CaptureState {
                     other => other.to_string(),
                 };
                 let row = Row { protocol: "?", info, ..Row::default() };
-                (file.index().get(index)?, row)
+                let (entry, cells) =
+                    (file.index().get(index)?, vec![String::new(); self.maker.columns.len()]);
+                ListRow {
+                    number: index + 1,
+                    relative_ns: since(&entry, first_ns),
+                    entry,
+                    row,
+                    cells,
+                    rule: None,
+                }
             }
         };
-        let relative_ns =
-            i64::try_from(i128::from(entry.timestamp_ns) - i128::from(first)).unwrap_or(i64::MAX);
-        let row = Arc::new(ListRow { number: index + 1, relative_ns, entry, row });
+        let row = Arc::new(row);
+        // Once the packets before it are known, it is made again.
+        if self.maker.needs_flows() && self.flows.len() <= index && self.flows.problem().is_none() {
+            return Some(row);
+        }
         if self.rows.len() >= CACHE {
             self.rows.clear();
         }
         self.rows.insert(index, Arc::clone(&row));
         Some(row)
+    }
+
+    fn made_of(&self, index: usize, entry: IndexEntry, bytes: &[u8], first_ns: u64) -> ListRow {
+        let link_type = self.link_type(&entry);
+        let found = dissect(link_type, bytes);
+        let before = |file: &CaptureFile| file.index().snapshot().time_before(index, (0, first_ns));
+        let facts = Facts {
+            number: index as u64 + 1,
+            original: entry.original,
+            time_ns: entry.has_time().then_some(entry.timestamp_ns),
+            first_ns,
+            previous_ns: self.file.as_ref().map_or(first_ns, before),
+            interface: Some(u32::from(entry.interface)),
+            link_type,
+            left_to_card: entry.checksum() == ChecksumState::NotComputed,
+        };
+        let told = if self.maker.needs_flows() { self.flows.of(index) } else { None };
+        let packet = Packet { bytes, found: &found, facts, flows: told.as_deref().unwrap_or_default() };
+        ListRow {
+            number: index + 1,
+            relative_ns: since(&entry, first_ns),
+            entry,
+            row: summary::row_of(bytes, &found),
+            cells: self.maker.cells(&packet),
+            rule: self.maker.rule(&packet),
+        }
     }
 
     /// Selects a packet and reads its bytes; the error is for the person.
@@ -307,6 +377,12 @@ impl CaptureState {
         self.selected = Some(Selected { index, link_type: self.link_type(&entry), bytes, entry });
         Ok(())
     }
+}
+
+/// Time since the first packet, in nanoseconds.
+fn since(entry: &IndexEntry, first_ns: u64) -> Option<i64> {
+    let since = i128::from(entry.timestamp_ns) - i128::from(first_ns);
+    entry.has_time().then(|| i64::try_from(since).unwrap_or(i64::MAX))
 }
 
 impl Selected {

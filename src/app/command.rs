@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::list::ListCommand;
 use crate::craft::export::Form;
 use crate::craft::print::Detail;
 use crate::engine::{Frame, Place, Remote, Via};
@@ -118,6 +119,8 @@ pub enum Command {
     CaptureFilter(String),
     /// Type in the filter's box.
     FocusFilter,
+    /// Do something with the packet list.
+    List(ListCommand),
     /// Open a capture file: ask for its name.
     Open,
     /// Open this capture file.

@@ -22,6 +22,7 @@ impl Workbench {
                 return true;
             }
         }
+        self.capture.gather_gaps();
         self.tell_incidents();
         false
     }
@@ -153,6 +154,7 @@ impl Workbench {
                 if report.cancelled {
                     self.reading_cancelled(report.packets);
                 }
+                self.capture.gather_losses();
                 if let Some(problem) = report.problem {
                     self.notice(Failure::new(problem.text));
                 }

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::capture::{CaptureState, Origin};
 use super::command::{Choice, Outgoing, Question, Then};
@@ -147,6 +148,9 @@ impl Workbench {
         capture.starting = false;
         self.capture.sift(None);
         capture.sieve = self.filter.sieve();
+        self.capture.sort(None);
+        capture.maker = Arc::clone(&self.list.maker);
+        self.list.forget_visits();
         self.capture = capture;
         self.traffic.shown = generation.unwrap_or_else(|| self.traffic.number());
         self.traffic.wanted = None;

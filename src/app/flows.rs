@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::workbench::Workbench;
-use crate::engine::Order;
+use crate::engine::{CaptureFile, Order};
 use crate::wire::dissect::dissect;
 use crate::wire::flow::seen;
 
@@ -14,7 +14,25 @@ impl Workbench {
         let (Some(file), Some(packet)) = (capture.file.clone(), &capture.selected) else { return };
         let mut segments = Vec::new();
         seen(&packet.bytes, &dissect(packet.link_type, &packet.bytes).layers, 0, &mut segments);
-        if segments.is_empty() || !capture.flows.want(packet.index + 1) {
+        if segments.is_empty() {
+            return;
+        }
+        let until = packet.index + 1;
+        self.follow(file, until);
+    }
+
+    /// Has the flows followed to the end, where rows need what is known from the packets before.
+    pub fn follow_on(&mut self) {
+        let Some(file) = self.capture.file.clone().filter(|_| self.capture.maker.needs_flows()) else {
+            return;
+        };
+        let until = file.len();
+        self.follow(file, until);
+    }
+
+    fn follow(&mut self, file: CaptureFile, until: usize) {
+        let capture = &self.capture;
+        if !capture.flows.want(until) {
             return;
         }
         let flows = Arc::clone(&capture.flows);

@@ -5,22 +5,31 @@
 
 mod builder;
 mod capture;
+mod colours;
+mod columns;
 mod command;
 mod edits;
 mod events;
 mod files;
 mod filter;
 mod flows;
+mod gaps;
 mod left;
+mod list;
 mod reading;
 mod reassembly;
+mod settings;
 mod start;
 mod workbench;
 
 pub use builder::{Builder, Refusal};
 pub use capture::{CaptureState, ListRow, Origin, Selected};
+pub use columns::{WIDTHS, What, own_columns};
 pub use command::{Choice, Command, Outgoing, Question, Theme, Then};
 pub use filter::{CaptureBox, FilterBox};
+pub use gaps::{Gap, GapKind, Line};
+pub use list::{ListCommand, ListState, Sheet, Sorted};
+pub use settings::{ColourRule, ColumnSetting, Hue, Settings, settings_path};
 pub use start::{Start, spool_directory};
 pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
 

@@ -28,6 +28,8 @@ pub struct Start {
     pub begun: Instant,
     /// Where spools stand.
     pub directory: PathBuf,
+    /// Where the settings stand; none: they are not kept.
+    pub settings: Option<PathBuf>,
 }
 
 /// Where spools stand: the state directory of the user. Where that cannot be, a private one among the temporary files, which is

@@ -8,6 +8,7 @@ use super::capture::{CaptureState, Origin};
 use super::command::{Command, Outgoing, Question, Theme, Then};
 use super::files::Traffic;
 use super::filter::{CaptureBox, FilterBox};
+use super::list::ListState;
 use crate::craft::build::Sources;
 use crate::craft::{Draft, presets};
 use crate::engine::{Engine, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
@@ -47,6 +48,8 @@ pub enum Request {
     FocusFilter,
     /// Set the keyboard focus to this field of the builder.
     Focus(Path),
+    /// Bring a row of the packet list into sight.
+    Reveal(usize),
     /// Close.
     Close,
 }
@@ -64,6 +67,7 @@ pub struct LastSend {
 pub struct Workbench {
     pub(super) builder: Builder,
     pub(super) capture: CaptureState,
+    pub(super) list: ListState,
     pub(super) filter: FilterBox,
     pub(super) capture_filter: CaptureBox,
     pub(super) sources: Vec<Source>,
@@ -102,6 +106,7 @@ impl Workbench {
         let mut bench = Self {
             builder: Builder::new(draft),
             capture: CaptureState::new(None, Origin::Empty),
+            list: ListState::default(),
             filter: FilterBox::default(),
             capture_filter: CaptureBox::default(),
             sources: Vec::new(),
@@ -288,6 +293,8 @@ impl Workbench {
             Command::StopCapture => self.order(Order::Stop),
             Command::Select(index) => {
                 let before = self.capture.sought.take();
+                index.into_iter().for_each(|position| self.list.visited(position));
+                self.capture.gap_at = None;
                 if let Err(text) = self.capture.select(index) {
                     self.notice(Failure::new(text));
                 }
@@ -297,6 +304,7 @@ impl Workbench {
             Command::Follow(follow) => self.capture.follow = follow,
             Command::Filter(text) => self.set_filter(text),
             Command::CaptureFilter(text) => self.set_capture_filter(text),
+            Command::List(command) => self.apply_list(command),
             Command::FocusFilter => self.requests.push(Request::FocusFilter),
             Command::Open => self.unless_unsaved(Then::Open(None)),
             Command::OpenPath(path) => {

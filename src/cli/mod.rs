@@ -30,7 +30,7 @@ use std::time::Instant;
 
 use clap::Parser;
 
-use crate::app::{Start, spool_directory};
+use crate::app::{Start, settings_path, spool_directory};
 use crate::engine::Access;
 use crate::filter::{Filter, FilterError};
 use crate::net::{self, Startup};
@@ -122,6 +122,7 @@ fn window(args: &Args, open: Option<OpenWindow>, begun: Instant) -> Outcome {
             stats: args.stats,
             begun,
             directory: spool_directory(),
+            settings: settings_path(),
         };
         return open(start).map(|()| 0).map_err(|text| Failure::failed(anyhow::Error::msg(text)));
     }

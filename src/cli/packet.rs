@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::json::{self, LayerLine};
 use super::reassembled::{self, ReassembledLine};
+use crate::filter::values::seconds_between;
+use crate::filter::{self, Facts};
 use crate::pcap::InterfaceInfo;
 use crate::wire::dissect::{Dissection, Stop};
 use crate::wire::flow::Told;
@@ -82,13 +84,20 @@ impl Packet<'_> {
         self.interface.map_or(u32::MAX, |i| i.link_type.0)
     }
 
-    /// Seconds between two times, with `digits` digits that cut and do not round: no packet comes before its time.
+    /// The packet as keys are looked up in it.
     #[must_use]
-    pub fn seconds_between(from_ns: u64, to_ns: u64, digits: usize) -> String {
-        let sign = if to_ns < from_ns { "-" } else { "" };
-        let ns = to_ns.abs_diff(from_ns);
-        let fraction = format!("{:09}", ns % 1_000_000_000);
-        format!("{sign}{}.{}", ns / 1_000_000_000, fraction.get(..digits).unwrap_or(&fraction))
+    pub fn keyed<'b>(&'b self, found: &'b Dissection) -> filter::Packet<'b> {
+        let facts = Facts {
+            number: self.number as u64,
+            original: self.original,
+            time_ns: self.time_ns,
+            first_ns: self.first_ns,
+            previous_ns: self.previous_ns,
+            interface: None,
+            link_type: self.link_type(),
+            left_to_card: self.left_to_card,
+        };
+        filter::Packet { bytes: self.bytes, found, facts, flows: &self.flows }
     }
 
     /// Writes the row: number, time, source, destination, protocol, length, info.
@@ -97,7 +106,7 @@ impl Packet<'_> {
     /// Those of `out`.
     pub fn write_row(&self, out: &mut impl Write) -> std::io::Result<()> {
         let row = summary::row(self.link_type(), self.bytes);
-        let time = self.time_ns.map_or_else(|| "-".into(), |t| Self::seconds_between(self.first_ns, t, 6));
+        let time = self.time_ns.map_or_else(|| "-".into(), |t| seconds_between(self.first_ns, t, 6));
         let line = format!(
             "{:>6} {time:>11} {:<15} {:<15} {:<8} {:>5} {}",
             self.number, row.source, row.destination, row.protocol, self.original, row.info
@@ -145,8 +154,8 @@ mod tests {
 
     #[test]
     fn a_packet_before_the_first_has_a_negative_time() {
-        assert_eq!(Packet::seconds_between(1_500_000_000, 0, 6), "-1.500000");
-        assert_eq!(Packet::seconds_between(0, 1_999_999_999, 6), "1.999999");
-        assert_eq!(Packet::seconds_between(0, 1_999_999_999, 9), "1.999999999");
+        assert_eq!(seconds_between(1_500_000_000, 0, 6), "-1.500000");
+        assert_eq!(seconds_between(0, 1_999_999_999, 6), "1.999999");
+        assert_eq!(seconds_between(0, 1_999_999_999, 9), "1.999999999");
     }
 }

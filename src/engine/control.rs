@@ -17,6 +17,7 @@ use super::recorder::{End, Recorder};
 use super::recording::Recording;
 use super::screen::{self, CaptureFilter};
 use super::sieve::Sieve;
+use super::sorter::Sorter;
 use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter};
@@ -102,6 +103,17 @@ pub enum Order {
         file: CaptureFile,
         /// What is known already, and what is asked for.
         flows: Arc<Flows>,
+    },
+    /// Sort the rows of a list. The sorter has been begun, and says itself when it is wanted no more.
+    Sort {
+        /// Of which capture.
+        file: CaptureFile,
+        /// Which of its packets are rows; none: all.
+        sieve: Option<Arc<Sieve>>,
+        /// What is known of its packets from those before.
+        flows: Arc<Flows>,
+        /// By what, and what is known already.
+        sorter: Arc<Sorter>,
     },
     /// Look for spools in this directory that a killed program left behind.
     FindLeft(PathBuf),
@@ -197,6 +209,7 @@ pub struct Engine {
     reassembler: Sender<Order>,
     sifter: Sender<Order>,
     follower: Sender<Order>,
+    sorter: Sender<Order>,
     /// The newest datagram that was asked for.
     sought: Arc<AtomicU64>,
     events: Receiver<Event>,
@@ -241,6 +254,16 @@ impl Engine {
             let wake = Arc::clone(&post.wake);
             thread("follower", move |orders: Receiver<Order>| orders.iter().for_each(|o| follow(o, &*wake)))?
         };
+        let sorter = {
+            let wake = Arc::clone(&post.wake);
+            thread("sorter", move |orders: Receiver<Order>| {
+                for order in orders {
+                    if let Order::Sort { file, sieve, flows, sorter } = order {
+                        sorter.work(&file, sieve.as_deref(), &flows, &*wake);
+                    }
+                }
+            })?
+        };
         let transmitter = thread("transmitter", {
             let post = post.clone();
             move |orders: Receiver<Order>| {
@@ -256,7 +279,19 @@ impl Engine {
             }
         })?;
         let desk = Desk::default();
-        Ok(Self { control, transmitter, desk, post, saver, reassembler, sifter, follower, sought, events })
+        Ok(Self {
+            control,
+            transmitter,
+            desk,
+            post,
+            saver,
+            reassembler,
+            sifter,
+            follower,
+            sorter,
+            sought,
+            events,
+        })
     }
 
     /// Gives an order. `false`: so many wait already that it was not taken.
@@ -279,6 +314,7 @@ impl Engine {
             }
             Order::Sift { .. } => &self.sifter,
             Order::Follow { .. } => &self.follower,
+            Order::Sort { .. } => &self.sorter,
             Order::Reassemble { ask, .. } => {
                 self.sought.store(ask, Ordering::Relaxed);
                 &self.reassembler
@@ -364,7 +400,7 @@ impl Control {
                 Order::Stop => self.stop(),
                 Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
                 Order::FindLeft(_) | Order::Reassemble { .. } => {}
-                Order::Sift { .. } | Order::Follow { .. } => {}
+                Order::Sift { .. } | Order::Follow { .. } | Order::Sort { .. } => {}
             }
         }
         self.stop();

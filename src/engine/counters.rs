@@ -151,7 +151,7 @@ impl Counters {
     }
 
     /// Something happened before the row of this number.
-    pub(super) fn mark(&self, row: u64, time_ns: u64, what: Incident) {
+    pub(crate) fn mark(&self, row: u64, time_ns: u64, what: Incident) {
         let marks = &mut self.lock().marks;
         if marks.len() < MOST_MARKS {
             marks.push(Mark { row, time_ns, what });

@@ -6,7 +6,7 @@ use super::tap::Settings;
 use super::trigger::{Predicate, When};
 use crate::filter::{Facts, Filter, Packet, Target, bpf};
 use crate::net::Instruction;
-use crate::pcap::{LinkType, PacketRecord};
+use crate::pcap::{ChecksumState, LinkType, PacketRecord};
 use crate::wire::dissect::{Dissection, dissect_into};
 use crate::wire::flow::{FlowTable, Moment, Seen, Told, seen};
 
@@ -98,6 +98,7 @@ pub fn predicate(filter: Filter) -> Predicate {
             previous_ns: if number == 1 { first_ns } else { previous_ns },
             interface: Some(record.interface),
             link_type,
+            left_to_card: record.checksum == ChecksumState::NotComputed,
         };
         previous_ns = record.timestamp_ns;
         let flows = match &mut live {

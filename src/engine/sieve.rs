@@ -9,7 +9,7 @@ use super::flows::Flows;
 use super::in_order::in_order;
 use super::sources::Failure;
 use crate::filter::{Facts, Filter, Packet};
-use crate::pcap::{CaptureFile, Index, PacketReader};
+use crate::pcap::{CaptureFile, ChecksumState, Index, PacketReader};
 use crate::wire::dissect::Dissection;
 use crate::wire::flow::FlowStore;
 
@@ -75,6 +75,13 @@ impl Sieve {
     #[must_use]
     pub fn position(&self, nth: usize) -> Option<usize> {
         self.passed.read().unwrap_or_else(PoisonError::into_inner).get(nth).copied()
+    }
+
+    /// The positions of those that passed as these numbers, as far as they are known.
+    #[must_use]
+    pub fn positions(&self, numbers: Range<usize>) -> Vec<usize> {
+        let passed = self.passed.read().unwrap_or_else(PoisonError::into_inner);
+        passed.get(numbers).unwrap_or_default().to_vec()
     }
 
     /// Which number, from 0, the packet at this position has among those that passed; where it did not pass, that of the
@@ -228,6 +235,7 @@ impl Work<'_> {
                 previous_ns,
                 interface: Some(u32::from(entry.interface)),
                 link_type,
+                left_to_card: entry.checksum() == ChecksumState::NotComputed,
             };
             let passes = match self.filter.glance(entry.digest, &facts) {
                 Some(passes) => passes,

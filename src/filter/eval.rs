@@ -6,6 +6,7 @@ use super::source::{FieldPlace, Place, Source};
 use super::tree::{Arithmetic, Compare, Function, Key, Literal, Operand, Part, Test};
 use super::{Facts, Packet};
 use crate::wire::bits::{self, BitRange};
+use crate::wire::checksum::{self, Verdict};
 use crate::wire::flow::FlowKey;
 use crate::wire::keyed::{self, ItemValue};
 use crate::wire::keys::FrameKey;
@@ -29,7 +30,7 @@ pub(super) enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// The bytes of what has some.
-    fn bytes(self) -> Option<&'a [u8]> {
+    pub(super) fn bytes(self) -> Option<&'a [u8]> {
         match self {
             Self::Bytes(bytes) | Self::Text(bytes) => Some(bytes),
             _ => None,
@@ -73,7 +74,7 @@ impl Literal {
 }
 
 /// Takes values until it has seen enough.
-type Taker<'t> = dyn FnMut(Value<'_>) -> bool + 't;
+pub(super) type Taker<'t> = dyn FnMut(Value<'_>) -> bool + 't;
 
 impl Test {
     /// Whether the packet passes.
@@ -296,6 +297,7 @@ impl Key {
         })
     }
 
+    /// Hands on each of its values, until one is taken; whether one was.
     pub(super) fn each(&self, packet: &Packet<'_>, take: &mut Taker<'_>) -> bool {
         let Source { place, name, .. } = &self.source;
         match place {
@@ -324,6 +326,7 @@ impl Key {
                 !layer.quoted && length.is_some_and(|n| take(Value::Number(n as i128)))
             }),
             Place::Flow(key) => self.each_flow(key, packet, take),
+            Place::ChecksumStatus(headers) => self.each_status(headers, packet, take),
             Place::Items(headers) => self.layers(headers, packet).any(|(index, _)| {
                 let range = packet.found.view(packet.bytes, index).items_range();
                 !range.is_empty() && take(Value::Bytes(packet.bytes.get(range).unwrap_or_default()))
@@ -336,6 +339,22 @@ impl Key {
         let all = packet.flows.iter().filter(|told| told.tcp == tcp).enumerate();
         let mut values = all.filter(|(n, _)| self.means(n + 1)).filter_map(|(_, told)| (key.value)(told));
         values.any(|value| (0..key.times()).any(|_| take(Value::Number(value))))
+    }
+
+    /// What the checksums are worth, as Wireshark numbers it.
+    fn each_status(&self, headers: &[&'static Header], packet: &Packet<'_>, take: &mut Taker<'_>) -> bool {
+        self.layers(headers, packet).any(|(index, _)| {
+            let (bytes, layers) = (packet.bytes, &packet.found.layers);
+            let verdict = checksum::verdict(bytes, layers, index, packet.facts.left_to_card);
+            verdict.is_some_and(|verdict| {
+                take(Value::Number(match verdict {
+                    verdict if verdict.is_bad() => 0,
+                    Verdict::Good => 1,
+                    Verdict::Absent => 3,
+                    _ => 2,
+                }))
+            })
+        })
     }
 
     fn each_field(

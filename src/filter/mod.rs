@@ -2,6 +2,7 @@
 
 pub mod bpf;
 mod bpf_make;
+pub mod column;
 pub mod complete;
 mod eval;
 mod glance;
@@ -17,6 +18,7 @@ mod slice;
 pub mod source;
 pub mod tree;
 mod typing;
+pub mod values;
 pub mod words;
 mod words_complete;
 mod words_id;
@@ -29,6 +31,7 @@ use crate::wire::flow::Told;
 /// What is wrong in a filter, and where.
 pub use crate::wire::notation::NotationError as FilterError;
 pub use bpf_make::Target;
+pub use column::{Column, SortBy};
 use glance::Glance;
 pub use needs::Needs;
 use tree::Test;
@@ -53,6 +56,8 @@ pub struct Facts {
     pub interface: Option<u32>,
     /// The link type (tcpdump.org/linktypes).
     pub link_type: u32,
+    /// The system had left the transport checksum to the card.
+    pub left_to_card: bool,
 }
 
 /// A packet as a filter sees it.

@@ -143,7 +143,8 @@ impl Wanted {
                 Place::Layers(headers)
                 | Place::Payload(headers)
                 | Place::PayloadLength(headers)
-                | Place::Items(headers) => self.headers.extend(headers),
+                | Place::Items(headers)
+                | Place::ChecksumStatus(headers) => self.headers.extend(headers),
             },
         }
     }

@@ -5,7 +5,7 @@ use crate::wire::keyed;
 use crate::wire::keys::{self, FrameKey, Meaning};
 use crate::wire::notation::nearest;
 use crate::wire::protocols;
-use crate::wire::table::{Field, Header, Kind};
+use crate::wire::table::{Compute, Field, Header, Kind};
 
 /// The type of an operand: what it can be compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,8 @@ pub enum Place {
     Items(Vec<&'static Header>),
     /// What is known from the packets before.
     Flow(&'static FlowKey),
+    /// What their checksums are worth.
+    ChecksumStatus(Vec<&'static Header>),
 }
 
 /// Where values stand in the layers of one table.
@@ -136,6 +138,9 @@ pub struct Source {
     /// Where its values stand.
     pub place: Place,
 }
+
+/// What a checksum is worth, as Wireshark numbers it (`proto_checksum_vals`).
+const CHECKSUM_STATUS: &[(u64, &str)] = &[(0, "Bad"), (1, "Good"), (2, "Unverified"), (3, "Not present")];
 
 /// Keys that are protocols of their own in Wireshark, though they have the form of another.
 const APART: [&str; 3] = ["mdns", "ppp_hdlc", "udplite"];
@@ -177,6 +182,10 @@ pub fn known(name: &str) -> Option<Source> {
     if !layers.is_empty() {
         return plain(Type::Protocol, Place::Layers(layers));
     }
+    if let Some(layers) = name.strip_suffix(".checksum.status").map(with_checksum).filter(|l| !l.is_empty()) {
+        let source = plain(Type::Number(8), Place::ChecksumStatus(layers));
+        return source.map(|source| Source { names: CHECKSUM_STATUS, ..source });
+    }
     of_meaning(name, keys::known(name)?).ok()
 }
 
@@ -202,6 +211,12 @@ fn flow_type(key: &FlowKey) -> Type {
         FlowKind::Time => Type::Time,
         FlowKind::Mark => Type::Mark,
     }
+}
+
+/// The tables of this name that have a checksum.
+fn with_checksum(name: &str) -> Vec<&'static Header> {
+    let has = |f: &Field| matches!(f.compute, Some(Compute::Checksum { .. }));
+    layers(name).into_iter().filter(|h| h.fields.iter().any(has)).collect()
 }
 
 /// The tables of the same form.

@@ -182,6 +182,7 @@ pub fn capture_bar_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command
                 None => format!("{count} packets"),
             };
             ui.label(RichText::new(text).size(12.0).color(look.dim));
+            super::columns::order_ui(ui, bench, commands);
         });
     });
 }

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::app::{Command, Theme, Workbench};
+use crate::app::{Command, ListCommand, Sheet, Theme, Workbench};
 use crate::craft::export;
 use crate::craft::presets;
 use crate::craft::print::Detail;
@@ -60,6 +60,7 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         entry("All commands", ctrl(Key::K), Command::Palette),
         entry("Close the window", ctrl(Key::Q), Command::Quit),
     ];
+    all.extend(list_entries(bench));
     if let Some(selected) = bench.capture().selected() {
         all.push(entry(
             "Edit a copy of the selected packet",
@@ -93,6 +94,54 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
     }
     for (index, source) in bench.sources().0.iter().enumerate() {
         all.push(entry(&format!("Source: {}", source.label), None, Command::Source(index)));
+    }
+    all
+}
+
+const fn alt(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::ALT, key))
+}
+
+/// What can be done with the packet list.
+fn list_entries(bench: &Workbench) -> Vec<Entry> {
+    let entry = |name: &str, shortcut, command| Entry {
+        name: name.into(),
+        shortcut,
+        command: Command::List(command),
+    };
+    let to = |text: &str| ListCommand::GoTo(text.into());
+    let colours = bench.list().settings().colours;
+    let mut all = vec![
+        entry("Go to a packet", ctrl(Key::G), ListCommand::Sheet(Some(Sheet::GoTo))),
+        entry("Go to the first packet", None, to("first")),
+        entry("Go to the last packet", None, to("last")),
+        entry("Go back to the packet selected before", alt(Key::ArrowLeft), ListCommand::Back),
+        entry("Go forward to the packet selected after it", alt(Key::ArrowRight), ListCommand::Forward),
+        entry("Go to the next gap", alt(Key::ArrowDown), ListCommand::Gap { next: true }),
+        entry("Go to the gap before", alt(Key::ArrowUp), ListCommand::Gap { next: false }),
+        entry("Columns of the packet list", ctrl(Key::L), ListCommand::Sheet(Some(Sheet::Columns))),
+        entry(
+            "Colour rules of the packet list",
+            ctrl_shift(Key::L),
+            ListCommand::Sheet(Some(Sheet::Colours)),
+        ),
+        entry(
+            if colours {
+                "Do not colour the packet list by rules"
+            } else {
+                "Colour the packet list by rules"
+            },
+            None,
+            ListCommand::Colours(!colours),
+        ),
+        entry("Columns as they were at first", None, ListCommand::ResetColumns),
+    ];
+    if bench.capture().sorted().is_some() {
+        all.push(entry("Back to the order of the capture", None, ListCommand::Unsort));
+    }
+    for (index, column) in bench.list().settings().columns.iter().enumerate() {
+        let title = super::columns::spoken(column);
+        all.push(entry(&format!("Sort by {title}"), None, ListCommand::Sort(index)));
     }
     all
 }

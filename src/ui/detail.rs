@@ -1,8 +1,8 @@
 //! The packet view of a captured packet: tree, diagram and hex of the same bytes, read-only.
 
 use eframe::egui::{
-    Align, CentralPanel, CollapsingHeader, Frame, Layout, Margin, Panel, RichText, Role, ScrollArea, Sense,
-    Ui, WidgetInfo, vec2,
+    Align, CentralPanel, CollapsingHeader, Frame, Layout, Margin, Panel, Response, RichText, Role,
+    ScrollArea, Sense, Ui, WidgetInfo, vec2,
 };
 
 use super::State;
@@ -14,14 +14,16 @@ use super::options::{option_line, options_ui};
 use super::reassembly;
 use super::shown::Shown;
 use super::theme::{GAP, look};
-use crate::app::{Command, Selected, Workbench};
+use crate::app::{Command, ListCommand, Selected, Workbench};
 use crate::craft::Draft;
 use crate::craft::export;
 use crate::craft::print::Detail;
+use crate::filter::Column;
 use crate::wire::bits::BitRange;
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::dissect::{Dissection, dissect};
 use crate::wire::reassembly::Datagram;
+use crate::wire::table::Field;
 use crate::wire::value;
 use crate::wire::view::LayerView;
 
@@ -67,10 +69,21 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
         ScrollArea::vertical().id_salt("detail-scroll").auto_shrink(false).show(ui, |ui| {
             flows_ui(ui, bench.capture(), state, commands);
             let folded = reassembly::is_of_whole(bench.capture());
-            headers_ui(ui, &shown, &found, (state.headers, folded), &mut state.lit_detail);
+            let mut columns = Vec::new();
+            let mut pick = Pick { lit: &mut state.lit_detail, columns: Some(&mut columns) };
+            headers_ui(ui, &shown, &found, (state.headers, folded), &mut pick);
+            commands.extend(columns.into_iter().map(|key| Command::List(ListCommand::AddColumn(key, None))));
             reassembly::datagrams_ui(ui, bench.capture(), state, commands);
         });
     });
+}
+
+/// What can be picked from the headers of a packet.
+pub struct Pick<'a> {
+    /// What the pointer points at.
+    pub lit: &'a mut Lit,
+    /// Keys that are to be columns of the list; nothing where they would be those of another packet.
+    pub columns: Option<&'a mut Vec<String>>,
 }
 
 /// Draws the headers of a packet in a form, in which the tree may be folded.
@@ -79,17 +92,17 @@ pub fn headers_ui(
     shown: &Shown<'_>,
     found: &Dissection,
     (headers, folded): (Headers, bool),
-    lit: &mut Lit,
+    pick: &mut Pick<'_>,
 ) {
     if headers == Headers::Tree {
-        return tree_ui(ui, shown, found, folded, lit);
+        return tree_ui(ui, shown, found, folded, pick);
     }
     for index in 0..found.layers.len() {
-        let mut pen = Pen { shown: *shown, lit, editor: None };
+        let mut pen = Pen { shown: *shown, lit: &mut *pick.lit, editor: None };
         layer_heading(ui, &mut pen, index, None);
         diagram_ui(ui, &mut pen, index);
         options_ui(ui, &mut pen, index);
-        readings_ui(ui, &shown.view(index), lit);
+        readings_ui(ui, &shown.view(index), pick);
         ui.add_space(GAP / 2.0);
     }
 }
@@ -137,7 +150,7 @@ fn bar_ui(
     });
 }
 
-fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, folded: bool, lit: &mut Lit) {
+fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, folded: bool, pick: &mut Pick<'_>) {
     ui.spacing_mut().item_spacing.y = 1.0;
     for (index, layer) in found.layers.iter().enumerate() {
         let look = look(ui);
@@ -155,19 +168,19 @@ fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, folded: bool, lit
             .id_salt((index, layer.header.key, folded))
             .default_open(innermost)
             .show(ui, |ui| {
-                layer_fields(ui, shown, index, lit);
+                layer_fields(ui, shown, index, pick);
             });
         if open.header_response.hovered() {
             let read = layer.header.reader.is_some();
             let end = if read { layer.payload_range().end } else { layer.start + layer.len };
-            lit.point_at(BitRange { start: layer.start * 8, width: (end - layer.start) * 8 });
+            pick.lit.point_at(BitRange { start: layer.start * 8, width: (end - layer.start) * 8 });
         }
     }
     // What the innermost layer's reader took stands in its lines.
     let read = found.layers.len().checked_sub(1).and_then(|last| shown.view(last).readings());
     let start = read.map_or(found.payload.start, |r| r.end).min(found.payload.end);
-    range_line(ui, lit, "Payload", start..found.payload.end);
-    range_line(ui, lit, "Trailer", found.trailer.clone());
+    range_line(ui, pick.lit, "Payload", start..found.payload.end);
+    range_line(ui, pick.lit, "Trailer", found.trailer.clone());
     if let Some(stop) = &found.stop {
         let look = look(ui);
         let text = format!("▲ at byte {}: {}", stop.at, stop.why);
@@ -183,9 +196,10 @@ fn range_line(ui: &mut Ui, lit: &mut Lit, name: &str, range: std::ops::Range<usi
     line_ui(ui, lit, bits, 4.0, &format!("{name}: {} bytes", range.len()), None);
 }
 
-fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
+fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, pick: &mut Pick<'_>) {
     let look = look(ui);
     let view = shown.view(index);
+    let key_of = |field: &Field| format!("{}.{}", view.layer().header.prefix(), field.key);
     let verdict = checksum::verdict(shown.bytes, shown.layers, index, shown.left_to_card);
     let sum_field = checksum::field_of(&view).map(|f| f.0);
     for field in view.header_fields() {
@@ -210,7 +224,8 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
                 && field.bits.end() <= g.bits.end()
         });
         let text = format!("{}: {}", field.field.label, field.text(shown.bytes));
-        line_ui(ui, lit, field.bits, if inside { 18.0 } else { 4.0 }, &text, note);
+        let response = line_ui(ui, pick.lit, field.bits, if inside { 18.0 } else { 4.0 }, &text, note);
+        column_menu(&response, pick, || vec![key_of(field.field)]);
     }
     for item in view.items() {
         let bits = BitRange { start: item.range.start * 8, width: item.range.len() * 8 };
@@ -221,24 +236,47 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
         } else {
             format!("Option: {} ({terse})", item.item.name)
         };
-        line_ui(ui, lit, bits, 4.0 + 14.0 * item.depth as f32, &text, note);
+        let response = line_ui(ui, pick.lit, bits, 4.0 + 14.0 * item.depth as f32, &text, note);
+        column_menu(&response, pick, || {
+            let prefix = item.list.prefix_in(view.layer().header);
+            let fields = item.fields(shown.bytes);
+            fields.iter().map(|(.., field, _)| format!("{prefix}.{}", field.key)).collect()
+        });
     }
-    readings_ui(ui, &view, lit);
+    readings_ui(ui, &view, pick);
 }
 
 /// What the protocol's reader finds.
-fn readings_ui(ui: &mut Ui, view: &LayerView<'_>, lit: &mut Lit) {
+fn readings_ui(ui: &mut Ui, view: &LayerView<'_>, pick: &mut Pick<'_>) {
     let look = look(ui);
     let Some(found) = view.readings() else { return };
     for reading in &found.list {
         let note = reading.meaning(view.bytes).map(|meaning| (meaning, look.dim));
         let text = format!("{}: {}", reading.field.label, reading.value(view.bytes));
-        line_ui(ui, lit, reading.bits, 4.0 + 14.0 * reading.depth as f32, &text, note);
+        let indent = 4.0 + 14.0 * reading.depth as f32;
+        let response = line_ui(ui, pick.lit, reading.bits, indent, &text, note);
+        let key = || format!("{}.{}", view.layer().header.prefix(), reading.field.key);
+        column_menu(&response, pick, || vec![key()]);
     }
     if let Some(stop) = &found.stop {
         let text = format!("▲ at byte {}: {}", stop.at, stop.why);
         ui.label(RichText::new(text).size(12.0).color(look.warn));
     }
+}
+
+/// The menu of a line: its fields as columns of the list.
+fn column_menu(line: &Response, pick: &mut Pick<'_>, keys: impl Fn() -> Vec<String>) {
+    let Some(columns) = &mut pick.columns else { return };
+    line.interact(Sense::click()).context_menu(|ui| {
+        let mut keys = keys();
+        keys.dedup();
+        for key in keys.into_iter().filter(|key| Column::find(key).is_ok()) {
+            if ui.button(format!("Apply as column: {key}")).clicked() {
+                columns.push(key);
+                ui.close();
+            }
+        }
+    });
 }
 
 /// A line of the tree; it lights its bits, and is lit with them.
@@ -249,7 +287,7 @@ fn line_ui(
     indent: f32,
     text: &str,
     note: Option<(String, eframe::egui::Color32)>,
-) {
+) -> Response {
     let look = look(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 17.0), Sense::hover());
     let spoken = note.as_ref().map_or_else(|| text.to_owned(), |(n, _)| format!("{text} {n}"));
@@ -258,7 +296,7 @@ fn line_ui(
         lit.point_at(bits);
     }
     if !ui.is_rect_visible(rect) {
-        return;
+        return response;
     }
     if lit.lights(bits) {
         ui.painter().rect_filled(rect, 2.0, super::theme::mix(look.panel, look.accent, 50));
@@ -271,4 +309,5 @@ fn line_ui(
         let at = eframe::egui::pos2(end + 8.0, rect.center().y);
         painter.text(at, eframe::egui::Align2::LEFT_CENTER, note, super::theme::plain(11.5), color);
     }
+    response
 }

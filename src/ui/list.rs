@@ -1,161 +1,153 @@
-//! The packet list: a row for each packet, drawn only where it is in sight.
+//! The packet list: a row for each packet and for each gap between them, drawn only where it is in sight.
 
 use eframe::egui::{
-    Align2, CornerRadius, Key, Modifiers, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2,
-    text::{LayoutJob, TextWrapping},
-    vec2,
+    Align2, CornerRadius, Key, Modifiers, Rect, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use super::State;
+use super::colours::{Shade, shade};
+use super::columns::{self, Layout};
 use super::rows::rows_ui;
 use super::theme::{self, LIST_ROW, look};
-use crate::app::{Command, ListRow, Workbench};
+use crate::app::{Command, Gap, GapKind, Line, ListRow, Workbench};
 use crate::pcap::Direction;
-
-/// The columns: name, width in points, aligned to the right.
-const COLUMNS: [(&str, f32, bool); 8] = [
-    ("No.", 38.0, true),
-    ("Time", 78.0, true),
-    ("", 9.0, false),
-    ("Source", 104.0, false),
-    ("Destination", 104.0, false),
-    ("Protocol", 54.0, false),
-    ("Length", 42.0, true),
-    ("Info", 0.0, false),
-];
-const SPACE: f32 = 8.0;
-const SIZE: f32 = 12.0;
 
 /// Draws the list.
 pub fn list_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &mut Vec<Command>) {
-    let count = bench.capture().shown();
+    ui.spacing_mut().item_spacing.y = 0.0;
+    let count = bench.capture().rows();
     state.rows = bench.capture().len();
-    header_ui(ui, state.rows);
+    let layout = Layout::new(bench, &state.columns, ui.available_rect_before_wrap(), state.rows);
+    columns::header_ui(ui, bench, &layout, state, commands);
     if count == 0 {
         empty_ui(ui, bench);
         return;
     }
-    keys(ui, bench, state, commands);
-    let follow = bench.capture().follows();
-    if let Some(index) = state.scroll_to.take() {
-        state.place.center(bench.capture().row_of(index), ui.available_height(), LIST_ROW);
+    let has_keyboard = ui.memory(|m| m.focused().is_none()) && bench.list().sheet().is_none();
+    if has_keyboard {
+        keys(ui, bench, state, commands);
+    }
+    columns::shift(ui, &layout, state, has_keyboard);
+    // The newest packet is the last row in the order of the capture only.
+    let follow = bench.capture().follows() && bench.capture().sorted().is_none();
+    keep_selected_in_sight(bench, state);
+    let area = ui.available_rect_before_wrap();
+    let bar = if layout.room > 0.0 { 9.0 } else { 0.0 };
+    let area = area.with_max_y(area.bottom() - bar);
+    let row = state.scroll_to.take().map(|position| bench.capture().row_of(position));
+    if let Some(row) = state.reveal.take().or(row) {
+        state.place.center(row, area.height(), LIST_ROW);
     } else if follow {
         state.place.end();
     }
     let selected = bench.capture().selected().map(|s| s.index);
     let mut place = state.place;
-    let moved = rows_ui(ui, &mut place, (count, LIST_ROW), |ui, row| {
-        let position = bench.capture().position(row);
-        if let Some(found) = position.and_then(|position| bench.capture_mut().row(position)) {
-            row_ui(ui, &found, selected == position, commands, state);
+    state.columns.in_sight = 0..0;
+    let mut inner = ui.new_child(UiBuilder::new().max_rect(area).id_salt("list"));
+    let moved = rows_ui(&mut inner, &mut place, (count, LIST_ROW), |ui, row| {
+        let seen = &mut state.columns.in_sight;
+        *seen = if seen.start == seen.end { row..row + 1 } else { seen.start..row + 1 };
+        match bench.capture().line(row) {
+            Some(Line::Packet(position)) => {
+                if let Some(found) = bench.capture_mut().row(position) {
+                    row_ui(ui, bench, (&layout, &found), selected == Some(position), commands, state);
+                }
+            }
+            Some(Line::Gap(gap)) => gap_ui(ui, bench, gap),
+            None => {}
         }
     });
+    ui.advance_cursor_after_rect(area);
+    columns::shift_ui(ui, &layout, state);
     state.place = place;
     // Scrolling up lets the list rest; going to its end follows the newest again.
     if follow && moved.up {
         commands.push(Command::Follow(false));
-    } else if !follow && moved.at_end && moved.down {
+    } else if !bench.capture().follows() && moved.at_end && moved.down && bench.capture().sorted().is_none() {
         commands.push(Command::Follow(true));
+    }
+}
+
+/// Once the list is in another order, the selected packet is shown at its new place.
+fn keep_selected_in_sight(bench: &Workbench, state: &mut State) {
+    let rows = bench.capture().shown();
+    let order = bench.capture().sorted().map(|s| {
+        let sorter = &s.sorter;
+        (s.key.clone(), sorter.is_descending(), sorter.is_done(rows) || !sorter.arranged().is_empty())
+    });
+    if order == state.columns.order {
+        return;
+    }
+    let is_settled = order.as_ref().is_none_or(|(.., done)| *done);
+    state.columns.order = order;
+    if let Some(selected) = bench.capture().selected().filter(|_| is_settled) {
+        state.scroll_to = Some(selected.index);
     }
 }
 
 /// Moves the selection by the arrow and page keys, when no text box has the keyboard.
 fn keys(ui: &Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
-    if ui.memory(|m| m.focused().is_some()) {
-        return;
-    }
-    let count = bench.capture().shown();
+    let count = bench.capture().rows();
     let page = (ui.available_height() / LIST_ROW) as usize;
     let now = bench.capture().selected().map(|s| bench.capture().row_of(s.index));
     let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
     let at = now.unwrap_or(0);
-    let next = if pressed(Key::ArrowDown) {
-        Some(now.map_or(0, |n| n + 1))
+    // Where to, and whether towards the end.
+    let (next, down) = if pressed(Key::ArrowDown) {
+        (now.map_or(0, |n| n + 1), true)
     } else if pressed(Key::ArrowUp) {
-        Some(at.saturating_sub(1))
+        (at.saturating_sub(1), false)
     } else if pressed(Key::PageDown) {
-        Some(at + page)
+        (at + page, true)
     } else if pressed(Key::PageUp) {
-        Some(at.saturating_sub(page))
+        (at.saturating_sub(page), false)
     } else if pressed(Key::Home) {
-        Some(0)
+        (0, true)
     } else if pressed(Key::End) {
         commands.push(Command::Follow(true));
-        Some(count - 1)
+        (count - 1, false)
     } else {
-        None
+        return;
     };
-    if let Some(next) = next {
-        let next = next.min(count - 1);
-        let position = bench.capture().position(next);
-        commands.push(Command::Select(position));
-        if next + 1 < count {
-            commands.push(Command::Follow(false));
-        }
-        state.scroll_to = position;
+    let next = next.min(count - 1);
+    // A gap cannot be selected: on to the packet behind it.
+    let packet = |row: &usize| match bench.capture().line(*row) {
+        Some(Line::Packet(position)) => Some((*row, position)),
+        _ => None,
+    };
+    let behind = || (next..count).find_map(|row| packet(&row));
+    let before = || (0..=next).rev().find_map(|row| packet(&row));
+    let found = if down { behind().or_else(before) } else { before().or_else(behind) };
+    let Some((row, position)) = found else { return };
+    commands.push(Command::Select(Some(position)));
+    if row + 1 < count || bench.capture().sorted().is_some() {
+        commands.push(Command::Follow(false));
     }
+    state.scroll_to = Some(position);
 }
 
-/// Width of a digit of the numbers, in points.
-const DIGIT: f32 = 7.2;
-
-/// The cells of a row; the first is as wide as the largest of `count` numbers.
-fn columns(rect: Rect, count: usize) -> impl Iterator<Item = (usize, Rect, bool)> {
-    let mut left = rect.left() + 6.0;
-    let digits = count.max(1).ilog10() as f32 + 1.0;
-    COLUMNS.iter().enumerate().map(move |(i, (_, width, right))| {
-        let width = &if i == 0 { width.max(digits * DIGIT) } else { *width };
-        let width = if *width == 0.0 { (rect.right() - left - 4.0).max(10.0) } else { *width };
-        let cell = Rect::from_min_size(pos2(left, rect.top()), vec2(width, rect.height()));
-        left += width + SPACE;
-        (i, cell, *right)
-    })
-}
-
-fn header_ui(ui: &mut Ui, count: usize) {
-    let look = look(ui);
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), LIST_ROW), Sense::hover());
-    ui.painter().rect_filled(rect, CornerRadius::ZERO, look.bar);
-    for (i, cell, right) in columns(rect, count) {
-        cell_text(ui, cell, right, COLUMNS[i].0, theme::plain(11.5), look.dim);
-    }
-}
-
-fn cell_text(
-    ui: &Ui,
-    cell: Rect,
-    right: bool,
-    text: &str,
-    font: eframe::egui::FontId,
-    color: eframe::egui::Color32,
+fn row_ui(
+    ui: &mut Ui,
+    bench: &Workbench,
+    (layout, found): (&Layout, &ListRow),
+    selected: bool,
+    commands: &mut Vec<Command>,
+    state: &mut State,
 ) {
-    let (at, align) = if right {
-        (cell.right_center(), Align2::RIGHT_CENTER)
-    } else {
-        (cell.left_center(), Align2::LEFT_CENTER)
-    };
-    let mut job = LayoutJob::simple_singleline(text.to_owned(), font, color);
-    job.wrap = TextWrapping::truncate_at_width(cell.width());
-    let galley = ui.fonts_mut(|f| f.layout_job(job));
-    let rect = align.anchor_size(at, galley.size());
-    ui.painter().galley(rect.min, galley, color);
-}
-
-fn row_ui(ui: &mut Ui, found: &ListRow, selected: bool, commands: &mut Vec<Command>, state: &mut State) {
     let look = look(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LIST_ROW), Sense::click());
     let row = &found.row;
-    let spoken =
-        || format!("{} {} {} {} {}", found.number, row.source, row.destination, row.protocol, row.info);
+    let rule = found.rule.and_then(|rule| bench.list().settings().colour_rules.get(rule));
+    let spoken = || {
+        let cells = columns::spoken_cells(bench, found);
+        let rule = rule.map(|rule| format!(", {}", rule.name)).unwrap_or_default();
+        let main =
+            format!("{} {} {} {} {}", found.number, row.source, row.destination, row.protocol, row.info);
+        format!("{main}{cells}{rule}")
+    };
     response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, selected, spoken()));
     let hue = look.protocol_hue(row.protocol);
-    let ground = if selected {
-        look.selection
-    } else if response.hovered() {
-        theme::mix(look.panel, hue, 60)
-    } else {
-        theme::mix(look.panel, hue, 18)
-    };
+    let Shade { ground, text, dim } = shade(look, rule, hue, selected, response.hovered());
     ui.painter().rect_filled(rect, CornerRadius::ZERO, ground);
     let mark = Rect::from_min_size(rect.min, vec2(3.0, rect.height()));
     let outgoing = found.entry.direction() == Direction::Outbound;
@@ -164,27 +156,7 @@ fn row_ui(ui: &mut Ui, found: &ListRow, selected: bool, commands: &mut Vec<Comma
         CornerRadius::ZERO,
         if outgoing { hue } else { theme::mix(look.panel, hue, 70) },
     );
-    let time = time_text(found.relative_ns);
-    let texts = [
-        found.number.to_string(),
-        time,
-        // Sent by this host, or received.
-        match found.entry.direction() {
-            Direction::Outbound => "→".to_owned(),
-            Direction::Inbound => "←".to_owned(),
-            Direction::Unknown => String::new(),
-        },
-        row.source.clone(),
-        row.destination.clone(),
-        row.protocol.to_owned(),
-        found.entry.original.to_string(),
-        row.info.clone(),
-    ];
-    for (i, cell, right) in columns(rect, state.rows) {
-        let color = if i < 3 { look.dim } else { look.text };
-        let font = if i == 5 { theme::plain(SIZE) } else { theme::mono(11.5) };
-        cell_text(ui, cell, right, &texts[i], font, color);
-    }
+    columns::cells_ui(ui, bench, (layout, rect), found, (text, dim));
     if response.clicked() {
         response.surrender_focus();
         commands.push(Command::Select(Some(found.number - 1)));
@@ -196,14 +168,46 @@ fn row_ui(ui: &mut Ui, found: &ListRow, selected: bool, commands: &mut Vec<Comma
     }
     response.on_hover_ui(|ui| {
         ui.label(RichText::new(row.info.as_str()).monospace().size(12.0));
+        if let Some(rule) = rule {
+            ui.label(RichText::new(format!("coloured by the rule {}", rule.name)).size(11.5).color(look.dim));
+        }
     });
 }
 
-/// Seconds since the first packet, to the microsecond.
-fn time_text(relative_ns: i64) -> String {
-    let sign = if relative_ns < 0 { "-" } else { "" };
-    let micros = relative_ns.unsigned_abs() / 1000;
-    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+/// A row that is no packet: what happened between the packets above and below it.
+fn gap_ui(ui: &mut Ui, bench: &Workbench, gap: usize) {
+    let look = look(ui);
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LIST_ROW), Sense::hover());
+    let Some(Gap { kind, text, time_ns, .. }) = bench.capture().gaps().get(gap) else { return };
+    let color = match kind {
+        GapKind::Lost | GapKind::Away => look.bad,
+        GapKind::Back => look.good,
+        GapKind::Note => look.warn,
+    };
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, text));
+    let ground = theme::mix(look.panel, color, 26);
+    let color = look.legible(color, ground);
+    let painter = ui.painter();
+    painter.rect_filled(rect, CornerRadius::ZERO, ground);
+    // Lines like a cut through the list, the words between them.
+    let y = rect.center().y;
+    let (left, right) = (rect.left() + 8.0, rect.right() - 8.0);
+    let at = pos2(left + 22.0, y);
+    let seen = painter.text(at, Align2::LEFT_CENTER, text, theme::plain(12.0), color);
+    let stroke = (1.0, color);
+    for (from, to) in [(left, at.x - 6.0), (seen.right() + 6.0, right)] {
+        if to > from {
+            painter.extend(eframe::egui::Shape::dashed_line(&[pos2(from, y), pos2(to, y)], stroke, 4.0, 3.0));
+        }
+    }
+    let first = bench.capture().first_ns();
+    response.on_hover_ui(|ui| {
+        ui.label(text);
+        if let (Some(time), Some(first)) = (time_ns, first) {
+            let seconds = crate::filter::values::seconds_between(first, *time, 6);
+            ui.label(RichText::new(format!("noticed at {seconds} s")).size(11.5).color(look.dim));
+        }
+    });
 }
 
 /// What to do when there is nothing to see yet.

@@ -5,6 +5,8 @@
 
 mod bars;
 mod builder;
+mod colours;
+mod columns;
 mod commands;
 mod detail;
 mod diagram;
@@ -22,6 +24,7 @@ mod reading;
 mod reassembly;
 mod remote;
 mod rows;
+mod sheets;
 mod shown;
 mod stats;
 mod sums;
@@ -56,7 +59,11 @@ pub struct State {
     sum_layer: Option<usize>,
     headers: detail::Headers,
     scroll_to: Option<usize>,
+    /// A row of the list that is to come into sight.
+    reveal: Option<usize>,
     place: rows::Place,
+    columns: columns::Columns,
+    sheets: sheets::Sheets,
     /// Packets in the list in this frame.
     rows: usize,
     palette: String,
@@ -107,6 +114,10 @@ impl App {
             context.request_repaint_after(wait.max(REPAINT));
         }
         self.bench.sift_on();
+        self.bench.follow_on();
+        if let Some(wait) = self.bench.sort_on() {
+            context.request_repaint_after(wait.max(REPAINT));
+        }
         self.poll_dialog();
         let text_owns_undo =
             self.state.typing.as_ref().is_some_and(|t| t.touched) || self.state.payload.owns_undo();
@@ -134,6 +145,7 @@ impl App {
         overlays::notices_ui(ui, bench, commands);
         overlays::question_ui(ui, bench, state, commands);
         overlays::palette_ui(ui, bench, state, commands);
+        sheets::sheet_ui(ui, bench, state, commands);
         state.lit_builder.end_frame(ui.ctx());
         state.lit_detail.end_frame(ui.ctx());
         state.wholes.end_frame(ui.ctx());
@@ -192,6 +204,7 @@ impl App {
             Request::AskOpen | Request::AskSave(_) => {}
             Request::FocusFilter => context.memory_mut(|m| m.request_focus(filter::box_id())),
             Request::Focus(path) => context.memory_mut(|m| m.request_focus(editor::field_id(path))),
+            Request::Reveal(row) => self.state.reveal = Some(row),
             Request::Close => {
                 self.closing = true;
                 context.send_viewport_cmd(eframe::egui::ViewportCommand::Close);

@@ -266,7 +266,7 @@ fn palette_body(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mu
 
 /// Runs the shortcuts. `text_owns_undo`: Ctrl+Z belongs to the text box that has the keyboard.
 pub fn shortcuts(context: &Context, bench: &Workbench, text_owns_undo: bool, commands: &mut Vec<Command>) {
-    if bench.question().is_some() {
+    if bench.question().is_some() || bench.list().sheet().is_some() {
         return;
     }
     let mut all = entries(bench);

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use eframe::egui::{
-    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Shadow, Stroke,
-    Style, TextStyle, Theme, Ui, Vec2, Visuals, vec2,
+    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Rgba, Shadow,
+    Stroke, Style, TextStyle, Theme, Ui, Vec2, Visuals, vec2,
 };
 
+use crate::app::Hue;
 use crate::wire::protocols;
 use crate::wire::table::{Family, Header};
 
@@ -150,11 +151,61 @@ impl Look {
         protocols::ALL.iter().find(|h| h.short == short).map_or(self.dim, |h| self.hue(h))
     }
 
+    /// A colour that a person chose; none where it is to be as it is without.
+    #[must_use]
+    pub fn chosen(&self, hue: Hue) -> Option<Color32> {
+        let place = match hue {
+            Hue::Plain => return None,
+            Hue::Red => return Some(self.bad),
+            Hue::Grey => 0,
+            Hue::Blue => 1,
+            Hue::Purple => 2,
+            Hue::Orange => 3,
+            Hue::Green => 4,
+            Hue::Yellow => 5,
+            Hue::Rose => 6,
+            Hue::Violet => 7,
+        };
+        Some(self.hues[place])
+    }
+
+    /// A colour for text that can be read on this ground: the wished one where that can be, else one nearer to the text's.
+    #[must_use]
+    pub fn legible(&self, wished: Color32, ground: Color32) -> Color32 {
+        let steps = (0..=5).map(|step| mix(wished, self.text, step * 51));
+        let all = steps.chain([Color32::BLACK, Color32::WHITE]);
+        let mut best = (wished, 0.0);
+        for color in all {
+            let ratio = contrast(color, ground);
+            if ratio >= LEGIBLE {
+                return color;
+            }
+            if ratio > best.1 {
+                best = (color, ratio);
+            }
+        }
+        best.0
+    }
+
     /// The ground of a field of that hue.
     #[must_use]
     pub fn ground(&self, hue: Color32, lit: bool) -> Color32 {
         mix(self.field, hue, if lit { self.lit_tint } else { self.tint })
     }
+}
+
+/// The least contrast of text that can be read (WCAG 2.1, 1.4.3, level AA).
+pub const LEGIBLE: f32 = 4.5;
+
+/// The contrast of two colours, from 1 to 21 (WCAG 2.1, "contrast ratio").
+#[must_use]
+pub fn contrast(a: Color32, b: Color32) -> f32 {
+    let luminance = |color: Color32| {
+        let [r, g, b, _] = Rgba::from(color).to_array();
+        0.2126 * r + 0.7152 * g + 0.0722 * b
+    };
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
 }
 
 /// `amount` of 255 of `b` in `a`.

@@ -35,6 +35,9 @@ pub fn run(start: Start) -> Result<(), String> {
             let waker = Arc::new(move || context.request_repaint_after(REPAINT));
             let engine = Engine::start(start.access, waker).map_err(|f| f.text)?;
             let mut bench = Workbench::new(Some(engine), start.directory);
+            if let Some(path) = start.settings {
+                bench.keep_settings_in(path);
+            }
             bench.prefer_source(start.interface, start.place);
             bench.apply(Command::CaptureFilter(start.capture_filter.unwrap_or_default()));
             bench.apply(Command::Filter(start.filter.unwrap_or_default()));

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use crate::cli::packet::Packet;
+use crate::filter::values::seconds_between;
 use crate::wire::bits::BitRange;
 use crate::wire::checksum;
 use crate::wire::dissect::Dissection;
@@ -90,8 +91,8 @@ fn frame(packet: &Packet<'_>, out: &mut impl Write) -> std::io::Result<()> {
         packet.bytes.len() * 8
     )?;
     if let Some(time) = packet.time_ns {
-        writeln!(out, "    Epoch Time: {} seconds", Packet::seconds_between(0, time, 9))?;
-        let since = Packet::seconds_between(packet.first_ns, time, 9);
+        writeln!(out, "    Epoch Time: {} seconds", seconds_between(0, time, 9))?;
+        let since = seconds_between(packet.first_ns, time, 9);
         writeln!(out, "    Time since first frame: {since} seconds")?;
     }
     Ok(())

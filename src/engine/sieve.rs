@@ -16,7 +16,7 @@ use crate::wire::flow::FlowStore;
 /// Packets that one worker tests in one go.
 const CHUNK: usize = 4096;
 /// Packets whose flows are found out before they are tested.
-const STRETCH: usize = 1 << 16;
+const STRETCH: usize = 1 << 17;
 /// Packets between two looks at whether the work is still wanted.
 const ATTENTION: usize = 16;
 /// A viewer is not woken more often than this.

@@ -232,7 +232,10 @@ impl Work<'_> {
             let passes = match self.filter.glance(entry.digest, &facts) {
                 Some(passes) => passes,
                 None => {
-                    let bytes = reader.bytes(entry).map_err(Failure::from)?;
+                    let bytes = match self.filter.needs().flows_alone() {
+                        true => &[],
+                        false => reader.bytes(entry).map_err(Failure::from)?,
+                    };
                     self.filter.dissect(link_type, bytes, found);
                     let flows = told.next(position);
                     self.filter.matches(&Packet { bytes, found, facts, flows })

@@ -16,7 +16,7 @@ use crate::wire::flow::FlowStore;
 /// Packets that one worker tests in one go.
 const CHUNK: usize = 4096;
 /// Packets whose flows are found out before they are tested.
-const STRETCH: usize = 1 << 16;
+const STRETCH: usize = 1 << 17;
 /// Packets between two looks at whether the work is still wanted.
 const ATTENTION: usize = 16;
 /// A viewer is not woken more often than this.
@@ -240,7 +240,10 @@ impl Work<'_> {
             let passes = match self.filter.glance(entry.digest, &facts) {
                 Some(passes) => passes,
                 None => {
-                    let bytes = reader.bytes(entry).map_err(Failure::from)?;
+                    let bytes = match self.filter.needs().flows_alone() {
+                        true => &[],
+                        false => reader.bytes(entry).map_err(Failure::from)?,
+                    };
                     self.filter.dissect(link_type, bytes, found);
                     let flows = told.next(position);
                     self.filter.matches(&Packet { bytes, found, facts, flows })

@@ -16,6 +16,8 @@ pub struct Needs {
     none: bool,
     /// It looks at what is known from the packets before.
     flows: bool,
+    /// It looks at nothing else, so that nobody has to read the packet.
+    flows_alone: bool,
 }
 
 impl Needs {
@@ -34,7 +36,9 @@ impl Needs {
         let useless = REACHABLE.iter().filter(|(_, reach)| !wanted_behind(reach));
         let mut ends: Vec<usize> = useless.map(|(header, _)| address(header)).collect();
         ends.sort_unstable();
-        Self { ends, none: wanted.headers.is_empty(), flows: wanted.flows }
+        let none = wanted.headers.is_empty();
+        let flows_alone = none && wanted.flows && !wanted.bytes;
+        Self { ends, none, flows: wanted.flows, flows_alone }
     }
 
     /// Whether a packet must be read further behind this header.
@@ -48,6 +52,12 @@ impl Needs {
     #[must_use]
     pub fn flows(&self) -> bool {
         self.flows
+    }
+
+    /// Whether it looks at that alone, and not at the packet.
+    #[must_use]
+    pub fn flows_alone(&self) -> bool {
+        self.flows_alone
     }
 
     /// Whether it looks at headers at all.
@@ -99,6 +109,8 @@ struct Wanted {
     headers: Vec<&'static Header>,
     all: bool,
     flows: bool,
+    /// Bytes, whatever header they belong to.
+    bytes: bool,
 }
 
 impl Wanted {
@@ -122,7 +134,7 @@ impl Wanted {
                 self.operand(what);
             }
             // They read the bytes themselves.
-            Test::Words(_) => {}
+            Test::Words(_) => self.bytes = true,
         }
     }
 
@@ -136,7 +148,8 @@ impl Wanted {
             }
             Operand::Call(_, arguments) => arguments.iter().for_each(|a| self.operand(a)),
             Operand::Key(key) => match &key.source.place {
-                Place::Frame(_) | Place::Interface | Place::Bytes => {}
+                Place::Frame(_) | Place::Bytes => self.bytes = true,
+                Place::Interface => {}
                 Place::Protocols => self.all = true,
                 Place::Flow(_) => self.flows = true,
                 Place::Fields(places) => self.headers.extend(places.iter().map(|p| p.header)),

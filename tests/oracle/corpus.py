@@ -2,7 +2,7 @@
 """Makes the capture files of tests/oracle/corpus with scapy: the same files in every run.
 
 Run it only to add packets (`tests/oracle/corpus.py`, from any directory); then
-`RAWBENCH_UPDATE_GOLDEN=1 cargo test --test differential_corpus` stores what tshark reads in them.
+`RAWBENCH_UPDATE_GOLDEN=1 cargo test --test differential_corpus --test differential_flows` stores what tshark reads in them.
 """
 import os
 import random

@@ -28,7 +28,7 @@ pub(super) struct Sent {
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
     list: VecDeque<Sent>,
-    /// Some begin before the end of an earlier one.
+    /// Some begin before the end of an earlier one, or together they go around all numbers.
     tangled: bool,
     /// The lowest number and the highest one relative to a base; `None`: to be found out.
     span: Option<(u32, u32, u32)>,
@@ -45,8 +45,10 @@ impl Outstanding {
     }
 
     pub fn push(&mut self, sent: Sent) {
-        if let Some(last) = self.list.back() {
-            self.tangled |= after(last.next, sent.seq);
+        if let Some((first, last)) = self.list.front().zip(self.list.back()) {
+            // One that lies far ahead may, over 2^32, lie behind.
+            let ahead = |number: u32| number.wrapping_sub(first.seq);
+            self.tangled |= after(last.next, sent.seq) || ahead(sent.next) < ahead(last.next);
         }
         if let Some((base, low, high)) = &mut self.span {
             *low = (*low).min(sent.seq.wrapping_sub(*base));

@@ -131,23 +131,27 @@ proptest! {
     #[test]
     fn outstanding_segments_are_those_of_a_plain_list(
         base in any::<u32>(),
-        steps in proptest::collection::vec((any::<bool>(), 0_u32..200, 1_u32..50), 1..80),
+        steps in proptest::collection::vec((any::<bool>(), 0_u32..200, 1_u32..50, any::<u32>()), 1..80),
     ) {
         let (mut fast, mut plain, mut next) = (Outstanding::default(), Vec::<Sent>::new(), base);
-        for (n, (sends, offset, len)) in steps.into_iter().enumerate() {
+        for (n, (sends, offset, len, far)) in steps.into_iter().enumerate() {
             if sends {
                 // Every third one begins anywhere, the others behind the last.
-                let seq = if offset % 3 == 0 { base.wrapping_add(offset) } else { next };
+                let seq = match offset % 24 {
+                    7 => far,
+                    o if o % 3 == 0 => base.wrapping_add(offset),
+                    _ => next,
+                };
                 let sent = Sent { at: Moment { number: n as u32, time_ns: 0 }, seq, next: seq.wrapping_add(len) };
                 next = sent.next;
                 fast.push(sent);
                 plain.push(sent);
             } else {
-                let ack = base.wrapping_add(offset * 2);
+                let ack = if offset % 24 == 7 { far } else { base.wrapping_add(offset * 2) };
                 let matched = plain.iter().find(|s| s.next == ack).map(|s| s.at.number);
                 plain.retain_mut(|s| {
                     let keep = after(s.next, ack);
-                    if keep && after(ack, s.seq) { s.seq = ack; }
+                    if after(ack, s.seq) && !after(ack, s.next) && s.next != ack { s.seq = ack; }
                     keep
                 });
                 prop_assert_eq!(fast.acknowledge(ack).map(|s| s.at.number), matched);

@@ -213,7 +213,7 @@ fn reading_line(view: &LayerView<'_>, reading: &Reading) -> FieldLine {
     let field = reading.field;
     let stored = bits::get(view.bytes, reading.bits).filter(|_| reading.text.is_none());
     FieldLine {
-        key: format!("{}.{}", view.layer().header.prefix(), field.key),
+        key: format!("{}.{}", view.layer().header.reading_prefix().unwrap_or_default(), field.key),
         label: field.label,
         value: plain_value(field, stored, || reading.value(view.bytes)),
         text: reading.value(view.bytes),

@@ -269,6 +269,12 @@ impl Header {
         self.form().split('.').next().unwrap_or(self.key)
     }
 
+    /// What the keys of the values begin with that its reader finds.
+    #[must_use]
+    pub fn reading_prefix(&self) -> Option<&'static str> {
+        self.reader.map(|r| if r.prefix.is_empty() { self.prefix() } else { r.prefix })
+    }
+
     /// Bytes of the part that is always there.
     #[inline]
     #[must_use]

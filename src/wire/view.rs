@@ -261,7 +261,9 @@ impl<'a> LayerView<'a> {
     pub fn readings(&self) -> Option<Readings> {
         let layer = self.layer();
         let reader = layer.header.reader.filter(|_| layer.len >= layer.header.min_len())?;
-        Some(reader.run(self.bytes.get(layer.start..layer.payload_range().end)?, layer.start, layer.len))
+        let fixed = layer.header.fixed_len(self.header_bytes());
+        let bytes = self.bytes.get(layer.start..layer.payload_range().end)?;
+        Some(reader.run(bytes, layer.start, layer.len, fixed))
     }
 
     /// Every field of the layer: of the header, then of each option.

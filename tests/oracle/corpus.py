@@ -347,9 +347,6 @@ def lldp():
     def name():
         return bytes(R.choice(b"abcdefghij-/0123") for _ in range(R.randrange(1, 12)))
 
-    def octets(count):
-        return bytes(R.getrandbits(8) for _ in range(count))
-
     def address():
         return R.choice([b"\x05\x01" + octets(4), b"\x11\x02\x20\x01" + octets(14), b"\x07\x06" + octets(6)])
 
@@ -367,6 +364,57 @@ def lldp():
         R.shuffle(more)
         body = [tlv(1, chassis), tlv(2, port), tlv(3, octets(2)), *more[: R.randrange(len(more))], tlv(0, b"")]
         yield Ether(src=R.choice(MACS), dst="01:80:c2:00:00:0e", type=0x88cc) / Raw(b"".join(body))
+
+
+def octets(count):
+    return bytes(R.getrandbits(8) for _ in range(count))
+
+
+def extensions():
+    """ICMP and ICMPv6 with extensions, and extended echo: each kind of object in each kind of message."""
+    def structure(objects):
+        body = b"".join(struct.pack("!HBB", 4 + len(d), c, t) + d for c, t, d in objects)
+        return struct.pack("!HH", 0x2000, checksum(b"\x20\0\0\0" + body)) + body
+
+    def label(bottom):
+        return struct.pack("!I", R.getrandbits(23) << 9 | bottom << 8 | R.getrandbits(8))
+
+    def labels():
+        return 1, 1, b"".join(label(0) for _ in range(R.randrange(3))) + label(1)
+
+    def address():
+        return R.choice([b"\0\1\0\0" + octets(4), b"\0\2\0\0\x20\1" + octets(14)])
+
+    def information():
+        parts = R.getrandbits(3) << 1 | 1
+        name = R.choice([b"eth0\0\0\0", b"lan\0\0\0\0", b"enp3s0\0"])
+        data = (octets(4) if parts & 8 else b"") + (address() if parts & 4 else b"")
+        data += (bytes([1 + len(name)]) + name if parts & 2 else b"") + octets(4)
+        return 2, R.getrandbits(2) << 6 | parts, data
+
+    def identification():
+        return 3, *R.choice([
+            (1, b"eth0"), (1, b"br-lan\0\0"), (2, octets(4)), (3, b"\0\1\4\0" + octets(4)),
+            (3, b"\0\2\x10\0\x20\1" + octets(14)), (3, b"\0\6\6\0" + octets(6)),
+        ])
+
+    def other():
+        return R.randrange(4, 256), n(8), octets(R.randrange(9))
+
+    for _ in range(60):
+        make, quoted, kinds = R.choice([(ip, ip, [3, 11, 12]), (ip6, ip6, [1, 3])])
+        quoted = bytes(quoted() / UDP(sport=R.randrange(40000, 50000), dport=R.randrange(40000, 50000)) / data(40))
+        quoted = quoted[:128] + bytes(128 - len(quoted))
+        objects = [R.choice([labels, information, other])() for _ in range(R.randrange(1, 4))]
+        words = bytes([0, 32, 0, 0]) if make is ip else bytes([16, 0, 0, 0])
+        message = bytes([R.choice(kinds), R.randrange(3)]) + octets(2) + words + quoted + structure(objects)
+        yield make(**{"proto" if make is ip else "nh": 1 if make is ip else 58}) / Raw(message)
+    for _ in range(40):
+        make, kind = R.choice([(ip, 42), (ip6, 160)])
+        message = bytes([kind, 0]) + octets(5) + bytes([R.getrandbits(1)]) + structure([identification()])
+        if R.random() < 0.3:
+            message = bytes([kind + 1, R.randrange(5)]) + octets(6)
+        yield make(**{"proto" if make is ip else "nh": 1 if make is ip else 58}) / Raw(message)
 
 
 def damaged(source, count):
@@ -412,3 +460,4 @@ write("wireless.pcap", 127, wireless())
 write("damaged.pcap", 1, damaged(ethernet(), 200))
 write("cut.pcap", 1, cut(ethernet(), 200))
 write("lldp.pcap", 1, lldp())
+write("extensions.pcap", 101, extensions())

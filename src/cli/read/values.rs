@@ -30,7 +30,9 @@ pub fn write_line(meanings: &[Meaning], packet: &Packet<'_>, out: &mut impl Writ
 /// What readers find, by layer; nothing where no key asks for it.
 fn read(meanings: &[Meaning], packet: &Packet<'_>, found: &Dissection) -> Vec<Readings> {
     let asked = |m: &Meaning| match m {
-        Meaning::Field { header, .. } | Meaning::Reading { header, .. } => header.reader.is_some(),
+        Meaning::Field { header, key, .. } | Meaning::Reading { header, key } => {
+            header.reader.is_some_and(|r| r.fields.iter().any(|f| f.key == *key))
+        }
         _ => false,
     };
     if !meanings.iter().any(asked) {
@@ -77,7 +79,9 @@ fn values(meaning: &Meaning, packet: &Packet<'_>, found: &Dissection, read: &[Re
             views(header).flat_map(value).collect()
         }
         Meaning::Reading { header, key } => {
-            views(header).flat_map(|v| readings(read, v.index, key, bytes)).collect()
+            let layers = found.layers.iter().enumerate();
+            let same = layers.filter(|(_, l)| l.header.reading_prefix() == header.reading_prefix());
+            same.flat_map(|(index, _)| readings(read, index, key, bytes)).collect()
         }
         Meaning::Ends { header, keys } => views(header)
             .flat_map(|v| keys.into_iter().filter_map(move |k| v.field(k)))

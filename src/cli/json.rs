@@ -147,7 +147,8 @@ pub fn write_line(line: &impl Serialize, out: &mut impl Write) -> std::io::Resul
 fn layer(view: &LayerView<'_>, origin: &Origin<'_>) -> LayerLine {
     let found = view.layer();
     let one = |located: Located| field_line(view, &located, origin);
-    let items = view.items();
+    // In a draft an option is named by its place in the list.
+    let items = if matches!(origin, Origin::Draft(_)) { view.items() } else { view.all_items() };
     let readings = view.readings().unwrap_or_default();
     LayerLine {
         key: found.header.key,

@@ -210,7 +210,7 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, lit: &mut Lit) {
         let text = format!("{}: {}", field.field.label, field.text(shown.bytes));
         line_ui(ui, lit, field.bits, if inside { 18.0 } else { 4.0 }, &text, note);
     }
-    for item in view.items() {
+    for item in view.all_items() {
         let bits = BitRange { start: item.range.start * 8, width: item.range.len() * 8 };
         let note = item.problem.clone().map(|p| (p, look.warn));
         let terse = item.terse_text(shown.bytes);

@@ -216,6 +216,41 @@ impl<'a> LayerView<'a> {
         }
     }
 
+    /// The options, those among them that an option says stand elsewhere in the header; these follow it, a level deeper.
+    #[must_use]
+    pub fn all_items(&self) -> Vec<ItemSpan> {
+        let items = self.items();
+        let header = self.header_bytes();
+        let Some(list) = self.layer().header.list(header) else { return items };
+        let Some(elsewhere) = list.elsewhere else { return items };
+        let mut all = Vec::with_capacity(items.len());
+        for span in items {
+            let places = elsewhere(self.bytes.get(span.range.clone()).unwrap_or_default());
+            let depth = span.depth + 1;
+            all.push(span);
+            for place in places {
+                let bytes = header.get(place.clone()).unwrap_or_default();
+                let found = items::walk(list, bytes, self.layer().start + place.start);
+                // What is left of the place is nothing that a sender meant.
+                let told = found.into_iter().filter(|s| !std::ptr::eq(s.item, &raw const items::PADDING));
+                all.extend(told.map(|s| ItemSpan { depth: s.depth + depth, ..s }));
+            }
+        }
+        all
+    }
+
+    /// Whether options stand in the place of this header field.
+    #[must_use]
+    pub fn holds_items(&self, field: &Field) -> bool {
+        let list = self.layer().header.list(self.header_bytes());
+        let Some(elsewhere) = list.and_then(|list| list.elsewhere) else { return false };
+        let places = self
+            .items()
+            .into_iter()
+            .flat_map(|span| elsewhere(self.bytes.get(span.range).unwrap_or_default()));
+        places.into_iter().any(|place| place == field.bits.bytes())
+    }
+
     /// The options in a few letters each, for a list row: ` <mss 1460,sackOK>`; empty where there are none.
     #[must_use]
     pub fn terse_items(&self) -> String {

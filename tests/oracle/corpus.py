@@ -417,6 +417,39 @@ def extensions():
         yield make(**{"proto" if make is ip else "nh": 1 if make is ip else 58}) / Raw(message)
 
 
+def dhcp_lists():
+    """DHCP with search lists, classless routes and options in the places of the two names."""
+    def option(kind, value):
+        return bytes([kind, len(value)]) + value
+
+    def names():
+        return R.choice([b"\3foo\3com\0\3bar\xc0\4", b"\4host\7example\0", b"\1a\1b\0\xc0\0\1c\xc0\2"])
+
+    def routes():
+        found = b""
+        for _ in range(R.randrange(1, 5)):
+            width = R.choice([0, 1, 8, 9, 16, 23, 24, 25, 32])
+            found += bytes([width]) + octets((width + 7) // 8) + octets(4)
+        return found
+
+    def some():
+        return b"".join(R.sample([option(12, b"host"), option(15, b"example.com"), option(6, octets(4)),
+                                  option(121, routes())], 2)) + b"\xff"
+
+    for _ in range(40):
+        options = [option(53, b"\5"), option(119, names()), option(121, routes()), option(3, octets(4))]
+        sname, boot = b"server", b"boot/file"
+        overload = R.randrange(5)
+        if 0 < overload < 4:
+            options.append(option(52, bytes([overload])))
+            boot = some() if overload & 1 else boot
+            sname = some()[:64] if overload & 2 else sname
+        R.shuffle(options)
+        head = bytes([2, 1, 6, 0]) + octets(4) + bytes(4) + octets(16) + octets(6) + bytes(10)
+        body = head + sname.ljust(64, b"\0") + boot.ljust(128, b"\0") + b"\x63\x82\x53\x63" + b"".join(options) + b"\xff"
+        yield ip() / UDP(sport=67, dport=68) / Raw(body)
+
+
 def damaged(source, count):
     """Some of these with a few bytes changed behind the first header, and UDP of wrong lengths."""
     for _ in range(30):
@@ -461,3 +494,4 @@ write("damaged.pcap", 1, damaged(ethernet(), 200))
 write("cut.pcap", 1, cut(ethernet(), 200))
 write("lldp.pcap", 1, lldp())
 write("extensions.pcap", 101, extensions())
+write("dhcp.pcap", 101, dhcp_lists())

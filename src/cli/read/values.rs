@@ -129,6 +129,7 @@ fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
             ItemValue::Number(number) => number.to_string(),
             ItemValue::Bytes(bytes) => value::hex_plain(bytes),
             ItemValue::Word(word) => word.to_owned(),
+            ItemValue::Text(text) => text,
         });
     });
     all

@@ -450,6 +450,32 @@ def dhcp_lists():
         yield ip() / UDP(sport=67, dport=68) / Raw(body)
 
 
+def radiotap():
+    """What wireless cards say: every field that has a key, from one to three words of them."""
+    shapes = {0: (8, 8), 1: (1, 1), 2: (1, 1), 3: (2, 4), 4: (2, 2), 5: (1, 1), 6: (1, 1), 7: (2, 2), 8: (2, 2), 9: (2, 2),
+              10: (1, 1), 11: (1, 1), 12: (1, 1), 13: (1, 1), 14: (2, 2), 15: (2, 2), 16: (1, 1), 17: (1, 1), 18: (4, 8),
+              19: (1, 3), 20: (4, 8)}
+    for _ in range(80):
+        words = [0] * R.choice([1, 1, 1, 2, 3])
+        for at in range(len(words)):
+            bits = R.sample(sorted(shapes), R.randrange(1, 9)) if at == 0 else R.sample([5, 6, 11], 2)
+            more = 0xa0000000 if at + 1 < len(words) else 0
+            words[at] = sum(1 << bit for bit in bits) | more
+        head, body = 4 + 4 * len(words), b""
+        for word in words:
+            for bit in (bit for bit in sorted(shapes) if word >> bit & 1):
+                align, size = shapes[bit]
+                body += bytes(-(head + len(body)) % align)
+                # No FCS, no padding; no unequal modulation.
+                value = octets(size) if bit != 1 else bytes([n(8) & 0xcf])
+                value = octets(2) + bytes([R.randrange(32)]) if bit == 19 else value
+                body += value
+        said = b"".join(struct.pack("<I", word) for word in words)
+        radio = struct.pack("<BBH", 0, 0, head + len(body)) + said + body
+        yield Raw(radio) / Dot11(type=2, subtype=0, FCfield=R.choice([1, 2]), addr1=mac(), addr2=mac(), addr3=mac(),
+                                 SC=n(16) & 0xfff0) / LLC(dsap=0xaa, ssap=0xaa, ctrl=3) / SNAP() / ip() / upper()
+
+
 def damaged(source, count):
     """Some of these with a few bytes changed behind the first header, and UDP of wrong lengths."""
     for _ in range(30):
@@ -495,3 +521,4 @@ write("cut.pcap", 1, cut(ethernet(), 200))
 write("lldp.pcap", 1, lldp())
 write("extensions.pcap", 101, extensions())
 write("dhcp.pcap", 101, dhcp_lists())
+write("radiotap.pcap", 127, radiotap())

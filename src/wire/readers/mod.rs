@@ -9,6 +9,7 @@ pub mod icmp;
 #[cfg(test)]
 mod proptests;
 pub mod quic;
+pub mod radiotap;
 pub mod tls;
 mod tls_hello;
 

@@ -19,6 +19,7 @@ fn samples() -> Vec<(&'static Header, Vec<u8>)> {
     let mut frames: Vec<(u32, Vec<u8>)> =
         frames.map(|line| (1, crate::wire::value::parse_hex(line).unwrap_or_default())).collect();
     frames.extend(captured(include_bytes!("../../../tests/oracle/corpus/extensions.pcap")));
+    frames.extend(captured(include_bytes!("../../../tests/oracle/corpus/radiotap.pcap")));
     let samples = frames.into_iter().flat_map(|(link, frame)| {
         let found = crate::wire::dissect::dissect(link, &frame);
         let layers = found.layers.into_iter().filter(|l| l.header.reader.is_some());

@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::items::{self, Node};
 use crate::wire::bits;
 use crate::wire::items::{self as wire_items, ItemSpan};
-use crate::wire::table::{Item, ItemList};
+use crate::wire::table::{Field, Item, ItemList};
 use crate::wire::value::Refused;
 use crate::wire::view::Path;
 
@@ -69,9 +69,28 @@ impl Draft {
             return Err(Refused("there is no such option now".into()));
         }
         let longest = self.list(layer).map_or(0, ItemList::longest);
+        self.count_items(layer, &nodes);
         let all = items::joined(&nodes, true);
         let all = all.ok_or_else(|| Refused(format!("an option has at most {longest} bytes")))?;
         self.set_options(layer, &all)
+    }
+
+    /// Notes how many items of each counted table there are to be, in the fields that say it and that nobody pinned: the
+    /// bytes of items without kind and length do not tell which they are.
+    pub(super) fn count_items(&mut self, layer: usize, nodes: &[Node]) {
+        let Some(list) = self.list(layer).filter(|list| list.is_bare()) else { return };
+        for table in list.items {
+            let Some(by) = table.count else { continue };
+            let count = nodes.iter().filter(|n| std::ptr::eq(n.item, table)).count();
+            let fields = self.layers[layer].header.fields;
+            let header = self.view(layer).header_bytes();
+            let computed = |f: &Field| f.bits == by.bits && f.compute.is_some() && f.is_in(header);
+            let Some(index) = fields.iter().position(computed) else { continue };
+            if self.override_of(Path::header(layer, index)).is_none() {
+                let stored = count.saturating_sub(table.uncounted) as u128;
+                self.put(layer, &fields[index], stored.min(bits::max_value(by.bits.width)));
+            }
+        }
     }
 
     /// Adds an option before the one at `at`, in the list that that one stands in; past the last: at the end of the outer

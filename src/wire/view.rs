@@ -298,7 +298,15 @@ impl<'a> LayerView<'a> {
         let reader = layer.header.reader.filter(|_| layer.len >= layer.header.min_len())?;
         let fixed = layer.header.fixed_len(self.header_bytes());
         let bytes = self.bytes.get(layer.start..layer.payload_range().end)?;
-        Some(reader.run(bytes, layer.start, layer.len, fixed))
+        Some(reader.run(bytes, layer.start, (layer.len, fixed), self.destination()))
+    }
+
+    /// Where the network header below says that the packet goes.
+    #[must_use]
+    pub fn destination(&self) -> Option<u128> {
+        let below = (0..self.index).rev().map(|index| LayerView { index, ..*self });
+        let network = { below }.find(|view| view.layer().header.network)?;
+        bits::get(network.header_bytes(), network.layer().header.ends?.1.bits)
     }
 
     /// Every field of the layer: of the header, then of each option.

@@ -10,6 +10,7 @@ pub mod icmp;
 mod proptests;
 pub mod quic;
 pub mod radiotap;
+pub mod rpl;
 pub mod tls;
 mod tls_hello;
 
@@ -39,12 +40,20 @@ impl Reader {
     pub const PLAIN: Self = Self { fields: &[], read: |_| {}, prefix: "", within: false };
 
     /// Reads a layer: header and payload, where they begin in the packet, and how long the header and its fixed part are
-    /// (all in bytes). The places of what it finds are those in the packet.
+    /// (all in bytes). The places of what it finds are those in the packet. `destination`: where the packet goes, by its network
+    /// header.
     #[must_use]
-    pub fn run(&self, layer: &[u8], start: usize, header: usize, fixed: usize) -> Readings {
+    pub fn run(
+        &self,
+        layer: &[u8],
+        start: usize,
+        (header, fixed): (usize, usize),
+        destination: Option<u128>,
+    ) -> Readings {
         let (at, end) = if self.within { (fixed, header) } else { (header, layer.len()) };
         let end = end.min(layer.len());
-        let mut cursor = Cursor { bytes: layer, at: at.min(end), end, depth: 0, found: Readings::default() };
+        let mut cursor =
+            Cursor { bytes: layer, at: at.min(end), end, depth: 0, destination, found: Readings::default() };
         (self.read)(&mut cursor);
         let mut found = cursor.found;
         found.end = start + cursor.at.max(header.min(layer.len()));
@@ -104,6 +113,7 @@ pub struct Cursor<'a> {
     at: usize,
     end: usize,
     depth: usize,
+    destination: Option<u128>,
     found: Readings,
 }
 

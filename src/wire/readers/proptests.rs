@@ -10,7 +10,7 @@ use crate::wire::table::Header;
 fn read(header: &Header, bytes: &[u8], start: usize) -> Option<Readings> {
     let reader = header.reader.filter(|_| bytes.len() >= header.min_len())?;
     let len = header.len_in(bytes)?;
-    Some(reader.run(bytes, start, len, header.fixed_len(bytes)))
+    Some(reader.run(bytes, start, (len, header.fixed_len(bytes)), Some(1)))
 }
 
 /// Whole messages, to be damaged.
@@ -20,12 +20,22 @@ fn samples() -> Vec<(&'static Header, Vec<u8>)> {
         frames.map(|line| (1, crate::wire::value::parse_hex(line).unwrap_or_default())).collect();
     frames.extend(captured(include_bytes!("../../../tests/oracle/corpus/extensions.pcap")));
     frames.extend(captured(include_bytes!("../../../tests/oracle/corpus/radiotap.pcap")));
+    frames.push((101, rpl()));
     let samples = frames.into_iter().flat_map(|(link, frame)| {
         let found = crate::wire::dissect::dissect(link, &frame);
         let layers = found.layers.into_iter().filter(|l| l.header.reader.is_some());
         layers.map(|l| (l.header, frame[l.start..l.end].to_vec())).collect::<Vec<_>>()
     });
     samples.collect()
+}
+
+/// IPv6 with a routing header of type 3.
+fn rpl() -> Vec<u8> {
+    let mut packet = vec![0x60, 0, 0, 0, 0, 24, 43, 64];
+    packet.extend([0xfd; 32]);
+    packet.extend([59, 2, 3, 2, 0xee, 0xc0, 0, 0, 0, 1, 0, 2]);
+    packet.extend([0; 12]);
+    packet
 }
 
 /// The packets of a capture file of the corpus, with their link type.

@@ -212,6 +212,44 @@ pub(super) fn is_ended(list: &ItemList, options: &[Vec<u8>]) -> bool {
     options.iter().any(|o| matches!(o.as_slice(), [kind] if ends(*kind)))
 }
 
+/// What an option is called in a menu, in whichever form: its name and its number.
+#[must_use]
+pub fn kind_name(item: &Item) -> String {
+    match item.kind.filter(|_| !item.bare) {
+        Some(kind) => format!("{} ({kind})", item.name),
+        None => item.name.to_owned(),
+    }
+}
+
+/// What an option of a list is called in a menu, and where several forms of it have the same name, the values that this one
+/// has.
+#[must_use]
+pub fn form_name(list: &'static ItemList, item: &'static Item) -> String {
+    let name = kind_name(item);
+    let told = |item: &'static Item| {
+        let told = item.fields.iter().enumerate().filter(|(index, _)| item.is_told(*index));
+        told.map(|(_, field)| field).chain(item.repeat).collect::<Vec<_>>()
+    };
+    let labels = |fields: &[&Field]| fields.iter().map(|f| f.label).collect::<Vec<_>>();
+    let forms: Vec<Vec<&Field>> =
+        list.items.iter().filter(|i| i.name == item.name && !std::ptr::eq(*i, item)).map(told).collect();
+    if forms.is_empty() {
+        return name;
+    }
+    let own = told(item);
+    let alike: Vec<_> = forms.into_iter().filter(|form| labels(form) == labels(&own)).collect();
+    let values = own.iter().enumerate().map(|(nth, field)| {
+        let differs = alike.iter().any(|form| form[nth].bits.width != field.bits.width);
+        if differs {
+            format!("{} of {} bytes", field.label, field.bits.width / 8)
+        } else {
+            field.label.to_owned()
+        }
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    format!("{name}: {}", if values.is_empty() { "no value" } else { &values })
+}
+
 /// The bytes of a new option with the defaults of its table; an option of free length gets no data, a list of
 /// repetitions one.
 #[must_use]

@@ -9,7 +9,7 @@ mod oracle;
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use cli::{Dice, has_tshark, run, stdout};
+use cli::{Dice, has_tshark, run, stderr, stdout, write_pcap};
 use oracle::{Demand, agree, compare, craft, cut, own_keys, shared_keys, whole};
 
 /// Notations with everything that the tables have.
@@ -321,6 +321,40 @@ fn every_ip_option() {
     agree("every_ip_option", &[(101, whole(craft(&with_ip_options(&options))), Demand::Equal)]);
     let options = ["lsrr(4, 10.0.0.3, 10.0.0.4), nop", "ssrr(8, 10.0.0.3, 10.0.0.4, 10.0.0.5), nop"];
     agree("source_routes", &[(101, whole(craft(&with_ip_options(&options))), Demand::Equal)]);
+}
+
+/// The protocol that tshark's dissector of type 3 belongs to has the name of another one, so that it is seen only where all
+/// are switched on.
+#[test]
+fn compressed_source_routes() {
+    if !has_tshark() {
+        return;
+    }
+    let ip = "ipv6(src=2001:db8::1:2, dst=fd77::a)";
+    let route = |cmpr_i: u8, cmpr_e: u8, pad: u8, left: u8, data: &str| {
+        format!(
+            "{ip}/ipv6.routing(type=3, segleft={left}, routing.rpl.cmprI={cmpr_i}, routing.rpl.cmprE={cmpr_e}, \
+             routing.rpl.pad={pad}, addresses=[data({data})])/\"x\""
+        )
+    };
+    let samples = [
+        route(14, 14, 2, 3, "00 01 00 02 00 03 00 00"),
+        route(8, 15, 7, 2, "01 02 03 04 05 06 07 08 22 00 00 00 00 00 00 00"),
+        route(0, 0, 0, 1, "20 01 00 00 00 00 00 00 00 00 00 00 00 00 00 05"),
+        route(15, 15, 0, 0, "01 02 03 04 05 06 07 08"),
+        route(15, 3, 0, 1, "01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10"),
+    ];
+    let keys = ["addr_count", "address", "full_address", "cmprI", "cmprE", "pad", "reserved"];
+    let keys: Vec<String> = keys.iter().map(|k| format!("ipv6.routing.rpl.{k}")).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("routes.pcap");
+    write_pcap(&file, 101, &whole(craft(&samples)));
+    let named = keys.iter().flat_map(|k| ["-e", k.as_str()]);
+    let said = run(Command::new("tshark").arg("-r").arg(&file).args(["-n", "-T", "fields"]).args(named), b"");
+    let theirs: Vec<Vec<String>> =
+        stdout(&said).lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect();
+    assert_eq!(theirs.len(), samples.len(), "{}", stderr(&said));
+    assert_eq!(oracle::ours(&file, &keys), theirs);
 }
 
 #[test]

@@ -648,3 +648,44 @@ fn a_second_name_of_a_computed_length_pins_it() {
         assert!(said.contains("must be 8 to 2048 in steps of 8"), "{said}");
     }
 }
+
+#[test]
+fn tlvs_of_segment_routing_are_none_of_the_segments() {
+    let hmac =
+        "01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f 20";
+    let text = format!(
+        "ipv6(src=fd77::1, dst=fd77::2)/ipv6.routing(segleft=1, addresses=[addr(fd77::5), addr(fd77::6), \
+         tlvs(tlvs=[hmac(1, 7, {hmac})])])/udp"
+    );
+    let mut draft = build(&text);
+    // Length, type, segments left, last entry; then a TLV of 40 bytes.
+    assert_eq!(draft.bytes()[41..45], hex!("09 04 01 01"));
+    assert_eq!(draft.bytes()[80..88], hex!("05 26 80 00 00 00 00 07"));
+    let loaded = Draft::from_bytes(101, draft.bytes(), false);
+    let short = loaded.notation(Detail::Short);
+    assert!(!short.contains("last_entry"), "computed, so not pinned: {short}");
+    assert_eq!(build(&short).bytes(), draft.bytes());
+    // One segment fewer, one TLV more.
+    draft.remove_option(1, 0).unwrap();
+    assert_eq!(draft.bytes()[41..45], hex!("07 04 01 00"));
+    let tlvs = draft.options(1).iter().position(|s| s.item.key == "tlvs").unwrap();
+    draft.insert_inner(1, tlvs, 1).unwrap();
+    assert_eq!(draft.bytes()[44], 0);
+    let keys: Vec<&str> = draft.options(1).iter().map(|s| s.item.key).collect();
+    assert_eq!(keys[..4], ["addr", "tlvs", "hmac", "padn"]);
+}
+
+#[test]
+fn the_last_address_of_a_compressed_route_stands_in_the_pseudo_header() {
+    let ip = "ipv6(src=fd77::1, dst=fd77::a)";
+    let route = "ipv6.routing(type=3, segleft=2, routing.rpl.cmprI=14, routing.rpl.cmprE=14, routing.rpl.pad=4, \
+                 addresses=[data(00 01 00 02 00 00 00 00)])";
+    let sum = |text: &str| {
+        let draft = build(text);
+        let at = draft.layers().last().unwrap().start + 6;
+        draft.bytes()[at..at + 2].to_vec()
+    };
+    let whole = "ipv6.routing(type=0, segleft=2, addresses=[addr(fd77::1), addr(fd77::2)])";
+    assert_eq!(sum(&format!("{ip}/{route}/udp")), sum(&format!("{ip}/{whole}/udp")));
+    assert_ne!(sum(&format!("{ip}/{route}/udp")), sum(&format!("{ip}/udp")));
+}

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use rawbench::craft::build::Sources;
 use rawbench::craft::draft::Draft;
 use rawbench::craft::edit::new_option;
+use rawbench::craft::options::form_name;
 use rawbench::craft::print::Detail;
 use rawbench::wire::bits::{self, BitRange};
 use rawbench::wire::checksum;
@@ -183,6 +184,16 @@ fn a_new_option_is_what_it_was_made_as() {
                 assert!(std::ptr::eq(found[0].item, item), "{}.{}: another form of it", table.key, item.key);
             }
         }
+    }
+}
+
+#[test]
+fn every_form_of_an_option_has_a_name_of_its_own() {
+    for list in protocols::ALL.iter().flat_map(|h| h.lists()).flat_map(|l| l.with_inner()) {
+        let mut names: Vec<String> = list.items.iter().map(|i| form_name(list, i)).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+        assert!(twice.is_none(), "{}: {twice:?}", list.key);
     }
 }
 

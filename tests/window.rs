@@ -15,11 +15,12 @@ use eframe::egui::{
     TouchPhase, vec2,
 };
 use rawbench::app::{Command, Question};
+use rawbench::craft::options::{form_name, kind_name};
 use rawbench::craft::presets;
 use rawbench::engine;
 use rawbench::wire::checksum;
 use rawbench::wire::protocols;
-use rawbench::wire::table::Family;
+use rawbench::wire::table::{Family, Item, ItemList};
 use rawbench::wire::value;
 
 /// The packet that the window opens with, changed as the text says.
@@ -268,30 +269,32 @@ fn every_option_of_every_table_can_be_added() {
         if let Some(when) = list.when.filter(|_| !window.has(&add)) {
             window.fill(&format!("{} {}", header.short, when.field.label), &when.is[0].to_string());
         }
-        // Of several items of one kind the menu offers the first. A padding byte is no row of its own: it is what fills
-        // the list up.
-        let mut names = std::collections::HashSet::new();
+        // A padding byte is no row of its own: it is what fills the list up.
         for item in list.items.iter().filter(|i| !i.single || i.ends || i.kind != Some(0)) {
-            let name = format!("{} ({})", item.name, item.kind.unwrap_or(0));
-            if !names.insert(name.clone()) {
-                continue;
-            }
             // Behind items that a field counts stands what is none of them: one of those comes first.
             let before = list.items.iter().take_while(|other| !std::ptr::eq(*other, item));
             let counted = before.filter(|other| other.count.is_some()).last();
             if let Some(counted) = counted {
                 window.click(&add);
-                window.click(&format!("{} ({})", counted.name, counted.kind.unwrap_or(0)));
+                choose_option(&mut window, list, counted);
             }
             window.click(&add);
-            window.click(&name);
+            choose_option(&mut window, list, item);
             let remove = format!("Remove {} {}", item.name, 1 + usize::from(counted.is_some()));
-            assert!(window.has(&remove), "{} of {}", item.name, header.short);
+            assert!(window.has(&remove), "{} of {}", form_name(list, item), header.short);
             window.key(CTRL, Key::Z);
             if counted.is_some() {
                 window.key(CTRL, Key::Z);
             }
         }
+    }
+}
+
+/// Takes an option in the open menu; where it has several forms, out of those.
+fn choose_option(window: &mut Window, list: &'static ItemList, item: &'static Item) {
+    window.click(&kind_name(item));
+    if list.items.iter().filter(|i| i.name == item.name).count() > 1 {
+        window.click(&form_name(list, item));
     }
 }
 

@@ -176,7 +176,8 @@ pub fn write_line(line: &impl Serialize, out: &mut impl Write) -> std::io::Resul
 fn layer(view: &LayerView<'_>, origin: &Origin<'_>) -> LayerLine {
     let found = view.layer();
     let one = |located: Located| field_line(view, &located, origin);
-    let items = view.items();
+    // In a draft an option is named by its place in the list.
+    let items = if matches!(origin, Origin::Draft(_)) { view.items() } else { view.all_items() };
     let readings = view.readings().unwrap_or_default();
     LayerLine {
         key: found.header.key,
@@ -243,7 +244,7 @@ fn reading_line(view: &LayerView<'_>, reading: &Reading) -> FieldLine {
     let field = reading.field;
     let stored = bits::get(view.bytes, reading.bits).filter(|_| reading.text.is_none());
     FieldLine {
-        key: format!("{}.{}", view.layer().header.prefix(), field.key),
+        key: format!("{}.{}", view.layer().header.reading_prefix().unwrap_or_default(), field.key),
         label: field.label,
         value: plain_value(field, stored, || reading.value(view.bytes)),
         text: reading.value(view.bytes),

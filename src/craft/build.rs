@@ -224,6 +224,7 @@ impl Draft {
             let at = items.first().map_or(0..0, |i| i.name.at.clone());
             NotationError::new(at, format!("an option has at most {} bytes", list.longest()))
         };
+        self.count_items(index, &nodes);
         let options = joined(&nodes, true).ok_or_else(longest)?;
         let mut data = options.concat();
         data.resize(data.len() + list.padding(data.len()), 0);

@@ -274,14 +274,18 @@ impl Draft {
                 let next = self.layers.get(index + 1).and_then(|l| l.header.number_in(space));
                 next.map_or(field.default, u128::from)
             }
-            count @ (Compute::ItemCount | Compute::LastItem) => {
+            Compute::ItemCount => {
                 let list = layer.header.list(self.view(index).header_bytes())?;
                 let range = self.view(index).items_range();
                 let spans = items::walk(list, self.bytes.get(range).unwrap_or_default(), 0);
                 // What is left behind the items that are counted is none of them.
-                let counted = |s: &&items::ItemSpan| s.depth == 0 && !is_raw(s);
-                let items = spans.iter().filter(counted).count() as u128;
-                if count == Compute::LastItem { items.saturating_sub(1) } else { items }
+                spans.iter().filter(|s| s.depth == 0 && !is_raw(s)).count() as u128
+            }
+            // The bytes alone do not say where those that it counts end: as many as were made, or as are there.
+            Compute::LastItem => {
+                let spans = self.view(index).items();
+                let counted = spans.iter().filter(|s| s.item.count.is_some() && !is_raw(s)).count();
+                counted.saturating_sub(1) as u128
             }
             Compute::RouteSource => match (self.surroundings.route_source.filter(|_| outer), field.kind) {
                 (Some(IpAddr::V4(a)), Kind::Ipv4) => u128::from(u32::from(a)),

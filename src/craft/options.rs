@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::items::{self, Node};
 use crate::wire::bits;
 use crate::wire::items::{self as wire_items, ItemSpan};
-use crate::wire::table::{Item, ItemList};
+use crate::wire::table::{Field, Item, ItemList};
 use crate::wire::value::Refused;
 use crate::wire::view::Path;
 
@@ -69,9 +69,28 @@ impl Draft {
             return Err(Refused("there is no such option now".into()));
         }
         let longest = self.list(layer).map_or(0, ItemList::longest);
+        self.count_items(layer, &nodes);
         let all = items::joined(&nodes, true);
         let all = all.ok_or_else(|| Refused(format!("an option has at most {longest} bytes")))?;
         self.set_options(layer, &all)
+    }
+
+    /// Notes how many items of each counted table there are to be, in the fields that say it and that nobody pinned: the
+    /// bytes of items without kind and length do not tell which they are.
+    pub(super) fn count_items(&mut self, layer: usize, nodes: &[Node]) {
+        let Some(list) = self.list(layer).filter(|list| list.is_bare()) else { return };
+        for table in list.items {
+            let Some(by) = table.count else { continue };
+            let count = nodes.iter().filter(|n| std::ptr::eq(n.item, table)).count();
+            let fields = self.layers[layer].header.fields;
+            let header = self.view(layer).header_bytes();
+            let computed = |f: &Field| f.bits == by.bits && f.compute.is_some() && f.is_in(header);
+            let Some(index) = fields.iter().position(computed) else { continue };
+            if self.override_of(Path::header(layer, index)).is_none() {
+                let stored = count.saturating_sub(table.uncounted) as u128;
+                self.put(layer, &fields[index], stored.min(bits::max_value(by.bits.width)));
+            }
+        }
     }
 
     /// Adds an option before the one at `at`, in the list that that one stands in; past the last: at the end of the outer
@@ -191,6 +210,44 @@ impl Draft {
 pub(super) fn is_ended(list: &ItemList, options: &[Vec<u8>]) -> bool {
     let ends = |kind: u8| list.items.iter().any(|i| i.ends && i.kind == Some(u32::from(kind)));
     options.iter().any(|o| matches!(o.as_slice(), [kind] if ends(*kind)))
+}
+
+/// What an option is called in a menu, in whichever form: its name and its number.
+#[must_use]
+pub fn kind_name(item: &Item) -> String {
+    match item.kind.filter(|_| !item.bare) {
+        Some(kind) => format!("{} ({kind})", item.name),
+        None => item.name.to_owned(),
+    }
+}
+
+/// What an option of a list is called in a menu, and where several forms of it have the same name, the values that this one
+/// has.
+#[must_use]
+pub fn form_name(list: &'static ItemList, item: &'static Item) -> String {
+    let name = kind_name(item);
+    let told = |item: &'static Item| {
+        let told = item.fields.iter().enumerate().filter(|(index, _)| item.is_told(*index));
+        told.map(|(_, field)| field).chain(item.repeat).collect::<Vec<_>>()
+    };
+    let labels = |fields: &[&Field]| fields.iter().map(|f| f.label).collect::<Vec<_>>();
+    let forms: Vec<Vec<&Field>> =
+        list.items.iter().filter(|i| i.name == item.name && !std::ptr::eq(*i, item)).map(told).collect();
+    if forms.is_empty() {
+        return name;
+    }
+    let own = told(item);
+    let alike: Vec<_> = forms.into_iter().filter(|form| labels(form) == labels(&own)).collect();
+    let values = own.iter().enumerate().map(|(nth, field)| {
+        let differs = alike.iter().any(|form| form[nth].bits.width != field.bits.width);
+        if differs {
+            format!("{} of {} bytes", field.label, field.bits.width / 8)
+        } else {
+            field.label.to_owned()
+        }
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    format!("{name}: {}", if values.is_empty() { "no value" } else { &values })
 }
 
 /// The bytes of a new option with the defaults of its table; an option of free length gets no data, a list of

@@ -424,6 +424,7 @@ fn each_item(view: &LayerView<'_>, name: &str, take: &mut Taker<'_>) -> bool {
             ItemValue::Number(number) => take(Value::Number(i128::from(number))),
             ItemValue::Bytes(bytes) => take(Value::Bytes(bytes)),
             ItemValue::Word(_) => take(Value::Bytes(&[])),
+            ItemValue::Text(text) => take(Value::Text(text.as_bytes())),
         };
     });
     taken

@@ -242,7 +242,14 @@ fn fields(typed: &str, meaning: Meaning) -> Result<Source, String> {
         _ => return Err(format!("'{typed}' cannot stand in a filter")),
     };
     let name = keys[0];
-    let mut headers = if items { sharing_items(header) } else { alike(header) };
+    let mut headers = match meaning {
+        Meaning::Reading { .. } => {
+            let same = |h: &&Header| h.reading_prefix() == header.reading_prefix();
+            protocols::ALL.iter().copied().filter(same).collect()
+        }
+        _ if items => sharing_items(header),
+        _ => alike(header),
+    };
     // Wireshark has the version of both under this key.
     if typed == "ip.version" {
         headers.extend(protocols::by_key("ipv6"));

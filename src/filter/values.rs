@@ -13,7 +13,9 @@ use crate::wire::view::{LayerView, Located};
 pub fn read(meanings: &[Meaning], packet: &Packet<'_>) -> Vec<Readings> {
     let found = packet.found;
     let asked = |m: &Meaning| match m {
-        Meaning::Field { header, .. } | Meaning::Reading { header, .. } => header.reader.is_some(),
+        Meaning::Field { header, key, .. } | Meaning::Reading { header, key } => {
+            header.reader.is_some_and(|r| r.fields.iter().any(|f| f.key == *key))
+        }
         _ => false,
     };
     if !meanings.iter().any(asked) {
@@ -61,7 +63,9 @@ pub fn values(meaning: &Meaning, packet: &Packet<'_>, read: &[Readings]) -> Vec<
             views(header).flat_map(value).collect()
         }
         Meaning::Reading { header, key } => {
-            views(header).flat_map(|v| readings(read, v.index, key, bytes)).collect()
+            let layers = found.layers.iter().enumerate();
+            let same = layers.filter(|(_, l)| l.header.reading_prefix() == header.reading_prefix());
+            same.flat_map(|(index, _)| readings(read, index, key, bytes)).collect()
         }
         Meaning::Ends { header, keys } => views(header)
             .flat_map(|v| keys.into_iter().filter_map(move |k| v.field(k)))
@@ -113,6 +117,7 @@ fn item_values(view: &LayerView<'_>, key: &str) -> Vec<String> {
             ItemValue::Number(number) => number.to_string(),
             ItemValue::Bytes(bytes) => value::hex_plain(bytes),
             ItemValue::Word(word) => word.to_owned(),
+            ItemValue::Text(text) => text,
         });
     });
     all

@@ -227,7 +227,7 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, pick: &mut Pick<'_
         let response = line_ui(ui, pick.lit, field.bits, if inside { 18.0 } else { 4.0 }, &text, note);
         column_menu(&response, pick, || vec![key_of(field.field)]);
     }
-    for item in view.items() {
+    for item in view.all_items() {
         let bits = BitRange { start: item.range.start * 8, width: item.range.len() * 8 };
         let note = item.problem.clone().map(|p| (p, look.warn));
         let terse = item.terse_text(shown.bytes);

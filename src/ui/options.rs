@@ -7,7 +7,7 @@ use super::diagram::{Pen, field_name};
 use super::editor::{Editor, shown_text};
 use super::theme::{self, TINY, look};
 use crate::app::Command;
-use crate::craft::options::new_option;
+use crate::craft::options::{form_name, kind_name, new_option};
 use crate::wire::bits;
 use crate::wire::items::ItemSpan;
 use crate::wire::table::{Item, ItemList, Kind};
@@ -103,17 +103,28 @@ pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
 
 fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static ItemList) {
     let at = editor.builder.draft().options(layer).len();
-    for (nth, item) in list.items.iter().enumerate() {
-        // An option with several forms is offered in its first one.
-        if list.items.iter().take(nth).any(|i| i.name == item.name) {
-            continue;
-        }
-        let kind = item.kind.unwrap_or(0);
-        if ui.button(format!("{} ({kind})", item.name)).clicked() {
-            let bytes = new_option(list, item, kind);
+    let mut form_ui = |ui: &mut Ui, item: &'static Item, name: String| {
+        if ui.button(name).clicked() {
+            let bytes = new_option(list, item, item.kind.unwrap_or(0));
             editor.commands.push(Command::InsertOption { layer, at, bytes });
             ui.close();
         }
+    };
+    for (nth, item) in list.items.iter().enumerate() {
+        let same = |i: &&'static Item| i.name == item.name;
+        if list.items.iter().take(nth).any(|i| same(&i)) {
+            continue;
+        }
+        let forms: Vec<&'static Item> = list.items.iter().filter(same).collect();
+        if forms.len() == 1 {
+            form_ui(ui, item, kind_name(item));
+            continue;
+        }
+        ui.menu_button(kind_name(item), |ui| {
+            for form in forms {
+                form_ui(ui, form, form_name(list, form));
+            }
+        });
     }
     if list.is_bare() {
         return;
@@ -127,14 +138,6 @@ fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static I
         let bytes = list.sized(bytes).unwrap_or_default();
         editor.commands.push(Command::InsertOption { layer, at, bytes });
         ui.close();
-    }
-}
-
-/// What an option is called in a menu.
-fn kind_name(item: &Item) -> String {
-    match item.kind.filter(|_| !item.bare) {
-        Some(kind) => format!("{} ({kind})", item.name),
-        None => item.name.to_owned(),
     }
 }
 
@@ -304,7 +307,7 @@ fn row_buttons(
         let button = Button::new(RichText::new("+").size(11.0)).frame(false);
         let (response, _) = MenuButton::from_button(button).ui(ui, |ui| {
             for (which, item) in inner.items.iter().enumerate() {
-                if ui.button(kind_name(item)).clicked() {
+                if ui.button(form_name(inner, item)).clicked() {
                     editor.commands.push(Command::InsertInner { layer, parent: index, which });
                     ui.close();
                 }

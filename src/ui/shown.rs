@@ -35,9 +35,8 @@ impl<'a> Shown<'a> {
     pub fn layer_of(&self, offset: usize) -> Option<&'a Layer> {
         let header = self.layers.iter().find(|l| l.header_range().contains(&offset));
         // What a reader reads behind a header has the layer's hue too.
-        let read =
-            || self.layers.iter().find(|l| l.header.reader.is_some() && l.payload_range().contains(&offset));
-        header.or_else(read)
+        let read = |l: &&Layer| l.header.reader.is_some() && l.payload_range().contains(&offset);
+        header.or_else(|| self.layers.iter().rev().find(read))
     }
 
     /// The bits of the leaf that owns the byte; of the widest where several share it.
@@ -53,7 +52,7 @@ impl<'a> Shown<'a> {
     /// The bits of the narrowest value that holds the byte, of those that a reader finds.
     fn reading_at(&self, offset: usize) -> Option<BitRange> {
         let has = |l: &Layer| l.header.reader.is_some() && l.payload_range().contains(&offset);
-        let index = self.layers.iter().position(has)?;
+        let index = self.layers.iter().rposition(has)?;
         let found = self.view(index).readings()?;
         found.list.iter().map(|r| r.bits).filter(|b| b.touches(offset)).min_by_key(|b| b.width)
     }

@@ -177,8 +177,21 @@ pub enum Shown {
     If(When),
     /// The same, but a value that is not zero.
     IfOrSet(When),
+    /// The value, but not while options stand in its place.
+    UnlessItems,
     /// The value, but only while the options send the packet on by another address.
     WhileRouted,
+}
+
+/// A value among several in the bytes of one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its bytes, from the field's first on.
+    pub range: std::ops::Range<usize>,
+    /// The value where it is not what the bytes say (a name).
+    pub text: Option<String>,
+    /// What it means, for a person.
+    pub told: String,
 }
 
 /// One field of a header or of an option.
@@ -227,6 +240,8 @@ pub struct Field {
     pub shown: Shown,
     /// What a stored value means in words, where names cannot list it (a time).
     pub words: Option<fn(u128) -> String>,
+    /// The values in its bytes, where these are several that no table can part.
+    pub parts: Option<fn(&[u8]) -> Vec<Part>>,
     /// Where it is defined, when not in the header's own reference.
     pub reference: &'static str,
 }
@@ -255,6 +270,7 @@ impl Field {
             reserved: false,
             shown: Shown::Plain,
             words: None,
+            parts: None,
             reference: "",
         }
     }
@@ -390,6 +406,12 @@ impl Field {
     #[must_use]
     pub const fn words(mut self, words: fn(u128) -> String) -> Self {
         self.words = Some(words);
+        self
+    }
+    /// Says which values its bytes hold.
+    #[must_use]
+    pub const fn parts(mut self, parts: fn(&[u8]) -> Vec<Part>) -> Self {
+        self.parts = Some(parts);
         self
     }
     /// Says where the field is defined.

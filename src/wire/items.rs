@@ -139,6 +139,7 @@ impl ItemSpan {
             let separator = if nth.is_some() && index > 0 { ":" } else { " " };
             text += separator;
             text += &match (field.kind, bits::get(packet, bits)) {
+                _ if field.parts.is_some() => value::told(field, packet, bits),
                 (Kind::Text, _) => format!("{:?}", value::text(field, packet, bits)),
                 (Kind::Bytes, _) if bits.width > LONG * 8 => format!("{} bytes", bits.width / 8),
                 (Kind::Bytes, _) => value::text(field, packet, bits),

@@ -7,7 +7,7 @@ use super::table::{Field, Header, Shown};
 use super::view::LayerView;
 
 /// A value of a key among the options of a header.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum ItemValue<'a> {
     /// A field and its bits in the packet.
     Stored(&'static Field, BitRange),
@@ -17,6 +17,8 @@ pub enum ItemValue<'a> {
     Bytes(&'a [u8]),
     /// A word of Wireshark's.
     Word(&'static str),
+    /// A text that stands nowhere as it is.
+    Text(String),
 }
 
 /// Whether options of the header have a field of this key.
@@ -28,7 +30,7 @@ pub fn has_item_field(header: &'static Header, key: &str) -> bool {
 
 /// Every value of a key among the options, in the order of the bytes.
 pub fn item_values<'a>(view: &LayerView<'a>, key: &str, mut found: impl FnMut(ItemValue<'a>)) {
-    for span in view.items() {
+    for span in view.all_items() {
         // After the end of the list Wireshark goes on as long as zeros follow.
         let rest = view.bytes.get(span.range.clone()).unwrap_or_default();
         if span.item.ends && key == "option.type" {
@@ -52,7 +54,19 @@ pub fn item_values<'a>(view: &LayerView<'a>, key: &str, mut found: impl FnMut(It
             found(ItemValue::Word("<none>"));
         }
         let fields = span.fields(view.bytes).into_iter().filter(|(_, _, f, _)| f.key == key);
-        fields.for_each(|(_, _, field, bits)| found(ItemValue::Stored(field, bits)));
+        for (_, _, field, bits) in fields {
+            let Some(parts) = field.parts else {
+                found(ItemValue::Stored(field, bits));
+                continue;
+            };
+            let bytes = view.bytes.get(bits.bytes()).unwrap_or_default();
+            for part in parts(bytes) {
+                found(match part.text {
+                    Some(text) => ItemValue::Text(text),
+                    None => ItemValue::Bytes(bytes.get(part.range).unwrap_or_default()),
+                });
+            }
+        }
     }
 }
 
@@ -80,6 +94,7 @@ pub fn is_left_out(view: &LayerView<'_>, field: &Field, stored: Option<u128>) ->
     match field.shown {
         Shown::UnlessZero => return unset,
         Shown::WhileRouted => return !view.is_routed(),
+        Shown::UnlessItems => return view.holds_items(field),
         Shown::If(when) => return !when.holds(view.header_bytes()),
         Shown::IfOrSet(when) => return unset && !when.holds(view.header_bytes()),
         _ => {}
@@ -109,7 +124,10 @@ pub fn payload_len(view: &LayerView<'_>, cut: usize) -> Option<usize> {
 #[must_use]
 pub fn may_be_left_out(key: &str) -> bool {
     let sometimes = |f: &Field| {
-        matches!(f.shown, Shown::UnlessZero | Shown::WhileRouted | Shown::If(_) | Shown::IfOrSet(_))
+        matches!(
+            f.shown,
+            Shown::UnlessZero | Shown::WhileRouted | Shown::UnlessItems | Shown::If(_) | Shown::IfOrSet(_)
+        )
     };
     let fields = protocols::ALL.iter().flat_map(|h| h.fields);
     key == "seq_raw" || fields.filter(|f| f.key == key).any(sometimes)

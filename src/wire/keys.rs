@@ -139,8 +139,13 @@ pub fn all() -> Vec<Listed> {
                 list.extend(item_fields(header, inner));
             }
         }
-        if let Some(reader) = header.reader {
-            list.extend(reader.fields.iter().map(|f| header_field(header, f)));
+        if let (Some(reader), Some(prefix)) = (header.reader, header.reading_prefix()) {
+            list.extend(
+                reader
+                    .fields
+                    .iter()
+                    .map(|f| Listed { key: format!("{prefix}.{}", f.key), ..header_field(header, f) }),
+            );
         }
         if header.key == "tcp" || header.key == "udp" {
             list.push(Listed::new(
@@ -230,16 +235,17 @@ pub fn known(key: &str) -> Option<Meaning> {
     let (protocol, name) = key.split_once('.')?;
     let has = |h: &&Header| h.prefix() == protocol || h.lists().any(|list| list.prefix_in(h) == protocol);
     let mut headers = protocols::ALL.iter().copied().filter(has);
-    headers.find_map(|header| in_header(header, name))
+    headers.find_map(|header| in_header(header, protocol, name))
 }
 
-fn in_header(header: &'static Header, name: &str) -> Option<Meaning> {
+fn in_header(header: &'static Header, protocol: &str, name: &str) -> Option<Meaning> {
     if let Some((field, scale)) = header.field(name) {
         // Fields of several kinds of message may share a second name.
         let key = field.aliases.iter().map(|a| a.0).find(|a| *a == name).unwrap_or(field.key);
         return Some(Meaning::Field { header, key, scale });
     }
-    if let Some(field) = header.reader.and_then(|r| r.fields.iter().find(|f| f.key == name)) {
+    let reader = header.reader.filter(|_| header.reading_prefix() == Some(protocol));
+    if let Some(field) = reader.and_then(|r| r.fields.iter().find(|f| f.key == name)) {
         return Some(Meaning::Reading { header, key: field.key });
     }
     if let Some((.., keys)) = ENDS.iter().find(|e| e.0 == header.key && e.1 == name) {

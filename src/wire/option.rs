@@ -1,5 +1,7 @@
 //! The part of the table language that speaks of lists of items: options, and what is like them.
 
+use std::ops::Range;
+
 use super::bits::{self, BitRange};
 use super::field::{Field, When};
 use super::table::{AddressOf, Header};
@@ -40,6 +42,9 @@ impl Head {
         }
     }
 }
+
+/// Where more items of a list stand, by an item of it (its bytes): ranges of the header, from its first byte on.
+pub type Elsewhere = fn(&[u8]) -> Vec<Range<usize>>;
 
 /// A list of items (options) after the fixed part of a header, or of an item.
 #[derive(Clone, Copy, Debug)]
@@ -83,6 +88,8 @@ pub struct ItemList {
     pub route: Option<AddressOf>,
     /// The source address that stands in the pseudo header in the place of the header's.
     pub origin: Option<AddressOf>,
+    /// Where more items stand in the header, if an item says so.
+    pub elsewhere: Option<Elsewhere>,
 }
 
 impl ItemList {
@@ -107,6 +114,7 @@ impl ItemList {
         limit: None,
         route: None,
         origin: None,
+        elsewhere: None,
     };
 
     /// The longest item that a length can speak of, in bytes.

@@ -4,8 +4,8 @@
 //! union of leaves. Everything else (form, diagram, tree, notation, `read -e`, field reference) is read off it.
 
 use super::bits;
-pub use super::field::{Compute, Coverage, Field, Kind, RawSocket, Shown, Space, When};
-pub use super::option::{Fills, Head, Item, ItemList};
+pub use super::field::{Compute, Coverage, Field, Kind, Part, RawSocket, Shown, Space, When};
+pub use super::option::{Elsewhere, Fills, Head, Item, ItemList};
 use super::readers::Reader;
 use super::view::LayerView;
 
@@ -267,6 +267,12 @@ impl Header {
     #[must_use]
     pub fn prefix(&self) -> &'static str {
         self.form().split('.').next().unwrap_or(self.key)
+    }
+
+    /// What the keys of the values begin with that its reader finds.
+    #[must_use]
+    pub fn reading_prefix(&self) -> Option<&'static str> {
+        self.reader.map(|r| if r.prefix.is_empty() { self.prefix() } else { r.prefix })
     }
 
     /// Bytes of the part that is always there.

@@ -94,6 +94,17 @@ pub fn named(field: &Field, bytes: &[u8], bits: BitRange) -> String {
     name.map_or_else(|| text(field, bytes, bits), str::to_owned)
 }
 
+/// What stands in a field of an option, for a person: the values in its bytes, or its name, or its text.
+#[must_use]
+pub fn told(field: &Field, bytes: &[u8], bits: BitRange) -> String {
+    let Some(parts) = field.parts else { return named(field, bytes, bits) };
+    let parts = parts(bytes.get(bits.bytes()).unwrap_or_default());
+    if parts.is_empty() {
+        return text(field, bytes, bits);
+    }
+    parts.into_iter().map(|p| p.told).collect::<Vec<_>>().join(", ")
+}
+
 /// The table's name for a stored value.
 #[must_use]
 pub fn name_of(field: &Field, stored: u128) -> Option<&'static str> {

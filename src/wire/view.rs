@@ -216,6 +216,41 @@ impl<'a> LayerView<'a> {
         }
     }
 
+    /// The options, those among them that an option says stand elsewhere in the header; these follow it, a level deeper.
+    #[must_use]
+    pub fn all_items(&self) -> Vec<ItemSpan> {
+        let items = self.items();
+        let header = self.header_bytes();
+        let Some(list) = self.layer().header.list(header) else { return items };
+        let Some(elsewhere) = list.elsewhere else { return items };
+        let mut all = Vec::with_capacity(items.len());
+        for span in items {
+            let places = elsewhere(self.bytes.get(span.range.clone()).unwrap_or_default());
+            let depth = span.depth + 1;
+            all.push(span);
+            for place in places {
+                let bytes = header.get(place.clone()).unwrap_or_default();
+                let found = items::walk(list, bytes, self.layer().start + place.start);
+                // What is left of the place is nothing that a sender meant.
+                let told = found.into_iter().filter(|s| !std::ptr::eq(s.item, &raw const items::PADDING));
+                all.extend(told.map(|s| ItemSpan { depth: s.depth + depth, ..s }));
+            }
+        }
+        all
+    }
+
+    /// Whether options stand in the place of this header field.
+    #[must_use]
+    pub fn holds_items(&self, field: &Field) -> bool {
+        let list = self.layer().header.list(self.header_bytes());
+        let Some(elsewhere) = list.and_then(|list| list.elsewhere) else { return false };
+        let places = self
+            .items()
+            .into_iter()
+            .flat_map(|span| elsewhere(self.bytes.get(span.range).unwrap_or_default()));
+        places.into_iter().any(|place| place == field.bits.bytes())
+    }
+
     /// The options in a few letters each, for a list row: ` <mss 1460,sackOK>`; empty where there are none.
     #[must_use]
     pub fn terse_items(&self) -> String {
@@ -261,7 +296,17 @@ impl<'a> LayerView<'a> {
     pub fn readings(&self) -> Option<Readings> {
         let layer = self.layer();
         let reader = layer.header.reader.filter(|_| layer.len >= layer.header.min_len())?;
-        Some(reader.run(self.bytes.get(layer.start..layer.payload_range().end)?, layer.start, layer.len))
+        let fixed = layer.header.fixed_len(self.header_bytes());
+        let bytes = self.bytes.get(layer.start..layer.payload_range().end)?;
+        Some(reader.run(bytes, layer.start, (layer.len, fixed), self.destination()))
+    }
+
+    /// Where the network header below says that the packet goes.
+    #[must_use]
+    pub fn destination(&self) -> Option<u128> {
+        let below = (0..self.index).rev().map(|index| LayerView { index, ..*self });
+        let network = { below }.find(|view| view.layer().header.network)?;
+        bits::get(network.header_bytes(), network.layer().header.ends?.1.bits)
     }
 
     /// Every field of the layer: of the header, then of each option.

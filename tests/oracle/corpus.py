@@ -347,9 +347,6 @@ def lldp():
     def name():
         return bytes(R.choice(b"abcdefghij-/0123") for _ in range(R.randrange(1, 12)))
 
-    def octets(count):
-        return bytes(R.getrandbits(8) for _ in range(count))
-
     def address():
         return R.choice([b"\x05\x01" + octets(4), b"\x11\x02\x20\x01" + octets(14), b"\x07\x06" + octets(6)])
 
@@ -367,6 +364,116 @@ def lldp():
         R.shuffle(more)
         body = [tlv(1, chassis), tlv(2, port), tlv(3, octets(2)), *more[: R.randrange(len(more))], tlv(0, b"")]
         yield Ether(src=R.choice(MACS), dst="01:80:c2:00:00:0e", type=0x88cc) / Raw(b"".join(body))
+
+
+def octets(count):
+    return bytes(R.getrandbits(8) for _ in range(count))
+
+
+def extensions():
+    """ICMP and ICMPv6 with extensions, and extended echo: each kind of object in each kind of message."""
+    def structure(objects):
+        body = b"".join(struct.pack("!HBB", 4 + len(d), c, t) + d for c, t, d in objects)
+        return struct.pack("!HH", 0x2000, checksum(b"\x20\0\0\0" + body)) + body
+
+    def label(bottom):
+        return struct.pack("!I", R.getrandbits(23) << 9 | bottom << 8 | R.getrandbits(8))
+
+    def labels():
+        return 1, 1, b"".join(label(0) for _ in range(R.randrange(3))) + label(1)
+
+    def address():
+        return R.choice([b"\0\1\0\0" + octets(4), b"\0\2\0\0\x20\1" + octets(14)])
+
+    def information():
+        parts = R.getrandbits(3) << 1 | 1
+        name = R.choice([b"eth0\0\0\0", b"lan\0\0\0\0", b"enp3s0\0"])
+        data = (octets(4) if parts & 8 else b"") + (address() if parts & 4 else b"")
+        data += (bytes([1 + len(name)]) + name if parts & 2 else b"") + octets(4)
+        return 2, R.getrandbits(2) << 6 | parts, data
+
+    def identification():
+        return 3, *R.choice([
+            (1, b"eth0"), (1, b"br-lan\0\0"), (2, octets(4)), (3, b"\0\1\4\0" + octets(4)),
+            (3, b"\0\2\x10\0\x20\1" + octets(14)), (3, b"\0\6\6\0" + octets(6)),
+        ])
+
+    def other():
+        return R.randrange(4, 256), n(8), octets(R.randrange(9))
+
+    for _ in range(60):
+        make, quoted, kinds = R.choice([(ip, ip, [3, 11, 12]), (ip6, ip6, [1, 3])])
+        quoted = bytes(quoted() / UDP(sport=R.randrange(40000, 50000), dport=R.randrange(40000, 50000)) / data(40))
+        quoted = quoted[:128] + bytes(128 - len(quoted))
+        objects = [R.choice([labels, information, other])() for _ in range(R.randrange(1, 4))]
+        words = bytes([0, 32, 0, 0]) if make is ip else bytes([16, 0, 0, 0])
+        message = bytes([R.choice(kinds), R.randrange(3)]) + octets(2) + words + quoted + structure(objects)
+        yield make(**{"proto" if make is ip else "nh": 1 if make is ip else 58}) / Raw(message)
+    for _ in range(40):
+        make, kind = R.choice([(ip, 42), (ip6, 160)])
+        message = bytes([kind, 0]) + octets(5) + bytes([R.getrandbits(1)]) + structure([identification()])
+        if R.random() < 0.3:
+            message = bytes([kind + 1, R.randrange(5)]) + octets(6)
+        yield make(**{"proto" if make is ip else "nh": 1 if make is ip else 58}) / Raw(message)
+
+
+def dhcp_lists():
+    """DHCP with search lists, classless routes and options in the places of the two names."""
+    def option(kind, value):
+        return bytes([kind, len(value)]) + value
+
+    def names():
+        return R.choice([b"\3foo\3com\0\3bar\xc0\4", b"\4host\7example\0", b"\1a\1b\0\xc0\0\1c\xc0\2"])
+
+    def routes():
+        found = b""
+        for _ in range(R.randrange(1, 5)):
+            width = R.choice([0, 1, 8, 9, 16, 23, 24, 25, 32])
+            found += bytes([width]) + octets((width + 7) // 8) + octets(4)
+        return found
+
+    def some():
+        return b"".join(R.sample([option(12, b"host"), option(15, b"example.com"), option(6, octets(4)),
+                                  option(121, routes())], 2)) + b"\xff"
+
+    for _ in range(40):
+        options = [option(53, b"\5"), option(119, names()), option(121, routes()), option(3, octets(4))]
+        sname, boot = b"server", b"boot/file"
+        overload = R.randrange(5)
+        if 0 < overload < 4:
+            options.append(option(52, bytes([overload])))
+            boot = some() if overload & 1 else boot
+            sname = some()[:64] if overload & 2 else sname
+        R.shuffle(options)
+        head = bytes([2, 1, 6, 0]) + octets(4) + bytes(4) + octets(16) + octets(6) + bytes(10)
+        body = head + sname.ljust(64, b"\0") + boot.ljust(128, b"\0") + b"\x63\x82\x53\x63" + b"".join(options) + b"\xff"
+        yield ip() / UDP(sport=67, dport=68) / Raw(body)
+
+
+def radiotap():
+    """What wireless cards say: every field that has a key, from one to three words of them."""
+    shapes = {0: (8, 8), 1: (1, 1), 2: (1, 1), 3: (2, 4), 4: (2, 2), 5: (1, 1), 6: (1, 1), 7: (2, 2), 8: (2, 2), 9: (2, 2),
+              10: (1, 1), 11: (1, 1), 12: (1, 1), 13: (1, 1), 14: (2, 2), 15: (2, 2), 16: (1, 1), 17: (1, 1), 18: (4, 8),
+              19: (1, 3), 20: (4, 8)}
+    for _ in range(80):
+        words = [0] * R.choice([1, 1, 1, 2, 3])
+        for at in range(len(words)):
+            bits = R.sample(sorted(shapes), R.randrange(1, 9)) if at == 0 else R.sample([5, 6, 11], 2)
+            more = 0xa0000000 if at + 1 < len(words) else 0
+            words[at] = sum(1 << bit for bit in bits) | more
+        head, body = 4 + 4 * len(words), b""
+        for word in words:
+            for bit in (bit for bit in sorted(shapes) if word >> bit & 1):
+                align, size = shapes[bit]
+                body += bytes(-(head + len(body)) % align)
+                # No FCS, no padding; no unequal modulation.
+                value = octets(size) if bit != 1 else bytes([n(8) & 0xcf])
+                value = octets(2) + bytes([R.randrange(32)]) if bit == 19 else value
+                body += value
+        said = b"".join(struct.pack("<I", word) for word in words)
+        radio = struct.pack("<BBH", 0, 0, head + len(body)) + said + body
+        yield Raw(radio) / Dot11(type=2, subtype=0, FCfield=R.choice([1, 2]), addr1=mac(), addr2=mac(), addr3=mac(),
+                                 SC=n(16) & 0xfff0) / LLC(dsap=0xaa, ssap=0xaa, ctrl=3) / SNAP() / ip() / upper()
 
 
 def damaged(source, count):
@@ -412,3 +519,6 @@ write("wireless.pcap", 127, wireless())
 write("damaged.pcap", 1, damaged(ethernet(), 200))
 write("cut.pcap", 1, cut(ethernet(), 200))
 write("lldp.pcap", 1, lldp())
+write("extensions.pcap", 101, extensions())
+write("dhcp.pcap", 101, dhcp_lists())
+write("radiotap.pcap", 127, radiotap())

@@ -208,7 +208,7 @@ fn options(view: &LayerView<'_>, out: &mut impl Write) -> std::io::Result<()> {
     let list = view.layer().header.list(view.header_bytes());
     let Some(list) = list.filter(|_| !range.is_empty()) else { return Ok(()) };
     writeln!(out, "    {}: ({} bytes)", list.label, range.len())?;
-    for (index, span) in view.items().iter().enumerate() {
+    for (index, span) in view.all_items().iter().enumerate() {
         option(view, index, span, out)?;
     }
     Ok(())
@@ -221,7 +221,7 @@ fn option(view: &LayerView<'_>, index: usize, span: &ItemSpan, out: &mut impl Wr
     writeln!(out, "{:indent$}{}{terse}", "", span.item.name)?;
     let indent = indent + 4;
     for found in view.item_fields(index, span) {
-        let named = value::named(found.field, view.bytes, found.bits);
+        let named = value::told(found.field, view.bytes, found.bits);
         let text = plain(found.field, view.bytes, found.bits);
         let name = if named == text { text } else { format!("{named} ({text})") };
         writeln!(out, "{:indent$}{}: {name}", "", found.field.label)?;

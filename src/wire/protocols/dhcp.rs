@@ -1,7 +1,7 @@
 //! DHCP, RFC 2131, and the BOOTP that it stands on, RFC 951 and RFC 1542.
 
 use super::dhcp_options::{OPTIONS, message_name};
-use crate::wire::table::{Compute, Family, Field, Header, Length, Space, When};
+use crate::wire::table::{Compute, Family, Field, Header, Length, Shown, Space, When};
 use crate::wire::view::LayerView;
 
 /// What the options begin with (RFC 2131 section 3). Wireshark writes it as an address.
@@ -69,8 +69,8 @@ pub static HEADER: Header = Header {
         Field::bytes("hw.chaddr", "Client Hardware Address", 224, 48).when(OTHER_OF_SIX),
         Field::bytes("hw.addr_padding", "Client Hardware Address Padding", 272, 80).when(SIX),
         Field::bytes("hw.chaddr", "Client Hardware Address", 224, 128).when(SIX.negated()),
-        Field::text("server", "Server Host Name", 352, 512).alias(&[("sname", 1)]),
-        Field::text("file", "Boot File Name", 864, 1024),
+        Field::text("server", "Server Host Name", 352, 512).alias(&[("sname", 1)]).shown(Shown::UnlessItems),
+        Field::text("file", "Boot File Name", 864, 1024).shown(Shown::UnlessItems),
         COOKIE,
     ],
     length: Length::Fixed(240),

@@ -3,7 +3,11 @@
 
 use super::dhcp::HAS_OPTIONS;
 use crate::wire::bits;
-use crate::wire::table::{Field, Item, ItemList, Shown, When};
+use std::net::Ipv4Addr;
+use std::ops::Range;
+
+use crate::wire::readers::dns;
+use crate::wire::table::{Field, Item, ItemList, Part, Shown, When};
 use crate::wire::value;
 use crate::wire::view::LayerView;
 
@@ -364,7 +368,14 @@ pub static OPTIONS: ItemList = ItemList {
             119,
             "domain_search",
             "Domain Search",
-            &[TYPE, LEN, Field::bytes("option.domain_search", "Domain Search", 16, 0).reference("RFC 3397")],
+            &[
+                TYPE,
+                LEN,
+                Field::text("option.dhcp_dns_domain_search_list_fqdn", "Domain Search", 16, 0)
+                    .short("Domains")
+                    .parts(names)
+                    .reference("RFC 3397"),
+            ],
         ),
         option(
             121,
@@ -375,6 +386,7 @@ pub static OPTIONS: ItemList = ItemList {
                 LEN,
                 Field::bytes("option.classless_static_route", "Classless Static Route", 16, 0)
                     .short("Routes")
+                    .parts(routes)
                     .reference("RFC 3442"),
             ],
         ),
@@ -396,6 +408,7 @@ pub static OPTIONS: ItemList = ItemList {
     otherwise: Some(&VENDOR),
     beyond: 2,
     filler: Some(&Field::bytes("option.padding", "Padding", 0, 0)),
+    elsewhere: Some(overloaded),
     ..ItemList::PLAIN
 };
 
@@ -411,4 +424,46 @@ static VENDOR: ItemList = ItemList {
 pub(super) fn message_name(view: &LayerView<'_>) -> Option<&'static str> {
     let span = view.items().into_iter().find(|i| i.item.kind == Some(53))?;
     value::name_of(&MESSAGE, bits::get(view.bytes.get(span.range)?, MESSAGE.bits)?)
+}
+
+/// The names of a search list, compressed as in DNS within the option (RFC 3397 section 2). What one option has of a list
+/// that was too long for it (RFC 3396) is read by itself.
+fn names(data: &[u8]) -> Vec<Part> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < data.len() {
+        let Ok((name, end)) = dns::name(data, at, data.len()) else { break };
+        found.push(Part { range: at..end, text: Some(name.text.clone()), told: name.text });
+        at = end;
+    }
+    found
+}
+
+/// Routes: the width of the mask, as many bytes of the destination as that needs, the router (RFC 3442).
+fn routes(data: &[u8]) -> Vec<Part> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(&width) = data.get(at).filter(|width| **width <= 32) {
+        let significant = usize::from(width).div_ceil(8);
+        let end = at + 5 + significant;
+        let Some(bytes) = data.get(at + 1..end) else { break };
+        let (destination, router) = bytes.split_at(significant);
+        let address = |bytes: &[u8]| {
+            let mut all = [0; 4];
+            all.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            Ipv4Addr::from(all)
+        };
+        let told = format!("{}/{width} via {}", address(destination), address(router));
+        found.push(Part { range: at..end, text: None, told });
+        at = end;
+    }
+    found
+}
+
+/// RFC 2132 section 9.3: what the server host name and the boot file name hold instead.
+fn overloaded(option: &[u8]) -> Vec<Range<usize>> {
+    const SERVER: Range<usize> = 44..108;
+    const FILE: Range<usize> = 108..236;
+    let [52, 1, which] = option else { return Vec::new() };
+    [(2, SERVER), (1, FILE)].into_iter().filter(|(bit, _)| which & bit != 0).map(|(_, place)| place).collect()
 }

@@ -1,5 +1,6 @@
 //! ICMP, RFC 792; next-hop MTU RFC 1191, length of the quoted packet RFC 4884.
 
+use crate::wire::readers::icmp as reader;
 use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When};
 use crate::wire::view::LayerView;
 
@@ -16,6 +17,8 @@ const TYPE: Field = Field::number("type", "Type", 0, 8)
         (12, "Parameter problem"),
         (13, "Timestamp request"),
         (14, "Timestamp reply"),
+        (42, "Extended echo request"),
+        (43, "Extended echo reply"),
     ])
     .default(8);
 
@@ -55,7 +58,8 @@ const PARAMETER: When = of(&[12]);
 const FRAGMENTATION_NEEDED: When = When { field: &TYPE_AND_CODE, is: &[0x0304], not: false };
 const UNREACHABLE_OTHERWISE: When = When { field: &TYPE_AND_CODE, is: &UNREACHABLE_CODES, not: false };
 const REDIRECT: When = of(&[5]);
-const OTHER: When = When { field: &TYPE, is: &[0, 3, 5, 8, 11, 12, 13, 14, 15, 16, 17, 18], not: true };
+const OTHER: When =
+    When { field: &TYPE, is: &[0, 3, 5, 8, 11, 12, 13, 14, 15, 16, 17, 18, 42, 43], not: true };
 /// Destination unreachable with every code but "fragmentation needed".
 static UNREACHABLE_CODES: [u64; 255] = {
     let mut codes = [0; 255];
@@ -66,6 +70,34 @@ static UNREACHABLE_CODES: [u64; 255] = {
     }
     codes
 };
+const EXTENDED_ECHO: When = of(&[42, 43]);
+const EXTENDED_REQUEST: When = of(&[42]);
+const EXTENDED_REPLY: When = of(&[43]);
+/// The second half of the word behind the checksum in extended echo, behind an identifier: in both, in a request, in a
+/// reply.
+pub(super) const EXTENDED: [Field; 8] = [
+    Field::number("ext.echo.seq", "Sequence Number", 48, 8)
+        .alias(&[("seq", 1)])
+        .default(1)
+        .reference("RFC 8335"),
+    Field::hex("ext.echo.req.res", "Reserved", 56, 7).reference("RFC 8335"),
+    Field::flag("ext.echo.req.local", "Local", 63).short("L").default(1).reference("RFC 8335"),
+    Field::number("ext.echo.rsp.state", "State", 56, 3)
+        .names(&[
+            (0, "reserved"),
+            (1, "incomplete"),
+            (2, "reachable"),
+            (3, "stale"),
+            (4, "delay"),
+            (5, "probe"),
+            (6, "failed"),
+        ])
+        .reference("RFC 8335"),
+    Field::hex("ext.echo.rsp.res", "Reserved", 59, 2).reference("RFC 8335"),
+    Field::flag("ext.echo.rsp.active", "Active", 61).short("A").reference("RFC 8335"),
+    Field::flag("ext.echo.rsp.ipv4", "IPv4", 62).short("4").reference("RFC 8335"),
+    Field::flag("ext.echo.rsp.ipv6", "IPv6", 63).short("6").reference("RFC 8335"),
+];
 /// The types whose payload is the beginning of the packet that caused them.
 const QUOTES: When = of(&[3, 4, 5, 11, 12]);
 
@@ -82,6 +114,20 @@ pub static HEADER: Header = Header {
             .computed(Compute::Checksum { coverage: Coverage::Message, zero_is_none: false }),
         Field::number("ident", "Identifier", 32, 16).alias(&[("id", 1)]).default(1).when(ECHO),
         Field::number("seq", "Sequence Number", 48, 16).default(1).when(ECHO),
+        Field::number("ident", "Identifier", 32, 16)
+            .alias(&[("id", 1)])
+            .default(1)
+            .when(EXTENDED_ECHO)
+            .reference("RFC 8335"),
+        // "seq" is the key of echo's.
+        EXTENDED[0].alias(&[("eseq", 1)]).when(EXTENDED_ECHO),
+        EXTENDED[1].when(EXTENDED_REQUEST),
+        EXTENDED[2].when(EXTENDED_REQUEST),
+        EXTENDED[3].when(EXTENDED_REPLY),
+        EXTENDED[4].when(EXTENDED_REPLY),
+        EXTENDED[5].when(EXTENDED_REPLY),
+        EXTENDED[6].when(EXTENDED_REPLY),
+        EXTENDED[7].when(EXTENDED_REPLY),
         Field::hex("unused8", "Unused", 32, 8).when(UNUSED_FIRST),
         Field::number("pointer", "Pointer", 32, 8).when(PARAMETER),
         Field::number("length", "Length of Quoted Packet in Words", 40, 8)
@@ -99,6 +145,7 @@ pub static HEADER: Header = Header {
     extent: None,
     found_by: &[(Space::IpProtocol, 1)],
     next: &[Next { when: Some(QUOTES), to: To::Version, quoted: true }],
+    reader: Some(&reader::V4),
     items: None,
     ends: None,
     network: false,
@@ -113,6 +160,7 @@ fn info(view: &LayerView<'_>) -> String {
     let kind = view.value_name("type");
     let code = view.number("code").unwrap_or(0);
     match view.number("type") {
+        Some(42 | 43) => format!("{kind} id {} seq {} code {code}", view.text("id"), view.text("eseq")),
         Some(0 | 8) => {
             format!("{kind} id {} seq {} length {}", view.text("ident"), view.text("seq"), view.payload_len())
         }

@@ -1,7 +1,9 @@
 //! ICMPv6, RFC 4443, with neighbour discovery, RFC 4861; flags of a router advertisement also RFC 4191, RFC 4389 and
 //! RFC 6275, length of the quoted packet RFC 4884.
 
+use super::icmp::EXTENDED;
 use super::icmpv6_options as options;
+use crate::wire::readers::icmp as reader;
 use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When};
 use crate::wire::view::LayerView;
 
@@ -49,6 +51,9 @@ const fn of(is: &'static [u64]) -> When {
 
 const ERROR: When = of(&[1, 2, 3, 4]);
 const ECHO: When = of(&[128, 129]);
+const EXTENDED_ECHO: When = of(&[160, 161]);
+const EXTENDED_REQUEST: When = of(&[160]);
+const EXTENDED_REPLY: When = of(&[161]);
 const SAYS_LENGTH: When = of(&[1, 3]);
 const SOLICITS_NEIGHBOR: When = of(&[135]);
 const ADVERTISES_ROUTER: When = of(&[134]);
@@ -117,6 +122,19 @@ pub static HEADER: Header = Header {
             .alias(&[("seq", 1)])
             .default(1)
             .when(ECHO),
+        Field::hex("echo.identifier", "Identifier", 32, 16)
+            .alias(&[("id", 1), ("ident", 1)])
+            .default(1)
+            .when(EXTENDED_ECHO)
+            .reference("RFC 8335"),
+        EXTENDED[0].when(EXTENDED_ECHO),
+        EXTENDED[1].when(EXTENDED_REQUEST),
+        EXTENDED[2].when(EXTENDED_REQUEST),
+        EXTENDED[3].when(EXTENDED_REPLY),
+        EXTENDED[4].when(EXTENDED_REPLY),
+        EXTENDED[5].when(EXTENDED_REPLY),
+        EXTENDED[6].when(EXTENDED_REPLY),
+        EXTENDED[7].when(EXTENDED_REPLY),
         // Neighbour discovery.
         Field::hex("unused32", "Reserved", 32, 32).reserved().when(of(&[133, 135, 137])).reference(ND),
         Field::number("nd.ra.cur_hop_limit", "Current Hop Limit", 32, 8)
@@ -198,7 +216,7 @@ pub static HEADER: Header = Header {
     ],
     length: Length::Cases {
         cases: &[
-            (of(&[1, 2, 3, 4, 128, 129, 133]), 8),
+            (of(&[1, 2, 3, 4, 128, 129, 133, 160, 161]), 8),
             (ADVERTISES_ROUTER, 16),
             (of(&[135, 136]), 24),
             (REDIRECT, 40),
@@ -209,6 +227,7 @@ pub static HEADER: Header = Header {
     extent: None,
     found_by: &[(Space::IpProtocol, 58)],
     next: &[Next { when: Some(ERROR), to: To::Version, quoted: true }],
+    reader: Some(&reader::V6),
     items: Some(&options::LIST),
     ends: None,
     network: false,
@@ -236,6 +255,14 @@ fn info(view: &LayerView<'_>) -> String {
         128 | 129 => {
             let (id, seq) = (view.number("id").unwrap_or(0), view.text("seq"));
             return format!("{name} id {id} seq {seq} length {}", view.payload_len());
+        }
+        160 | 161 => {
+            format!(
+                "{name} id {} seq {} code {}",
+                view.number("id").unwrap_or(0),
+                view.text("seq"),
+                view.text("code")
+            )
         }
         134 => format!(
             "{name} hop limit {} flags {} lifetime {}",

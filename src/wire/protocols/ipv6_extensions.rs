@@ -2,6 +2,7 @@
 //! address); routing types RFC 5095 (0, deprecated), RFC 6275 (2), RFC 6554 (3), RFC 8754 (4).
 
 use super::ipv6_options::{ADDRESSES, OPTIONS, ROUTING};
+use crate::wire::readers::rpl;
 use crate::wire::table::{
     Compute, Family, Field, FragmentRule, Header, Length, Next, Shown, Space, To, When,
 };
@@ -156,6 +157,7 @@ pub static ROUTE: Header = Header {
     length: in_eights(&RT_LEN, 8),
     found_by: &[(Space::IpProtocol, 43)],
     next: &[follows(&RT_NXT, None)],
+    reader: Some(&rpl::READER),
     items: Some(&ROUTING),
     info: |view| {
         let left = view.text(SEGMENTS_LEFT.key);

@@ -3,6 +3,7 @@
 
 use super::ipv6_extensions::{LAST_ENTRY, SEGMENTS_LEFT, TYPE};
 use crate::wire::bits;
+use crate::wire::readers::rpl;
 use crate::wire::table::{Field, Fills, Item, ItemList, When};
 use crate::wire::view::LayerView;
 
@@ -103,13 +104,47 @@ const SOURCE: Item = addresses("Route Address", "RFC 5095", &[Field::ipv6("routi
 const HOME: Item =
     addresses("Home Address", "RFC 6275", &[Field::ipv6("routing.mipv6.home_address", "Home Address", 0)]);
 const SEGMENT: Item = addresses("Segment", "RFC 8754", &[Field::ipv6("routing.srh.addr", "Segment", 0)]);
+const SR_TYPE: Field =
+    Field::number("routing.srh.tlv.type", "Type", 0, 8).names(&[(0, "Pad1"), (4, "PadN"), (5, "HMAC")]);
+const SR_LEN: Field = Field::number("routing.srh.tlv.len", "Length", 8, 8);
+const fn sr_tlv(kind: u32, key: &'static str, name: &'static str, fields: &'static [Field]) -> Item {
+    Item::known(kind, key, name, "RFC 8754 section 2.1", fields)
+}
+const UNKNOWN_SR_TLV: Item =
+    sr_tlv(0, "tlv", "TLV", &[SR_TYPE, SR_LEN, Field::bytes("routing.srh.tlv.data", "Data", 16, 0)])
+        .any_kind();
+static SR_TLVS: ItemList = ItemList {
+    key: "tlvs",
+    prefix: "ipv6",
+    label: "Segment Routing TLVs",
+    items: &[
+        sr_tlv(0, "pad1", "Pad1", &[SR_TYPE]).alone(),
+        sr_tlv(
+            4,
+            "padn",
+            "PadN",
+            &[SR_TYPE, SR_LEN, Field::bytes("routing.srh.tlv.padding", "Padding", 16, 0)],
+        ),
+        sr_tlv(
+            5,
+            "hmac",
+            "HMAC",
+            &[
+                SR_TYPE,
+                SR_LEN,
+                Field::flag("routing.srh.hmac.d", "Destination Address Not Verified", 16).short("D"),
+                Field::hex("routing.srh.hmac.reserved", "Reserved", 17, 15).reserved(),
+                Field::hex("routing.srh.hmac.key", "HMAC Key ID", 32, 32).short("Key ID"),
+                Field::bytes("routing.srh.hmac", "HMAC", 64, 0),
+            ],
+        ),
+    ],
+    unknown: &UNKNOWN_SR_TLV,
+    beyond: 2,
+    ..ItemList::PLAIN
+};
 /// What follows the segments (RFC 8754 section 2.1).
-const TLVS: Item = Item::bare(
-    "tlvs",
-    "Segment Routing TLVs",
-    "RFC 8754 section 2.1",
-    &[Field::bytes("routing.srh.tlvs", "TLVs", 0, 0)],
-);
+const TLVS: Item = Item::bare("tlvs", "Segment Routing TLVs", "RFC 8754 section 2.1", &[]).inner(&SR_TLVS);
 const RAW: Item = Item::bare(
     "data",
     "Type-Specific Data",
@@ -125,7 +160,15 @@ const ROUTED: ItemList = ItemList {
     route: Some(final_destination),
     ..BASE
 };
-static RAW_DATA: ItemList = ItemList { items: &[RAW], unknown: &RAW, route: None, ..ROUTED };
+static RAW_DATA: ItemList = ItemList {
+    items: &[RAW],
+    unknown: &RAW,
+    when: Some(When::is(&TYPE, &[3]).negated()),
+    otherwise: Some(&COMPRESSED),
+    route: None,
+    ..ROUTED
+};
+static COMPRESSED: ItemList = ItemList { items: &[RAW], unknown: &RAW, ..ROUTED };
 static SEGMENTS: ItemList = ItemList {
     items: &[SEGMENT.counted(&LAST_ENTRY).uncounted(1), TLVS],
     unknown: &SEGMENT,
@@ -140,8 +183,8 @@ static HOMES: ItemList = ItemList {
     otherwise: Some(&SEGMENTS),
     ..ROUTED
 };
-/// The addresses of a routing header, by its type. Those of type 3 are compressed: they are kept raw, and so is what an
-/// unknown type has.
+/// The addresses of a routing header, by its type. Those of type 3 are compressed: they are kept raw and read by
+/// [`rpl`]; what an unknown type has is kept raw too.
 pub static ROUTING: ItemList = ItemList {
     items: &[SOURCE],
     unknown: &SOURCE,
@@ -170,6 +213,9 @@ fn final_destination(view: &LayerView<'_>) -> Option<u128> {
     let header = view.header_bytes();
     if bits::get(header, SEGMENTS_LEFT.bits)? == 0 {
         return None;
+    }
+    if bits::get(header, TYPE.bits)? == 3 {
+        return rpl::last(header, view.destination()?);
     }
     let addresses = view.items().into_iter().flat_map(|span| view.item_fields(0, &span));
     let mut addresses = addresses.filter(|f| f.field.bits.width == 128);

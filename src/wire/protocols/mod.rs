@@ -26,7 +26,7 @@ macro_rules! registry {
         pub static ALL: &[&Header] = &[$($all,)*];
     };
     (@ [$($all:expr,)*] mod $file:ident: $($header:ident),+; $($rest:tt)*) => {
-        mod $file;
+        pub mod $file;
         registry!(@ [$($all,)* $(&$file::$header,)+] $($rest)*);
     };
     (@ [$($all:expr,)*] use $file:ident: $($header:ident),+; $($rest:tt)*) => {

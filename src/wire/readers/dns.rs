@@ -186,11 +186,11 @@ static PARTS: &[(u64, &[Part])] = &[
 ];
 
 /// DNS in a datagram.
-pub static DATAGRAM: Reader = Reader { fields: FIELDS, read: |c| message(c, 0, false) };
+pub static DATAGRAM: Reader = Reader { fields: FIELDS, read: |c| message(c, 0, false), ..Reader::PLAIN };
 /// DNS in a stream, behind its length.
-pub static STREAM: Reader = Reader { fields: FIELDS, read: |c| message(c, 2, false) };
+pub static STREAM: Reader = Reader { fields: FIELDS, read: |c| message(c, 2, false), ..Reader::PLAIN };
 /// Multicast DNS: the first bit of a class is a flag.
-pub static MULTICAST: Reader = Reader { fields: FIELDS, read: |c| message(c, 0, true) };
+pub static MULTICAST: Reader = Reader { fields: FIELDS, read: |c| message(c, 0, true), ..Reader::PLAIN };
 
 /// The message begins `base` bytes behind the layer's first.
 fn message(c: &mut Cursor<'_>, base: usize, flagged: bool) {

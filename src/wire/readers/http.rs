@@ -53,7 +53,7 @@ headers! {
 }
 
 /// HTTP/1.
-pub static READER: Reader = Reader { fields: READER_FIELDS, read };
+pub static READER: Reader = Reader { fields: READER_FIELDS, read, ..Reader::PLAIN };
 
 /// Methods of the registry of IANA that are in use, SSDP's and WebDAV's included.
 const METHODS: &[&[u8]] = &[

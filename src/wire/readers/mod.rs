@@ -5,9 +5,12 @@
 
 pub mod dns;
 pub mod http;
+pub mod icmp;
 #[cfg(test)]
 mod proptests;
 pub mod quic;
+pub mod radiotap;
+pub mod rpl;
 pub mod tls;
 mod tls_hello;
 
@@ -24,20 +27,36 @@ pub const MAX_READINGS: usize = 2048;
 pub struct Reader {
     /// The fields that it finds. Their width tells how a number is written; 0: it varies.
     pub fields: &'static [&'static Field],
-    /// Reads a layer from behind its fixed part on.
+    /// Reads a layer from behind its header on.
     pub read: fn(&mut Cursor<'_>),
+    /// What the keys of its fields begin with, where that is not the protocol of the header.
+    pub prefix: &'static str,
+    /// It reads what stands in the header behind the fixed part, not what stands behind the header.
+    pub within: bool,
 }
 
 impl Reader {
-    /// Reads a layer: header and payload, where they begin in the packet, and how long the header is (both in bytes). The
-    /// places of what it finds are those in the packet.
+    /// What a reader leaves out.
+    pub const PLAIN: Self = Self { fields: &[], read: |_| {}, prefix: "", within: false };
+
+    /// Reads a layer: header and payload, where they begin in the packet, and how long the header and its fixed part are
+    /// (all in bytes). The places of what it finds are those in the packet. `destination`: where the packet goes, by its network
+    /// header.
     #[must_use]
-    pub fn run(&self, layer: &[u8], start: usize, header: usize) -> Readings {
-        let at = header.min(layer.len());
-        let mut cursor = Cursor { bytes: layer, at, end: layer.len(), depth: 0, found: Readings::default() };
+    pub fn run(
+        &self,
+        layer: &[u8],
+        start: usize,
+        (header, fixed): (usize, usize),
+        destination: Option<u128>,
+    ) -> Readings {
+        let (at, end) = if self.within { (fixed, header) } else { (header, layer.len()) };
+        let end = end.min(layer.len());
+        let mut cursor =
+            Cursor { bytes: layer, at: at.min(end), end, depth: 0, destination, found: Readings::default() };
         (self.read)(&mut cursor);
         let mut found = cursor.found;
-        found.end = start + cursor.at;
+        found.end = start + cursor.at.max(header.min(layer.len()));
         for reading in &mut found.list {
             reading.bits.start += start * 8;
         }
@@ -94,6 +113,7 @@ pub struct Cursor<'a> {
     at: usize,
     end: usize,
     depth: usize,
+    destination: Option<u128>,
     found: Readings,
 }
 

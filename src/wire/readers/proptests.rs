@@ -9,25 +9,49 @@ use crate::wire::table::Header;
 /// What the reader of a header makes of bytes that begin with the header.
 fn read(header: &Header, bytes: &[u8], start: usize) -> Option<Readings> {
     let reader = header.reader.filter(|_| bytes.len() >= header.min_len())?;
-    Some(reader.run(bytes, start, header.min_len()))
+    let len = header.len_in(bytes)?;
+    Some(reader.run(bytes, start, (len, header.fixed_len(bytes)), Some(1)))
 }
 
 /// Whole messages, to be damaged.
 fn samples() -> Vec<(&'static Header, Vec<u8>)> {
     let frames = include_str!("../../../tests/oracle/apps.hex").lines().filter(|l| !l.starts_with('#'));
-    let frames = frames.map(|line| {
-        let digits: Vec<char> = line.chars().collect();
-        digits
-            .chunks(2)
-            .map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap_or(0))
-            .collect::<Vec<u8>>()
-    });
-    let samples = frames.filter_map(|frame| {
-        let found = crate::wire::dissect::dissect(1, &frame);
-        let last = found.layers.last()?;
-        last.header.reader.map(|_| (last.header, frame[last.start..last.end].to_vec()))
+    let mut frames: Vec<(u32, Vec<u8>)> =
+        frames.map(|line| (1, crate::wire::value::parse_hex(line).unwrap_or_default())).collect();
+    frames.extend(captured(include_bytes!("../../../tests/oracle/corpus/extensions.pcap")));
+    frames.extend(captured(include_bytes!("../../../tests/oracle/corpus/radiotap.pcap")));
+    frames.push((101, rpl()));
+    let samples = frames.into_iter().flat_map(|(link, frame)| {
+        let found = crate::wire::dissect::dissect(link, &frame);
+        let layers = found.layers.into_iter().filter(|l| l.header.reader.is_some());
+        layers.map(|l| (l.header, frame[l.start..l.end].to_vec())).collect::<Vec<_>>()
     });
     samples.collect()
+}
+
+/// IPv6 with a routing header of type 3.
+fn rpl() -> Vec<u8> {
+    let mut packet = vec![0x60, 0, 0, 0, 0, 24, 43, 64];
+    packet.extend([0xfd; 32]);
+    packet.extend([59, 2, 3, 2, 0xee, 0xc0, 0, 0, 0, 1, 0, 2]);
+    packet.extend([0; 12]);
+    packet
+}
+
+/// The packets of a capture file of the corpus, with their link type.
+fn captured(file: &[u8]) -> Vec<(u32, Vec<u8>)> {
+    let word = |at: usize| {
+        let word = file.get(at..at + 4).and_then(|w| w.try_into().ok()).unwrap_or_default();
+        u32::from_le_bytes(word)
+    };
+    let mut packets = Vec::new();
+    let mut at = 24;
+    while at < file.len() {
+        let len = word(at + 8) as usize;
+        packets.push((word(20), file[at + 16..at + 16 + len].to_vec()));
+        at += 16 + len;
+    }
+    packets
 }
 
 fn is_bounded(header: &Header, bytes: &[u8], start: usize) -> Result<(), TestCaseError> {

@@ -45,6 +45,7 @@ pub static READER: Reader = Reader {
         &SUPPORTED,
     ],
     read,
+    ..Reader::PLAIN
 };
 
 /// What a long header is for.

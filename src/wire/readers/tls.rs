@@ -125,7 +125,7 @@ static FIELDS: [&Field; 14 + tls_hello::FIELDS.len()] = {
 };
 
 /// TLS in a stream.
-pub static READER: Reader = Reader { fields: &FIELDS, read };
+pub static READER: Reader = Reader { fields: &FIELDS, read, ..Reader::PLAIN };
 
 /// Bytes of type, version and length of a record.
 pub const RECORD: usize = 5;

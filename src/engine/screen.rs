@@ -145,3 +145,26 @@ pub fn suits(access: &Access, source: &Source, filter: &Filter) -> Result<Result
     };
     Ok(filter.suits(kind.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_remembers_the_packets_before() {
+        let filter = Filter::capture("tcp.analysis.retransmission").unwrap();
+        let why = filter.bpf(Target::Interface(LinkType::RAW.0), 100).unwrap_err();
+        assert!(why.contains("needs to know the packets before"), "{why}");
+        let mut asked = predicate(filter);
+        let segment = |seq: u8| {
+            let mut bytes = vec![0x45, 0, 0, 41, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+            bytes.extend([0, 9, 0, 80, 0, 0, 0, seq, 0, 0, 0, 1, 0x50, 0x10, 1, 0, 0, 0, 0, 0, b'x']);
+            bytes
+        };
+        let seconds = [(1, 7), (2, 8), (3, 7), (4, 9)];
+        let passed = seconds.map(|(second, seq)| {
+            asked(LinkType::RAW.0, &PacketRecord::new(0, second * 1_000_000_000, &segment(seq)))
+        });
+        assert_eq!(passed, [false, false, true, false]);
+    }
+}

@@ -168,6 +168,9 @@ fn what_a_tool_cannot_say_is_named() {
             "tcp.checksum 0x0001, tcp.urgent_pointer 5",
         ),
         ("packetdrill", "ip(dst=1.2.3.4)/tcp(options=[opt(99, aa)])", "the TCP option 63 03 AA"),
+        ("packetdrill", "ip(dst=1.2.3.4)/tcp(options=[sack])", "the TCP option 05 02"),
+        ("packetdrill", "ip(dst=1.2.3.4)/tcp(seq=0xffffffff)/\"ab\"", "sequence numbers that pass 2^32"),
+        ("packetdrill", "ip(dst=1.2.3.4, dsfield.ecn=1)/udp", "ECN 1 of UDP"),
     ] {
         let output = rawbench(&["craft", text, "--as", form]);
         assert_eq!(output.status.code(), Some(1), "{text}");
@@ -190,8 +193,11 @@ fn packetdrill_is_given_its_own_words() {
     let line = write("packetdrill", &build(text));
     assert_eq!(
         line.lines().last().unwrap(),
-        "+0 < [ect0] P. 1:4(3) ack 2 win 500 <mss 1460,sackOK,nop,wscale 7,TS val 1 ecr 2,sack 3:4 5:6>"
+        "+0 < [ect0] P. 1:4(3) ack 2 win 500 <mss 1460,sackOK,nop,wscale 7,TS val 1 ecr 2,sack 3:4 5:6,eol,eol>"
     );
+    // Its grammar takes the dot only behind all letters.
+    let flags = write("packetdrill", &build("ip(dst=1.2.3.4)/tcp(flags=S.EW, ack=1)"));
+    assert_eq!(flags.lines().last().unwrap(), "+0 < SEW. 0:0(0) ack 1 win 64240");
     assert!(write("packetdrill", &build("ip(dst=1.2.3.4)/udp/\"abc\"")).ends_with("\n+0 < udp (3)"));
 }
 

@@ -226,6 +226,12 @@ pub fn kind_name(item: &Item) -> String {
 #[must_use]
 pub fn form_name(list: &'static ItemList, item: &'static Item) -> String {
     let name = kind_name(item);
+    form_values(list, item).map_or_else(|| name.clone(), |values| format!("{name}: {values}"))
+}
+
+/// The values by which a form of an option differs from others of the same name; `None` where there is no other.
+#[must_use]
+pub fn form_values(list: &'static ItemList, item: &'static Item) -> Option<String> {
     let told = |item: &'static Item| {
         let told = item.fields.iter().enumerate().filter(|(index, _)| item.is_told(*index));
         told.map(|(_, field)| field).chain(item.repeat).collect::<Vec<_>>()
@@ -234,7 +240,7 @@ pub fn form_name(list: &'static ItemList, item: &'static Item) -> String {
     let forms: Vec<Vec<&Field>> =
         list.items.iter().filter(|i| i.name == item.name && !std::ptr::eq(*i, item)).map(told).collect();
     if forms.is_empty() {
-        return name;
+        return None;
     }
     let own = told(item);
     let alike: Vec<_> = forms.into_iter().filter(|form| labels(form) == labels(&own)).collect();
@@ -247,7 +253,7 @@ pub fn form_name(list: &'static ItemList, item: &'static Item) -> String {
         }
     });
     let values = values.collect::<Vec<_>>().join(", ");
-    format!("{name}: {}", if values.is_empty() { "no value" } else { &values })
+    Some(if values.is_empty() { "no value".into() } else { values })
 }
 
 /// The bytes of a new option with the defaults of its table; an option of free length gets no data, a list of

@@ -7,7 +7,7 @@ use super::diagram::{Pen, field_name};
 use super::editor::{Editor, shown_text};
 use super::theme::{self, TINY, look};
 use crate::app::Command;
-use crate::craft::options::{form_name, kind_name, new_option};
+use crate::craft::options::{form_name, form_values, kind_name, new_option};
 use crate::wire::bits;
 use crate::wire::items::ItemSpan;
 use crate::wire::table::{Item, ItemList, Kind};
@@ -103,8 +103,10 @@ pub fn options_meter(ui: &mut Ui, pen: &mut Pen<'_, '_>, layer: usize) {
 
 fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static ItemList) {
     let at = editor.builder.draft().options(layer).len();
-    let mut form_ui = |ui: &mut Ui, item: &'static Item, name: String| {
-        if ui.button(name).clicked() {
+    let mut form_ui = |ui: &mut Ui, item: &'static Item, text: String| {
+        let response = ui.button(text);
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, form_name(list, item)));
+        if response.clicked() {
             let bytes = new_option(list, item, item.kind.unwrap_or(0));
             editor.commands.push(Command::InsertOption { layer, at, bytes });
             ui.close();
@@ -122,7 +124,7 @@ fn add_menu(ui: &mut Ui, editor: &mut Editor<'_>, layer: usize, list: &'static I
         }
         ui.menu_button(kind_name(item), |ui| {
             for form in forms {
-                form_ui(ui, form, form_name(list, form));
+                form_ui(ui, form, form_values(list, form).unwrap_or_default());
             }
         });
     }

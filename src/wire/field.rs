@@ -1,6 +1,7 @@
 //! Fields: what a table says of a run of bits. Part of the table language; see [`super::table`].
 
 use super::bits::{self, BitRange};
+use super::part::Parts;
 
 /// How the value of a field is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,17 +184,6 @@ pub enum Shown {
     WhileRouted,
 }
 
-/// A value among several in the bytes of one field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Its bytes, from the field's first on.
-    pub range: std::ops::Range<usize>,
-    /// The value where it is not what the bytes say (a name).
-    pub text: Option<String>,
-    /// What it means, for a person.
-    pub told: String,
-}
-
 /// One field of a header or of an option.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
@@ -241,7 +231,7 @@ pub struct Field {
     /// What a stored value means in words, where names cannot list it (a time).
     pub words: Option<fn(u128) -> String>,
     /// The values in its bytes, where these are several that no table can part.
-    pub parts: Option<fn(&[u8]) -> Vec<Part>>,
+    pub parts: Option<Parts>,
     /// Where it is defined, when not in the header's own reference.
     pub reference: &'static str,
 }
@@ -410,7 +400,7 @@ impl Field {
     }
     /// Says which values its bytes hold.
     #[must_use]
-    pub const fn parts(mut self, parts: fn(&[u8]) -> Vec<Part>) -> Self {
+    pub const fn parts(mut self, parts: Parts) -> Self {
         self.parts = Some(parts);
         self
     }

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod notation;
 mod notation_parts;
 mod option;
+mod part;
 pub mod protocols;
 pub mod readers;
 pub mod reassembly;

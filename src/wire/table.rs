@@ -4,8 +4,9 @@
 //! union of leaves. Everything else (form, diagram, tree, notation, `read -e`, field reference) is read off it.
 
 use super::bits;
-pub use super::field::{Compute, Coverage, Field, Kind, Part, RawSocket, Shown, Space, When};
+pub use super::field::{Compute, Coverage, Field, Kind, RawSocket, Shown, Space, When};
 pub use super::option::{Elsewhere, Fills, Head, Item, ItemList};
+pub use super::part::{Part, Parts};
 use super::readers::Reader;
 use super::view::LayerView;
 

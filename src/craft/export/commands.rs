@@ -77,7 +77,7 @@ fn stack(draft: &Draft) -> String {
     if names.is_empty() { "bytes without a header".into() } else { names.join(", ") }
 }
 
-/// A line of a packetdrill script that injects the packet.
+/// A line of a packetdrill script that injects the packet, by the grammar of its `parser.y` and what `tcp_packet.c` asks.
 pub(super) fn packetdrill(draft: &Draft) -> Result<String, CannotSay> {
     const FORM: &str = "packetdrill";
     let mut left = Left::of(draft);
@@ -102,6 +102,9 @@ pub(super) fn packetdrill(draft: &Draft) -> Result<String, CannotSay> {
     };
     let mut notes = vec!["addresses, ports, time to live and the bytes of the payload are packetdrill's own"];
     let text = if transport == "udp" {
+        if ecn != 0 {
+            left.what.push(format!("ECN {ecn} of UDP"));
+        }
         format!("+0 < {mark}udp ({})", draft.payload().len())
     } else {
         notes.push("sequence numbers are relative to the connection of the script");
@@ -113,7 +116,10 @@ pub(super) fn packetdrill(draft: &Draft) -> Result<String, CannotSay> {
         let letters = if flags.is_empty() { "-".to_owned() } else { packetdrill_flags(&flags) };
         let seq = left.number(tcp, "seq");
         let len = draft.payload().len() as u128;
-        let mut text = format!("+0 < {mark}{letters} {seq}:{}({len})", (seq + len) & 0xffff_ffff);
+        if seq + len > 0xffff_ffff {
+            left.what.push(format!("sequence numbers that pass 2^32, from {seq} on"));
+        }
+        let mut text = format!("+0 < {mark}{letters} {seq}:{}({len})", seq + len);
         if flags.contains('.') {
             let _ = write!(text, " ack {}", left.number(tcp, "ack"));
         } else {
@@ -126,9 +132,9 @@ pub(super) fn packetdrill(draft: &Draft) -> Result<String, CannotSay> {
     left.done(FORM, notes + &text)
 }
 
-/// Its letters are tcpdump's, in an order of their own.
+/// Its letters are tcpdump's, the dot the last.
 fn packetdrill_flags(ours: &str) -> String {
-    "SFRP.UEW".chars().filter(|c| ours.contains(*c)).collect()
+    "SFRPUEW.".chars().filter(|c| ours.contains(*c)).collect()
 }
 
 fn packetdrill_options(left: &mut Left<'_>, tcp: usize) -> String {
@@ -144,7 +150,9 @@ fn packetdrill_options(left: &mut Left<'_>, tcp: usize) -> String {
             ([3, 3, shift], _) => format!("wscale {shift}"),
             ([4, 2], _) => "sackOK".into(),
             ([8, 10, ..], [value, echo]) => format!("TS val {value} ecr {echo}"),
-            ([5, len, ..], edges) if usize::from(*len) == bytes.len() && edges.len() % 2 == 0 => {
+            ([5, len, ..], edges)
+                if usize::from(*len) == bytes.len() && edges.len() % 2 == 0 && !edges.is_empty() =>
+            {
                 let blocks: Vec<String> = edges.chunks(2).map(|e| format!("{}:{}", e[0], e[1])).collect();
                 format!("sack {}", blocks.join(" "))
             }
@@ -154,6 +162,9 @@ fn packetdrill_options(left: &mut Left<'_>, tcp: usize) -> String {
             }
         });
     }
+    // It adds no padding, and refuses options that do not end on a word.
+    let len: usize = options.iter().map(|span| span.range.len()).sum();
+    texts.resize(texts.len() + len.next_multiple_of(4) - len, "eol".into());
     if texts.is_empty() { String::new() } else { format!(" <{}>", texts.join(",")) }
 }
 

@@ -11,8 +11,7 @@ static FULL: Field = Field::ipv6("routing.rpl.full_address", "Full Address", 0);
 static COUNT: Field = Field::number("routing.rpl.addr_count", "Number of Addresses", 0, 0);
 
 /// The addresses of a routing header of type 3.
-pub static READER: Reader =
-    Reader { fields: &[&ADDRESS, &FULL, &COUNT], read, within: true, prefix: "ipv6", ..Reader::PLAIN };
+pub static READER: Reader = Reader { fields: &[&ADDRESS, &FULL, &COUNT], read, within: true, prefix: "ipv6" };
 
 /// Bytes before the addresses.
 const FIXED: usize = 8;

@@ -14,11 +14,14 @@ mod files;
 mod filter;
 mod flows;
 mod gaps;
+mod guard;
+mod ladder;
 mod left;
 mod list;
 mod reading;
 mod reassembly;
 mod settings;
+mod reply;
 mod start;
 mod workbench;
 
@@ -30,6 +33,7 @@ pub use filter::{CaptureBox, FilterBox};
 pub use gaps::{Gap, GapKind, Line};
 pub use list::{ListCommand, ListState, Sheet, Sorted};
 pub use settings::{ColourRule, ColumnSetting, Hue, Settings, settings_path};
+pub use guard::Hold;
 pub use start::{Start, spool_directory};
 pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
 

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
 use super::flows::Flows;
+use super::guard::{Guard, Port};
 use super::reading::{Desk, Reading, What};
 use super::reassembly::{Reassembly, reassemble};
 use super::recorder::{End, Recorder};
@@ -48,6 +49,8 @@ pub enum Order {
     },
     /// Have the lab's server answer that many milliseconds later.
     DelayLab(u16),
+    /// Hold a TCP port against the kernel's resets, and no other; `None`: none.
+    Hold(Option<Port>),
     /// Start a capture into a spool in this directory. One that runs is ended first.
     Capture {
         /// From what.
@@ -165,6 +168,8 @@ pub enum Event {
     NotSent(Failure),
     /// The lab's server answers that many milliseconds later, or why it does not.
     Delayed(Result<u16, Failure>),
+    /// This port is held, or why it is not; `None`: none is.
+    Held(Option<Port>, Result<(), Failure>),
     /// The file of this generation is open; its packets come while it is read.
     Opened(u64, CaptureFile),
     /// A capture comes through a pipe or from another machine; [`Event::Ended`] says when it is over.
@@ -226,7 +231,9 @@ impl Engine {
         let post = Post { event, wake };
         let control = {
             let (access, post) = (Arc::clone(&access), post.clone());
-            thread("control", move |orders| Control { access, post, recording: None }.run(&orders))?
+            thread("control", move |orders| {
+                Control { access, post, recording: None, guard: Guard::default() }.run(&orders);
+            })?
         };
         // A thread of its own: nothing that is read keeps anybody from saving.
         let saver = {
@@ -371,6 +378,7 @@ struct Control {
     access: Arc<Access>,
     post: Post,
     recording: Option<Recording>,
+    guard: Guard,
 }
 
 impl Control {
@@ -396,6 +404,10 @@ impl Control {
                 Order::DelayLab(milliseconds) => {
                     let done = self.access.delay_lab(milliseconds).map(|()| milliseconds);
                     self.post.event(Event::Delayed(done));
+                }
+                Order::Hold(port) => {
+                    let held = self.guard.hold(&self.access, port.as_ref());
+                    self.post.event(Event::Held(port, held));
                 }
                 Order::Stop => self.stop(),
                 Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}

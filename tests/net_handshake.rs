@@ -138,7 +138,7 @@ fn a_page_is_fetched_by_packets_made_by_hand() {
 
     // Both sides are closed: there is nothing but an acknowledgment left to say.
     b.bench.apply(Command::Reply(Some(b.bench.capture().len() - 1)));
-    assert!(b.bench.answering().unwrap().contains("nothing to acknowledge"), "{:?}", b.bench.answering());
+    assert!(b.bench.answering().unwrap().contains("ACK of nothing new"), "{:?}", b.bench.answering());
     assert_eq!(b.errors(), [""; 0]);
     ladder(&mut b);
 }

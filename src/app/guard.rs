@@ -3,6 +3,15 @@
 use super::workbench::Workbench;
 use crate::engine::{Failure, Order, Port};
 
+/// What the switch does and where its limits are, for a person.
+pub const GUARD_HELP: &str = "The kernel knows nothing of a connection that is made by hand: it answers the other end's SYN-ACK \
+    with a RST, which ends it. While this is on, a socket holds the packet's TCP source port and drops what comes for it, so the \
+    kernel keeps quiet. It follows the port when that is changed. Nothing else is touched, no firewall rule is made, and nothing \
+    is left of it when it is turned off or the program ends, however it ends.\n\n\
+    Limits: no other program can have the port meanwhile, and one that has it keeps it. Ports below 1024 take a privilege, \
+    except in the lab. Turned off too early, it lets the next packet of the other end be answered by a RST. Without any \
+    privilege, on newer kernels, it cannot drop what a direct neighbour sends with a TTL of 255.";
+
 /// What is wanted of the guard, and how it stands.
 #[derive(Debug, Default)]
 pub(super) struct Guard {

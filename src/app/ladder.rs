@@ -48,7 +48,8 @@ impl Workbench {
         let more = ladder.walk(&file);
         let sieve = Arc::clone(ladder.sieve());
         if sieve.tested() < file.len() && sieve.begin() {
-            let order = Order::Sift { file, sieve: Arc::clone(&sieve) };
+            let flows = Arc::clone(&self.capture.flows);
+            let order = Order::Sift { file, flows, sieve: Arc::clone(&sieve) };
             if !self.is_taken(order) {
                 sieve.leave();
             }

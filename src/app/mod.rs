@@ -20,8 +20,8 @@ mod left;
 mod list;
 mod reading;
 mod reassembly;
-mod settings;
 mod reply;
+mod settings;
 mod start;
 mod workbench;
 
@@ -31,9 +31,9 @@ pub use columns::{WIDTHS, What, own_columns};
 pub use command::{Choice, Command, Outgoing, Question, Theme, Then};
 pub use filter::{CaptureBox, FilterBox};
 pub use gaps::{Gap, GapKind, Line};
+pub use guard::{GUARD_HELP, Hold};
 pub use list::{ListCommand, ListState, Sheet, Sorted};
 pub use settings::{ColourRule, ColumnSetting, Hue, Settings, settings_path};
-pub use guard::Hold;
 pub use start::{Start, spool_directory};
 pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
 

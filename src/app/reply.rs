@@ -41,7 +41,7 @@ impl Workbench {
             Ok(answer) => {
                 let bare = answer.draft.network_layer().is_none();
                 self.replace(answer.draft);
-                self.answering = Some(format!("reply to packet {}: {}", index + 1, answer.text));
+                self.answering = Some(format!("reply to {}: {}", index + 1, answer.text));
                 if bare {
                     self.send_where_it_came(packet.entry.interface);
                 }

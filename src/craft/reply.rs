@@ -10,6 +10,11 @@ use crate::wire::table::{Answer, Compute, Family, Field, Kind};
 use crate::wire::value::{self, Refused};
 use crate::wire::view::{Layer, LayerView, Path};
 
+/// What a reply is, for a person.
+pub const HELP: &str = "Puts the right answer to this packet into the builder: both ends in the place of each other and, for \
+    TCP, the acknowledgment of all that it carries and the next sequence number. Type a payload to send data with it. No flag \
+    is changed by that: set PSH as most programs do, or leave it; a receiver takes the data either way.";
+
 /// An answer, not sent yet.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -303,13 +308,13 @@ impl Segment {
         let fin = self.fin && !opens && !closed;
         let text = match (self.length, self.fin) {
             _ if opens => "SYN-ACK: takes the connection".to_owned(),
-            (0, false) if self.syn => "ACK of their SYN: the connection is open".into(),
-            (0, false) => "ACK; there is nothing to acknowledge: add a payload or a FIN".into(),
-            (0, true) if fin => "ACK of their FIN, with a FIN of this end: closes both sides".into(),
-            (0, true) => "ACK of their FIN: both sides are closed".into(),
+            (0, false) if self.syn => "ACK, the connection is open".into(),
+            (0, false) => "ACK of nothing new: add a payload or FIN".into(),
+            (0, true) if fin => "ACK and FIN, closes both sides".into(),
+            (0, true) => "ACK, both sides are closed".into(),
             (length, false) => format!("ACK of {length} bytes"),
-            (length, true) if fin => format!("ACK of {length} bytes and FIN, with a FIN of this end"),
-            (length, true) => format!("ACK of {length} bytes and FIN: both sides are closed"),
+            (length, true) if fin => format!("ACK of {length} bytes and FIN, closes both sides"),
+            (length, true) => format!("ACK of {length} bytes, both sides are closed"),
         };
         Ok(Next {
             sequence: self.acknowledgment.unwrap_or(0),

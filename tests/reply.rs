@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "common/samples.rs"]
-#[allow(dead_code, reason = "shared by several tests")]
 mod samples;
 
 use std::path::Path;
@@ -241,7 +240,7 @@ fn packets() -> Vec<(u32, Vec<u8>)> {
     let mut all: Vec<_> = samples::samples().into_iter().map(|s| (s.link_type, s.bytes)).collect();
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/corpus");
     for entry in std::fs::read_dir(corpus).unwrap() {
-        let Ok((file, _)) = CaptureFile::open(&entry.unwrap().path()) else { continue };
+        let Ok((file, _)) = CaptureFile::open(entry.unwrap().path()) else { continue };
         let interfaces = file.interfaces();
         for position in 0..file.len() {
             let mut bytes = Vec::new();

@@ -128,11 +128,11 @@ impl Ladder {
             let Some(entry) = self.sieve.position(nth).and_then(|p| index.get(p)) else { break };
             self.walked += 1;
             let known = self.zeros.last().is_some_and(|(_, zeros)| zeros.iter().all(Option::is_some));
-            if known && !may_begin(&entry) {
+            if known && !may_begin(entry) {
                 continue;
             }
             reads += 1;
-            if let Some((found, bytes)) = read(file, &mut reader, &entry) {
+            if let Some((found, bytes)) = read(file, &mut reader, entry) {
                 self.count_from(nth, &found, bytes);
                 self.first_ns.get_or_insert(entry.timestamp_ns);
             }
@@ -311,7 +311,7 @@ pub fn newest(file: &CaptureFile, ends: &Ends) -> Option<usize> {
     let mut positions = (0..index.len()).rev().take(NEAR_READ);
     positions.find(|position| {
         let Some(entry) = index.get(*position) else { return false };
-        let found = read(file, &mut reader, &entry);
+        let found = read(file, &mut reader, entry);
         found.is_some_and(|(f, bytes)| Ends::of(bytes, &f.layers).as_ref() == Some(ends))
     })
 }

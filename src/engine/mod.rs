@@ -27,6 +27,7 @@ mod reassembly;
 mod recorder;
 mod recording;
 mod remote;
+mod saver;
 pub mod screen;
 pub mod script;
 mod sending;

@@ -282,10 +282,11 @@ fn text_ui(ui: &mut Ui, id: &str, text: String, copy: Command, commands: &mut Ve
 /// Warnings, what the kernel does, how it is sent, Send.
 fn send_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     messages_ui(ui, bench);
-    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        ui.set_height(ui.spacing().interact_size.y);
-        hold_ui(ui, bench, commands);
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| way_ui(ui, bench));
+    ui.horizontal(|ui| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            hold_ui(ui, bench, commands);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| way_ui(ui, bench));
+        });
     });
     ui.horizontal(|ui| {
         via_ui(ui, bench, commands);

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::gaps::Gaps;
 use super::list::{RowMaker, Sorted};
-use crate::engine::{Counters, Flows, Incident, Reading, Reassembly, Sieve};
+use crate::engine::{Counters, Flows, Incident, Ladder, Reading, Reassembly, Sieve};
 use crate::filter::{Facts, Packet};
 use crate::pcap::{self, CaptureFile, ChecksumState, IndexEntry};
 use crate::wire::dissect::dissect;
@@ -107,6 +107,8 @@ pub struct CaptureState {
     /// The gap that was gone to last.
     pub(super) gap_at: Option<usize>,
     pub(super) maker: Arc<RowMaker>,
+    /// The conversation that is shown, or why none can be.
+    pub(super) ladder: Option<Result<Ladder, String>>,
     /// Marks of the ledger that were looked at.
     marks_seen: usize,
     rows: HashMap<usize, Arc<ListRow>>,

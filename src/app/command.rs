@@ -97,6 +97,12 @@ pub enum Command {
     LoadNotation(String),
     /// Load a captured packet into the builder as it is.
     EditCopy(usize),
+    /// Load the answer to a captured packet into the builder; `None`: to the newest that came back.
+    Reply(Option<usize>),
+    /// Hold the draft's TCP port against the kernel's resets, or let it go.
+    HoldPort(bool),
+    /// Show the conversation of the selected packet as a ladder, or no more.
+    Ladder(bool),
     /// Send the draft.
     Send,
     /// Choose how it is sent.

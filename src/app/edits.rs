@@ -101,7 +101,8 @@ impl Workbench {
     }
 
     /// Another packet: what stood refused in the fields of the old one belongs to nothing any more.
-    fn replace(&mut self, mut draft: Draft) {
+    pub(super) fn replace(&mut self, mut draft: Draft) {
+        self.answering = None;
         draft.surround(self.builder.draft().surroundings());
         let result = self.builder.edit(None, |d| {
             *d = draft;

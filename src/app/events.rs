@@ -24,7 +24,7 @@ impl Workbench {
         }
         self.capture.gather_gaps();
         self.tell_incidents();
-        false
+        self.ladder_on()
     }
 
     /// Says what happened to the capture; lost packets stand in the status line.
@@ -84,6 +84,7 @@ impl Workbench {
             Event::Delayed(Ok(0)) => self.done("the lab's server answers at once".into()),
             Event::Delayed(Ok(ms)) => self.done(format!("the lab's server answers {ms} ms later")),
             Event::Delayed(Err(failure)) => self.notice(failure),
+            Event::Held(port, held) => self.held(port, held),
             Event::Reassembled(ask, found) => self.reassembled(ask, found),
             file_event => self.take_file_event(file_event),
         }
@@ -199,7 +200,9 @@ impl Workbench {
         if leads(self.builder.draft(), &self.via) {
             self.builder.surround(surroundings);
         }
-        if let Some((mut draft, via)) = self.sending.take_if(|(draft, via)| leads(draft, via)) {
+        if self.guard.is_awaited() {
+            // The answer must not come before the port is held.
+        } else if let Some((mut draft, via)) = self.sending.take_if(|(draft, via)| leads(draft, via)) {
             draft.surround(surroundings);
             self.send_out(&draft, via);
         }

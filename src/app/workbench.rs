@@ -8,6 +8,7 @@ use super::capture::{CaptureState, Origin};
 use super::command::{Command, Outgoing, Question, Theme, Then};
 use super::files::Traffic;
 use super::filter::{CaptureBox, FilterBox};
+use super::guard::Guard;
 use super::list::ListState;
 use crate::craft::build::Sources;
 use crate::craft::{Draft, presets};
@@ -50,6 +51,8 @@ pub enum Request {
     Focus(Path),
     /// Bring a row of the packet list into sight.
     Reveal(usize),
+    /// Set the keyboard focus to the payload of the builder.
+    FocusPayload,
     /// Close.
     Close,
 }
@@ -94,6 +97,11 @@ pub struct Workbench {
     pub(super) engine: Option<Engine>,
     /// Datagrams that were asked for.
     pub(super) asks: u64,
+    pub(super) guard: Guard,
+    /// What the draft answers, as long as it is that answer, for a person.
+    pub(super) answering: Option<String>,
+    /// The ladder is wanted.
+    pub(super) ladder: bool,
 }
 
 impl Workbench {
@@ -129,6 +137,9 @@ impl Workbench {
             traffic: Traffic::default(),
             engine,
             asks: 0,
+            guard: Guard::default(),
+            answering: None,
+            ladder: false,
         };
         bench.order(Order::Sources);
         let directory = bench.directory.clone();
@@ -279,9 +290,17 @@ impl Workbench {
     /// Changes the state as a command says.
     pub fn apply(&mut self, command: Command) {
         // Half an address is typed on the way to a whole one: on a link, where asking sends packets, it is not asked.
-        let typing = matches!(command, Command::SetField { .. }) && self.via != Via::Ip;
+        let edits = matches!(command, Command::SetField { .. });
+        let typing = edits && self.via != Via::Ip;
         match command {
-            Command::Send => self.send(),
+            Command::Send => {
+                // The port is held before the packet leaves: both orders go one way.
+                self.hold_on();
+                self.send();
+            }
+            Command::Reply(index) => self.reply(index),
+            Command::HoldPort(on) => self.guard.on = on,
+            Command::Ladder(on) => self.ladder = on,
             Command::SendVia(via) => self.send_via(via),
             Command::Source(index) => self.choose_source(index),
             Command::RefreshSources => {
@@ -339,9 +358,14 @@ impl Workbench {
             Command::Quit => self.unless_unsaved(Then::Quit),
             edit => self.apply_edit(edit),
         }
+        // A port is held when it is typed to its end.
+        if !edits {
+            self.hold_on();
+        }
         if !typing {
             self.explore();
         }
+        self.ladder_on();
     }
 
     pub(super) fn choose_source(&mut self, index: usize) {

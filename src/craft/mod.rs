@@ -12,6 +12,7 @@ mod option_text;
 pub mod options;
 pub mod presets;
 pub mod print;
+pub mod reply;
 pub mod report;
 pub mod stream;
 

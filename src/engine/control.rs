@@ -1,20 +1,20 @@
 //! The engine as the window sees it: orders in, events out, everything that may block on threads of its own.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
 use super::flows::Flows;
+use super::guard::{Guard, Port};
 use super::reading::{Desk, Reading, What};
 use super::reassembly::{Reassembly, reassemble};
 use super::recorder::{End, Recorder};
 use super::recording::Recording;
+use super::saver::save;
 use super::screen::{self, CaptureFilter};
 use super::sieve::Sieve;
 use super::sorter::Sorter;
@@ -22,7 +22,7 @@ use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter};
 use crate::net::Place;
-use crate::pcap::{CaptureFile, Format, LeftSpool, Report, Saved, Selection, left_spools, save_as};
+use crate::pcap::{CaptureFile, LeftSpool, Report, Saved};
 
 /// Tells the viewer that something is there to fetch. May be called from any thread, and often.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -48,6 +48,8 @@ pub enum Order {
     },
     /// Have the lab's server answer that many milliseconds later.
     DelayLab(u16),
+    /// Hold a TCP port against the kernel's resets, and no other; `None`: none.
+    Hold(Option<Port>),
     /// Start a capture into a spool in this directory. One that runs is ended first.
     Capture {
         /// From what.
@@ -165,6 +167,8 @@ pub enum Event {
     NotSent(Failure),
     /// The lab's server answers that many milliseconds later, or why it does not.
     Delayed(Result<u16, Failure>),
+    /// This port is held, or why it is not; `None`: none is.
+    Held(Option<Port>, Result<(), Failure>),
     /// The file of this generation is open; its packets come while it is read.
     Opened(u64, CaptureFile),
     /// A capture comes through a pipe or from another machine; [`Event::Ended`] says when it is over.
@@ -226,7 +230,9 @@ impl Engine {
         let post = Post { event, wake };
         let control = {
             let (access, post) = (Arc::clone(&access), post.clone());
-            thread("control", move |orders| Control { access, post, recording: None }.run(&orders))?
+            thread("control", move |orders| {
+                Control { access, post, recording: None, guard: Guard::default() }.run(&orders);
+            })?
         };
         // A thread of its own: nothing that is read keeps anybody from saving.
         let saver = {
@@ -371,6 +377,7 @@ struct Control {
     access: Arc<Access>,
     post: Post,
     recording: Option<Recording>,
+    guard: Guard,
 }
 
 impl Control {
@@ -396,6 +403,10 @@ impl Control {
                 Order::DelayLab(milliseconds) => {
                     let done = self.access.delay_lab(milliseconds).map(|()| milliseconds);
                     self.post.event(Event::Delayed(done));
+                }
+                Order::Hold(port) => {
+                    let held = self.guard.hold(&self.access, port.as_ref());
+                    self.post.event(Event::Held(port, held));
                 }
                 Order::Stop => self.stop(),
                 Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
@@ -475,33 +486,4 @@ fn follow(order: Order, wake: &dyn Fn()) {
     let Order::Follow { file, flows } = order else { return };
     flows.work(&file, &|| Arc::strong_count(&flows) > 1);
     wake();
-}
-
-/// Looks for spools that a killed program left behind, and again some seconds later: a program that was killed while the disk
-/// was busy holds its spool until the system is done with it. What was told once is not told again.
-fn find_left(directory: &std::path::Path, post: &Post) {
-    let mut told = HashSet::new();
-    for seconds in [0, 1, 3, 6] {
-        std::thread::sleep(Duration::from_secs(seconds));
-        let mut left = left_spools(directory);
-        left.retain(|one| told.insert(one.capture.path().to_path_buf()));
-        if !left.is_empty() {
-            post.event(Event::Left(left));
-        }
-    }
-}
-
-fn save(order: Order, post: &Post) {
-    if let Order::FindLeft(directory) = order {
-        let post = post.clone();
-        // Without a thread nobody is told now; the spools stay for the next start.
-        let _ = std::thread::Builder::new().name("finder".into()).spawn(move || find_left(&directory, &post));
-        return;
-    }
-    let Order::Save { file, path, save } = order else { return };
-    let format = Format::for_path(&path);
-    post.event(match save_as(&file, Selection::All, &path, format, &[]) {
-        Ok(saved) => Event::Saved { path, saved, save },
-        Err(error) => Event::NotSaved(save, error.into()),
-    });
 }

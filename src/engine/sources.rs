@@ -150,6 +150,14 @@ impl Access {
         Ok(Self(Startup::closed()?))
     }
 
+    /// The way to one place, through a door that is there.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn through(door: Door) -> Result<Self, Failure> {
+        Ok(Self(Startup::through(door)?))
+    }
+
     /// The door to a place, for what needs raw sockets.
     ///
     /// # Errors

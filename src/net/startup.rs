@@ -180,6 +180,16 @@ impl Startup {
         Ok(Self::new(Kept { launcher, broker: None, namespace: None }, None))
     }
 
+    /// One that leads through this door, to its place alone.
+    ///
+    /// # Errors
+    /// The system has no descriptor left.
+    pub fn through(door: Door) -> Result<Self, Error> {
+        let startup = Self::closed()?;
+        startup.doors.lock().unwrap_or_else(PoisonError::into_inner).push(door);
+        Ok(startup)
+    }
+
     fn new(kept: Kept, netns: Option<&str>) -> Self {
         Self {
             launcher: Channel::new(kept.launcher).shared(),

@@ -2,6 +2,7 @@
 
 use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Role, TextEdit, Ui, WidgetInfo};
 
+use super::hold::hold_status_ui;
 use super::reading;
 use super::theme::look;
 use crate::app::{Command, Origin, Theme, Workbench};
@@ -143,6 +144,7 @@ pub fn status_ui(ui: &mut Ui, bench: &Workbench) {
                 None => "",
             };
             ui.label(dim(place.into()));
+            hold_status_ui(ui, bench);
         });
     });
 }

@@ -9,6 +9,7 @@ use super::State;
 use super::diagram::{Pen, diagram_ui};
 use super::editor::Editor;
 use super::hex::hex_ui;
+use super::hold::hold_ui;
 use super::options::{options_meter, options_ui};
 use super::payload::payload_ui;
 use super::shown::Shown;
@@ -111,6 +112,10 @@ fn bar_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
             }
             if ui.add_enabled(undo, Button::new("Undo")).on_hover_text("Ctrl+Z").clicked() {
                 commands.push(Command::Undo);
+            }
+            if let Some(text) = bench.answering() {
+                let label = Label::new(RichText::new(text).size(12.0).color(look(ui).dim)).truncate();
+                ui.add(label).on_hover_text(text);
             }
         });
     });
@@ -277,7 +282,12 @@ fn text_ui(ui: &mut Ui, id: &str, text: String, copy: Command, commands: &mut Ve
 /// Warnings, what the kernel does, how it is sent, Send.
 fn send_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     messages_ui(ui, bench);
-    way_ui(ui, bench);
+    ui.horizontal(|ui| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            hold_ui(ui, bench, commands);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| way_ui(ui, bench));
+        });
+    });
     ui.horizontal(|ui| {
         via_ui(ui, bench, commands);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::app::{Command, ListCommand, Sheet, Theme, Workbench};
+use crate::app::{Command, Hold, ListCommand, Sheet, Theme, Workbench};
 use crate::craft::export;
 use crate::craft::presets;
 use crate::craft::print::Detail;
@@ -67,7 +67,24 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
             ctrl(Key::E),
             Command::EditCopy(selected.index),
         ));
+        let reply = Command::Reply(Some(selected.index));
+        all.push(entry("Reply to the selected packet", ctrl_shift(Key::R), reply));
     }
+    all.push(entry(
+        "Reply to the newest packet that came back",
+        ctrl_shift(Key::Enter),
+        Command::Reply(None),
+    ));
+    let (name, on) = match bench.shows_ladder() {
+        true => ("Show the packet, not its conversation", false),
+        false => ("Show the conversation as a ladder", true),
+    };
+    all.push(entry(name, ctrl(Key::J), Command::Ladder(on)));
+    let (name, on) = match bench.hold() {
+        Hold::Off => ("Hold this port against the kernel's resets", true),
+        _ => ("Hold no port any more", false),
+    };
+    all.push(entry(name, ctrl(Key::H), Command::HoldPort(on)));
     for form in export::ALL {
         let name = format!("Copy the packet for another tool: {}", form.label);
         all.push(entry(&name, None, Command::CopyAs { form, selected: false }));

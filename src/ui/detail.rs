@@ -12,6 +12,7 @@ use super::flows::flows_ui;
 use super::lit::Lit;
 use super::options::{option_line, options_ui};
 use super::reassembly;
+use super::row_menu::packet_buttons;
 use super::shown::Shown;
 use super::theme::{GAP, look};
 use crate::app::{Command, ListCommand, Selected, Workbench};
@@ -50,7 +51,7 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
     };
     let found = dissect(packet.link_type, &packet.bytes);
     Panel::top("detail-bar").frame(bar_frame(ui)).show_separator_line(false).show(ui, |ui| {
-        bar_ui(ui, packet, reassembly::datagrams(bench.capture()), state, commands);
+        bar_ui(ui, bench, (packet, reassembly::datagrams(bench.capture())), state, commands);
     });
     let shown = Shown {
         id: "detail",
@@ -107,17 +108,31 @@ pub fn headers_ui(
     }
 }
 
+/// The forms in which the packet can be shown, and its conversation.
+pub fn forms_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
+    let ladder = bench.shows_ladder();
+    for (form, name) in [(Headers::Tree, "Tree"), (Headers::Diagram, "Diagram")] {
+        if ui.selectable_label(!ladder && state.headers == form, name).clicked() {
+            state.headers = form;
+            commands.push(Command::Ladder(false));
+        }
+    }
+    let hint = "the whole conversation, an arrow for each packet (Ctrl+J)";
+    if ui.selectable_label(ladder, "Ladder").on_hover_text(hint).clicked() {
+        commands.push(Command::Ladder(true));
+    }
+}
+
 fn bar_ui(
     ui: &mut Ui,
-    packet: &Selected,
-    wholes: &[Datagram],
+    bench: &Workbench,
+    (packet, wholes): (&Selected, &[Datagram]),
     state: &mut State,
     commands: &mut Vec<Command>,
 ) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(format!("Packet {}", packet.index + 1)).strong());
-        ui.selectable_value(&mut state.headers, Headers::Tree, "Tree");
-        ui.selectable_value(&mut state.headers, Headers::Diagram, "Diagram");
+        forms_ui(ui, bench, state, commands);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.menu_button("Copy ▾", |ui| {
                 if ui.button("Hex pairs").clicked() {
@@ -143,9 +158,7 @@ fn bar_ui(
                     }
                 }
             });
-            if ui.button("Edit a copy").on_hover_text("Ctrl+E").clicked() {
-                commands.push(Command::EditCopy(packet.index));
-            }
+            packet_buttons(ui, bench, commands);
         });
     });
 }

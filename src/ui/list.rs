@@ -7,6 +7,7 @@ use eframe::egui::{
 use super::State;
 use super::colours::{Shade, shade};
 use super::columns::{self, Layout};
+use super::row_menu::row_menu;
 use super::rows::rows_ui;
 use super::theme::{self, LIST_ROW, look};
 use crate::app::{Command, Gap, GapKind, Line, ListRow, Workbench};
@@ -166,6 +167,7 @@ fn row_ui(
     if response.double_clicked() {
         commands.push(Command::EditCopy(found.number - 1));
     }
+    row_menu(&response, found.number - 1, commands);
     response.on_hover_ui(|ui| {
         ui.label(RichText::new(row.info.as_str()).monospace().size(12.0));
         if let Some(rule) = rule {

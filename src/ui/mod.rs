@@ -15,6 +15,8 @@ mod editor;
 mod filter;
 mod flows;
 mod hex;
+mod hold;
+mod ladder;
 mod list;
 mod lit;
 mod options;
@@ -23,6 +25,7 @@ mod payload;
 mod reading;
 mod reassembly;
 mod remote;
+mod row_menu;
 mod rows;
 mod sheets;
 mod shown;
@@ -61,6 +64,8 @@ pub struct State {
     scroll_to: Option<usize>,
     /// A row of the list that is to come into sight.
     reveal: Option<usize>,
+    /// The packet that the ladder has in sight.
+    ladder_at: Option<usize>,
     place: rows::Place,
     columns: columns::Columns,
     sheets: sheets::Sheets,
@@ -170,6 +175,7 @@ impl App {
                     | Command::Preset(_)
                     | Command::LoadNotation(_)
                     | Command::EditCopy(_)
+                    | Command::Reply(_)
             );
             if matches!(command, Command::Send) && self.state.payload.refused().is_some() {
                 // The payload is a field like any other: what is refused there is looked at before anything goes out.
@@ -205,6 +211,7 @@ impl App {
             Request::FocusFilter => context.memory_mut(|m| m.request_focus(filter::box_id())),
             Request::Focus(path) => context.memory_mut(|m| m.request_focus(editor::field_id(path))),
             Request::Reveal(row) => self.state.reveal = Some(row),
+            Request::FocusPayload => context.memory_mut(|m| m.request_focus(payload::payload_id())),
             Request::Close => {
                 self.closing = true;
                 context.send_viewport_cmd(eframe::egui::ViewportCommand::Close);
@@ -256,7 +263,10 @@ fn capture_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &
         .default_size(half)
         .size_range(120.0..=900.0)
         .frame(Frame::new().fill(look.panel))
-        .show(ui, |ui| detail::detail_ui(ui, bench, state, commands));
+        .show(ui, |ui| match bench.shows_ladder() {
+            true => ladder::ladder_ui(ui, bench, state, commands),
+            false => detail::detail_ui(ui, bench, state, commands),
+        });
     CentralPanel::default().frame(Frame::new().fill(look.panel)).show(ui, |ui| {
         list::list_ui(ui, bench, state, commands);
     });

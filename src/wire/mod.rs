@@ -3,6 +3,7 @@
 //! A packet is its bytes. A protocol is one `static` [`table::Header`] in [`protocols`]; [`dissect`] turns bytes into a
 //! list of [`view::Layer`]s, each a table with the bytes that it speaks of, and every view is read off that.
 
+pub mod answer;
 pub mod bits;
 pub mod checksum;
 pub mod digest;

@@ -3,6 +3,7 @@
 //! A protocol is one `static` [`Header`]. Its leaves tile the header without a gap or an overlap; a group is a
 //! union of leaves. Everything else (form, diagram, tree, notation, `read -e`, field reference) is read off it.
 
+pub use super::answer::Answer;
 use super::bits;
 pub use super::field::{Compute, Coverage, Field, Kind, RawSocket, Shown, Space, When};
 pub use super::option::{Elsewhere, Fills, Head, Item, ItemList};
@@ -220,6 +221,8 @@ pub struct Header {
     pub separates: Option<&'static Field>,
     /// How much of header and payload its checksum covers, where it is not all.
     pub covers: Option<Covers>,
+    /// What answers it, where that is known.
+    pub answer: Option<Answer>,
     /// What it is for.
     pub family: Family,
     /// Bits in a row of its diagram.
@@ -252,6 +255,7 @@ impl Header {
         fragment: None,
         separates: None,
         covers: None,
+        answer: None,
         family: Family::Shim,
         row_bits: 32,
         info: |_| String::new(),

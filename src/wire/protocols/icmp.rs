@@ -1,7 +1,7 @@
 //! ICMP, RFC 792; next-hop MTU RFC 1191, length of the quoted packet RFC 4884.
 
 use crate::wire::readers::icmp as reader;
-use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When};
+use crate::wire::table::{Answer, Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When};
 use crate::wire::view::LayerView;
 
 const TYPE: Field = Field::number("type", "Type", 0, 8)
@@ -101,6 +101,8 @@ pub(super) const EXTENDED: [Field; 8] = [
 /// The types whose payload is the beginning of the packet that caused them.
 const QUOTES: When = of(&[3, 4, 5, 11, 12]);
 
+const SEQUENCE: Field = Field::number("seq", "Sequence Number", 48, 16).default(1);
+
 /// ICMP.
 pub static HEADER: Header = Header {
     key: "icmp",
@@ -113,7 +115,7 @@ pub static HEADER: Header = Header {
         Field::hex("checksum", "Checksum", 16, 16)
             .computed(Compute::Checksum { coverage: Coverage::Message, zero_is_none: false }),
         Field::number("ident", "Identifier", 32, 16).alias(&[("id", 1)]).default(1).when(ECHO),
-        Field::number("seq", "Sequence Number", 48, 16).default(1).when(ECHO),
+        SEQUENCE.when(ECHO),
         Field::number("ident", "Identifier", 32, 16)
             .alias(&[("id", 1)])
             .default(1)
@@ -149,6 +151,14 @@ pub static HEADER: Header = Header {
     items: None,
     ends: None,
     network: false,
+    // The reply to a reply is the next request.
+    answer: Some(Answer {
+        kind: Some(&TYPE),
+        kinds: &[(8, 0), (0, 8)],
+        counts: Some((8, &SEQUENCE)),
+        echoes: true,
+        ..Answer::PLAIN
+    }),
     family: Family::Control,
     row_bits: 32,
     info,

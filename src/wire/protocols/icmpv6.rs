@@ -4,7 +4,7 @@
 use super::icmp::EXTENDED;
 use super::icmpv6_options as options;
 use crate::wire::readers::icmp as reader;
-use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When};
+use crate::wire::table::{Answer, Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When};
 use crate::wire::view::LayerView;
 
 /// Types as IANA names them.
@@ -68,6 +68,8 @@ const CODE: Field = Field::number("code", "Code", 8, 8);
 const FLAGS: &[(&str, u32)] = &[("flags", 1)];
 const TARGET: &[(&str, u32)] = &[("target", 1)];
 
+const SEQUENCE: Field = Field::number("echo.sequence_number", "Sequence Number", 48, 16).alias(&[("seq", 1)]).default(1);
+
 /// ICMPv6.
 pub static HEADER: Header = Header {
     key: "icmpv6",
@@ -118,10 +120,7 @@ pub static HEADER: Header = Header {
             .alias(&[("id", 1), ("ident", 1)])
             .default(1)
             .when(ECHO),
-        Field::number("echo.sequence_number", "Sequence Number", 48, 16)
-            .alias(&[("seq", 1)])
-            .default(1)
-            .when(ECHO),
+        SEQUENCE.when(ECHO),
         Field::hex("echo.identifier", "Identifier", 32, 16)
             .alias(&[("id", 1), ("ident", 1)])
             .default(1)
@@ -231,6 +230,14 @@ pub static HEADER: Header = Header {
     items: Some(&options::LIST),
     ends: None,
     network: false,
+    // The reply to a reply is the next request.
+    answer: Some(Answer {
+        kind: Some(&TYPE),
+        kinds: &[(128, 129), (129, 128)],
+        counts: Some((128, &SEQUENCE)),
+        echoes: true,
+        ..Answer::PLAIN
+    }),
     family: Family::Control,
     row_bits: 32,
     info,

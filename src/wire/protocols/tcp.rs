@@ -1,7 +1,7 @@
 //! TCP, RFC 9293; ECN RFC 3168, AE (once NS) RFC 9768.
 
 use super::tcp_options;
-use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To};
+use crate::wire::table::{Answer, Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To};
 use crate::wire::view::LayerView;
 
 const HDR_LEN: Field = Field::number("hdr_len", "Data Offset", 96, 4)
@@ -65,6 +65,7 @@ pub static HEADER: Header = Header {
     items: Some(&tcp_options::LIST),
     ends: None,
     network: false,
+    answer: Some(Answer::ports(&[(&SRCPORT, &DSTPORT)])),
     family: Family::Transport,
     row_bits: 32,
     info,

@@ -1,6 +1,6 @@
 //! UDP, RFC 768.
 
-use crate::wire::table::{Compute, Coverage, Extent, Family, Field, Header, Length, Next, Space, To};
+use crate::wire::table::{Answer, Compute, Coverage, Extent, Family, Field, Header, Length, Next, Space, To};
 use crate::wire::view::LayerView;
 
 const LENGTH: Field = Field::number("length", "Length", 32, 16).computed(Compute::TotalLength);
@@ -33,6 +33,7 @@ pub static HEADER: Header = Header {
     items: None,
     ends: None,
     network: false,
+    answer: Some(Answer::ports(&[(&SRCPORT, &DSTPORT)])),
     family: Family::Transport,
     row_bits: 32,
     info,

@@ -1,8 +1,9 @@
 //! UDP-Lite, RFC 3828: the checksum covers the first bytes of the datagram, as many as the header says.
 
-use crate::wire::table::{Compute, Coverage, Family, Field, Header, Length, Next, Space, To};
+use crate::wire::table::{Answer, Compute, Coverage, Family, Field, Header, Length, Next, Space, To};
 use crate::wire::view::LayerView;
 
+const SRCPORT: Field = Field::number("srcport", "Source Port", 0, 16).default(20000);
 const DSTPORT: Field = Field::number("dstport", "Destination Port", 16, 16)
     .default(80)
     .computed(Compute::NextHeader(Space::UdpPort));
@@ -17,7 +18,7 @@ pub static HEADER: Header = Header {
     short: "UDP-Lite",
     reference: "RFC 3828",
     fields: &[
-        Field::number("srcport", "Source Port", 0, 16).default(20000),
+        SRCPORT,
         DSTPORT,
         COVERAGE,
         Field::hex("checksum", "Checksum", 48, 16)
@@ -27,6 +28,7 @@ pub static HEADER: Header = Header {
     covers: Some(covers),
     found_by: &[(Space::IpProtocol, 136)],
     next: &[Next { when: None, to: To::Selected { by: &DSTPORT, space: Space::UdpPort }, quoted: false }],
+    answer: Some(Answer::ports(&[(&SRCPORT, &DSTPORT)])),
     family: Family::Transport,
     info,
     warnings: &[coverage],

@@ -85,6 +85,7 @@ impl Workbench {
             Event::Delayed(Ok(ms)) => self.done(format!("the lab's server answers {ms} ms later")),
             Event::Delayed(Err(failure)) => self.notice(failure),
             Event::Reassembled(ask, found) => self.reassembled(ask, found),
+            Event::Found(ask, found) => self.found(ask, found),
             file_event => self.take_file_event(file_event),
         }
     }

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
+use super::find::{Hit, Search, find};
 use super::flows::Flows;
 use super::reading::{Desk, Reading, What};
 use super::reassembly::{Reassembly, reassemble};
@@ -115,6 +116,17 @@ pub enum Order {
         /// By what, and what is known already.
         sorter: Arc<Sorter>,
     },
+    /// Find the next packet that passes a filter.
+    Find {
+        /// In which capture.
+        file: CaptureFile,
+        /// What, and from where on.
+        search: Box<Search>,
+        /// Comes back in the event about it.
+        ask: u64,
+        /// Set when nobody wants to know any more: no event follows.
+        cancelled: Arc<AtomicBool>,
+    },
     /// Look for spools in this directory that a killed program left behind.
     FindLeft(PathBuf),
     /// Save a capture.
@@ -184,6 +196,8 @@ pub enum Event {
     NotOpened(u64, Failure),
     /// What the packet of this order is a fragment of.
     Reassembled(u64, Result<Reassembly, Failure>),
+    /// What was found for the order of this number; none: nothing.
+    Found(u64, Result<Option<Hit>, Failure>),
     /// Spools that a killed program left behind; none: nothing is said.
     Left(Vec<LeftSpool>),
     /// A capture is saved.
@@ -210,6 +224,7 @@ pub struct Engine {
     sifter: Sender<Order>,
     follower: Sender<Order>,
     sorter: Sender<Order>,
+    finder: Sender<Order>,
     /// The newest datagram that was asked for.
     sought: Arc<AtomicU64>,
     events: Receiver<Event>,
@@ -264,6 +279,10 @@ impl Engine {
                 }
             })?
         };
+        let finder = {
+            let post = post.clone();
+            thread("finder", move |orders: Receiver<Order>| orders.iter().for_each(|o| seek_next(o, &post)))?
+        };
         let transmitter = thread("transmitter", {
             let post = post.clone();
             move |orders: Receiver<Order>| {
@@ -289,6 +308,7 @@ impl Engine {
             sifter,
             follower,
             sorter,
+            finder,
             sought,
             events,
         })
@@ -315,6 +335,7 @@ impl Engine {
             Order::Sift { .. } => &self.sifter,
             Order::Follow { .. } => &self.follower,
             Order::Sort { .. } => &self.sorter,
+            Order::Find { .. } => &self.finder,
             Order::Reassemble { ask, .. } => {
                 self.sought.store(ask, Ordering::Relaxed);
                 &self.reassembler
@@ -400,7 +421,7 @@ impl Control {
                 Order::Stop => self.stop(),
                 Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
                 Order::FindLeft(_) | Order::Reassemble { .. } => {}
-                Order::Sift { .. } | Order::Follow { .. } | Order::Sort { .. } => {}
+                Order::Sift { .. } | Order::Follow { .. } | Order::Sort { .. } | Order::Find { .. } => {}
             }
         }
         self.stop();
@@ -477,6 +498,15 @@ fn follow(order: Order, wake: &dyn Fn()) {
     wake();
 }
 
+/// Finds the next packet, as long as somebody wants to know.
+fn seek_next(order: Order, post: &Post) {
+    let Order::Find { file, search, ask, cancelled } = order else { return };
+    let found = find(&file, &search, &cancelled);
+    if !cancelled.load(Ordering::Relaxed) {
+        post.event(Event::Found(ask, found));
+    }
+}
+
 /// Looks for spools that a killed program left behind, and again some seconds later: a program that was killed while the disk
 /// was busy holds its spool until the system is done with it. What was told once is not told again.
 fn find_left(directory: &std::path::Path, post: &Post) {
@@ -495,7 +525,8 @@ fn save(order: Order, post: &Post) {
     if let Order::FindLeft(directory) = order {
         let post = post.clone();
         // Without a thread nobody is told now; the spools stay for the next start.
-        let _ = std::thread::Builder::new().name("finder".into()).spawn(move || find_left(&directory, &post));
+        let _ =
+            std::thread::Builder::new().name("leftovers".into()).spawn(move || find_left(&directory, &post));
         return;
     }
     let Order::Save { file, path, save } = order else { return };

@@ -7,6 +7,7 @@ use eframe::egui::{
 use super::State;
 use super::colours::{Shade, shade};
 use super::columns::{self, Layout};
+use super::filter_menu;
 use super::rows::rows_ui;
 use super::theme::{self, LIST_ROW, look};
 use crate::app::{Command, Gap, GapKind, Line, ListRow, Workbench};
@@ -163,6 +164,12 @@ fn row_ui(
         commands.push(Command::Follow(false));
         state.scroll_to = None;
     }
+    if response.secondary_clicked() {
+        commands.push(Command::Select(Some(found.number - 1)));
+        commands.push(Command::Follow(false));
+        state.menu_column = response.interact_pointer_pos().map_or(0, |pos| layout.at(pos.x));
+    }
+    response.context_menu(|ui| filter_menu::cell_ui(ui, bench, state.menu_column, commands));
     if response.double_clicked() {
         commands.push(Command::EditCopy(found.number - 1));
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::eval::{self, Value};
+use super::lex::{self, Token};
 use super::source::{self, Source, Type};
 use super::tree::Key;
 use super::{Filter, Packet};
@@ -158,7 +159,8 @@ pub fn joined(holds: &str, join: Join, picked: &str) -> Option<String> {
     let sign = if join == Join::And { "&&" } else { "||" };
     let bracketed = |text: &str| {
         // What has no operator needs no brackets.
-        let plain = !["&&", "||", "^^", "and", "or", "xor"].iter().any(|w| text.contains(w));
+        let joins = |token: &Token| ["&&", "||", "^^", "and", "or", "xor"].iter().any(|w| token.is(w));
+        let plain = lex::split(text).is_ok_and(|tokens| !tokens.iter().any(joins));
         if plain { text.to_owned() } else { format!("({text})") }
     };
     let text = format!("{} {sign} {}", bracketed(holds), bracketed(picked));

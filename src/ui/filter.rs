@@ -7,7 +7,7 @@ use super::theme::look;
 use super::{State, bars};
 use crate::app::{Command, Find, Sought, Workbench};
 use crate::filter::complete::Words;
-use crate::filter::{EXAMPLE, Reading};
+use crate::filter::{EXAMPLE, EXAMPLE_SOUGHT, Reading};
 
 /// The box, for the keyboard.
 #[must_use]
@@ -81,7 +81,7 @@ fn error_ui(ui: &mut Ui, text: &str, commands: &mut Vec<Command>) {
     ui.horizontal_top(|ui| {
         let label = Label::new(RichText::new(text).monospace().size(12.0).color(look.bad));
         ui.add(label.selectable(true));
-        if ui.small_button("Copy").on_hover_text("this message, with the filter").clicked() {
+        if ui.small_button("Copy").on_hover_text("all of this, with the filter").clicked() {
             commands.push(Command::Copy(text.to_owned()));
         }
     });
@@ -172,7 +172,7 @@ fn find_box_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, step: &mut dyn
         },
         history: &[],
         hint: match find.kind() {
-            Sought::Filter => "tcp.flags.reset == 1",
+            Sought::Filter => EXAMPLE_SOUGHT,
             Sought::Text => "text in the packet, in capitals or not",
             Sought::Hex => "de ad be ef",
         },

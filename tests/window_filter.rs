@@ -373,7 +373,13 @@ fn seek(window: &mut Window, filter: &str, backwards: bool) {
     let capture = window.bench().capture();
     let file = capture.file().unwrap().clone();
     let from = capture.selected().map(|s| s.index);
-    let search = Search { filter: Filter::display(filter).unwrap(), within: None, from, backwards };
+    let search = Search {
+        filter: Filter::display(filter).unwrap(),
+        within: None,
+        flows: Default::default(),
+        from,
+        backwards,
+    };
     let hit = find(&file, &search, &AtomicBool::new(false));
     window.event(rawbench::engine::Event::Found(ask, hit));
 }
@@ -432,7 +438,7 @@ fn text_is_found_in_capitals_or_not() {
         let layers = rawbench::wire::dissect::Dissection::default();
         let facts = rawbench::filter::Facts::default();
         assert_eq!(
-            filter.matches(&rawbench::filter::Packet { bytes, found: &layers, facts }),
+            filter.matches(&rawbench::filter::Packet { bytes, found: &layers, facts, flows: &[] }),
             found,
             "{text}"
         );

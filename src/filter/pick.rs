@@ -86,7 +86,7 @@ pub fn field(packet: &Packet<'_>, found: &Located) -> Option<Picked> {
 /// What a reader found in a layer.
 #[must_use]
 pub fn reading(packet: &Packet<'_>, layer: usize, found: &Reading) -> Option<Picked> {
-    let key = format!("{}.{}", packet.found.layers.get(layer)?.header.prefix(), found.field.key);
+    let key = format!("{}.{}", packet.found.layers.get(layer)?.header.reading_prefix()?, found.field.key);
     let Some(text) = &found.text else { return at(packet, key, found.field, found.bits) };
     let source = source::find(&key).ok()?;
     let value = match source.is {

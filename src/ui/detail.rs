@@ -286,12 +286,9 @@ fn readings_ui(ui: &mut Ui, view: &LayerView<'_>, pen: &mut TreePen<'_>) {
         let text = format!("{}: {}", reading.field.label, reading.value(view.bytes));
         let indent = 4.0 + 14.0 * reading.depth as f32;
         let line = line_ui(ui, pen.lit, reading.bits, indent, &text, note);
-        let key = || format!("{}.{}", view.layer().header.prefix(), reading.field.key);
-        pen.menu(
-            &line,
-            || vec![key()],
-            |packet| pick::reading(packet, view.index, reading).into_iter().collect(),
-        );
+        let prefix = view.layer().header.reading_prefix();
+        let keys = || prefix.iter().map(|prefix| format!("{prefix}.{}", reading.field.key)).collect();
+        pen.menu(&line, keys, |packet| pick::reading(packet, view.index, reading).into_iter().collect());
     }
     if let Some(stop) = &found.stop {
         let text = format!("▲ at byte {}: {}", stop.at, stop.why);

@@ -1,19 +1,18 @@
 //! The engine as the window sees it: orders in, events out, everything that may block on threads of its own.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
-use super::find::{Hit, Search, find};
+use super::errands::{follow, save, seek, seek_next};
+use super::find::{Hit, Search};
 use super::flows::Flows;
 use super::reading::{Desk, Reading, What};
-use super::reassembly::{Reassembly, reassemble};
+use super::reassembly::Reassembly;
 use super::recorder::{End, Recorder};
 use super::recording::Recording;
 use super::screen::{self, CaptureFilter};
@@ -23,7 +22,7 @@ use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter};
 use crate::net::Place;
-use crate::pcap::{CaptureFile, Format, LeftSpool, Report, Saved, Selection, left_spools, save_as};
+use crate::pcap::{CaptureFile, LeftSpool, Report, Saved};
 
 /// Tells the viewer that something is there to fetch. May be called from any thread, and often.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -482,57 +481,4 @@ impl Control {
         let recorder = Recorder::open(&self.access, source, &settings)?.noted(note);
         recorder.spawn(directory, wake, when, move |end| post.event(Event::Ended(generation, end)))
     }
-}
-
-/// Finds a datagram, as long as no other is asked for.
-fn seek(order: Order, sought: &AtomicU64, post: &Post) {
-    let Order::Reassemble { file, position, ask } = order else { return };
-    let found = reassemble(&file, position, &|| sought.load(Ordering::Relaxed) == ask);
-    post.event(Event::Reassembled(ask, found));
-}
-
-/// Finds out flows; why it cannot stands with them.
-fn follow(order: Order, wake: &dyn Fn()) {
-    let Order::Follow { file, flows } = order else { return };
-    flows.work(&file, &|| Arc::strong_count(&flows) > 1);
-    wake();
-}
-
-/// Finds the next packet, as long as somebody wants to know.
-fn seek_next(order: Order, post: &Post) {
-    let Order::Find { file, search, ask, cancelled } = order else { return };
-    let found = find(&file, &search, &cancelled);
-    if !cancelled.load(Ordering::Relaxed) {
-        post.event(Event::Found(ask, found));
-    }
-}
-
-/// Looks for spools that a killed program left behind, and again some seconds later: a program that was killed while the disk
-/// was busy holds its spool until the system is done with it. What was told once is not told again.
-fn find_left(directory: &std::path::Path, post: &Post) {
-    let mut told = HashSet::new();
-    for seconds in [0, 1, 3, 6] {
-        std::thread::sleep(Duration::from_secs(seconds));
-        let mut left = left_spools(directory);
-        left.retain(|one| told.insert(one.capture.path().to_path_buf()));
-        if !left.is_empty() {
-            post.event(Event::Left(left));
-        }
-    }
-}
-
-fn save(order: Order, post: &Post) {
-    if let Order::FindLeft(directory) = order {
-        let post = post.clone();
-        // Without a thread nobody is told now; the spools stay for the next start.
-        let _ =
-            std::thread::Builder::new().name("leftovers".into()).spawn(move || find_left(&directory, &post));
-        return;
-    }
-    let Order::Save { file, path, save } = order else { return };
-    let format = Format::for_path(&path);
-    post.event(match save_as(&file, Selection::All, &path, format, &[]) {
-        Ok(saved) => Event::Saved { path, saved, save },
-        Err(error) => Event::NotSaved(save, error.into()),
-    });
 }

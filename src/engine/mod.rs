@@ -8,6 +8,7 @@
 mod book;
 mod control;
 mod counters;
+mod errands;
 mod exchange;
 mod exits;
 mod file_plan;

@@ -58,6 +58,8 @@ fn a_wrong_filter_shows_its_place_and_what_would_be_right() {
         ("ip.proto == \"TPC\"", "\"TPC\"", "did you mean"),
         ("host 10.0.0.300", "10.0.0.300", "no address"),
         ("port htpp", "htpp", "no service"),
+        ("tcp prt 80 and host 10.0.0.1", "prt", "did you mean port"),
+        ("host prt", "prt", "no address"),
         ("net 10.0.0.1/8", "10.0.0.1", "must be zero"),
         ("host 1.2.3.4 and prot 80", "prot", "did you mean port"),
         ("tcp[tcpflag] & tcp-syn != 0", "tcpflag", "did you mean tcpflags"),

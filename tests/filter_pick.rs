@@ -166,6 +166,7 @@ fn what_is_picked_joins_the_filter_that_holds() {
         ("tcp", Join::And, "ip.ttl == 1", Some("tcp && ip.ttl == 1")),
         ("tcp || udp", Join::And, "ip.ttl == 1", Some("(tcp || udp) && ip.ttl == 1")),
         ("tcp and host 10.0.0.1", Join::Or, "ip.ttl == 1", Some("(tcp and host 10.0.0.1) || ip.ttl == 1")),
+        ("!(tcp.port == 1)", Join::And, "ip.ttl == 1", Some("!(tcp.port == 1) && ip.ttl == 1")),
         ("tcp &&", Join::And, "ip.ttl == 1", None),
     ] {
         assert_eq!(pick::joined(before, join, picked).as_deref(), expected, "{before}");

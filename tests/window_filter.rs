@@ -6,8 +6,14 @@
 #[allow(dead_code, reason = "shared by several tests")]
 mod common;
 
+use std::sync::atomic::AtomicBool;
+
 use common::{Window, craft};
-use eframe::egui::{Key, Modifiers};
+use eframe::egui::accesskit::Role;
+use eframe::egui::{Event, Key, Modifiers, PointerButton, Pos2, pos2, vec2};
+use rawbench::engine::{Hit, Search, find};
+use rawbench::filter::Filter;
+use rawbench::filter::complete::Words;
 
 /// Does what the engine's thread does, until all packets are tested.
 fn sift(window: &mut Window) {
@@ -189,4 +195,252 @@ fn a_capture_filter_that_is_wrong_starts_nothing() {
     window.fill("Capture filter", "tcp port 80");
     window.click("● Start");
     assert!(window.bench().capture().is_busy());
+}
+
+/// The lines that hang below a box: those that speak of keys, not of packets.
+fn offered(window: &Window) -> Vec<String> {
+    let lines = window.widgets().into_iter().filter(|w| w.1 == Role::ListBoxOption);
+    lines.map(|w| w.0).filter(|name| !name.starts_with(|c: char| c.is_ascii_digit())).collect()
+}
+
+#[test]
+fn what_may_come_next_hangs_below_the_box() {
+    let mut window = window();
+    window.focus("Display filter");
+    assert_eq!(offered(&window), Vec::<String>::new());
+    window.type_text("tcp.sr");
+    assert!(offered(&window)[0].starts_with("tcp.srcport"), "{:?}", offered(&window));
+    // Tab takes the first, and the box keeps the keyboard.
+    window.key(Modifiers::NONE, Key::Tab);
+    assert_eq!(window.value("Display filter"), "tcp.srcport ");
+    assert_eq!(window.focused().as_deref(), Some("Display filter"));
+    assert!(offered(&window)[0].starts_with("=="), "{:?}", offered(&window));
+    window.key(Modifiers::NONE, Key::ArrowDown);
+    window.key(Modifiers::NONE, Key::ArrowDown);
+    window.key(Modifiers::NONE, Key::ArrowUp);
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.value("Display filter"), "tcp.srcport == ");
+    window.type_text("1003");
+    assert!(offered(&window).is_empty());
+    sift(&mut window);
+    assert_eq!(window.rows(), [4]);
+}
+
+#[test]
+fn enter_and_escape_are_not_stolen() {
+    let mut window = window();
+    window.focus("Display filter");
+    window.type_text("tcp");
+    assert!(!offered(&window).is_empty());
+    // Nothing is chosen: Enter applies what was typed.
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.value("Display filter"), "tcp");
+    assert_eq!(window.focused(), None);
+    assert!(offered(&window).is_empty());
+    window.focus("Display filter");
+    window.type_text(".");
+    assert!(!offered(&window).is_empty());
+    window.key(Modifiers::NONE, Key::Escape);
+    assert!(offered(&window).is_empty());
+    assert_eq!(window.focused().as_deref(), Some("Display filter"));
+    window.must_say("^");
+    // Above the first line nothing is chosen again.
+    window.type_text("d");
+    window.key(Modifiers::NONE, Key::ArrowDown);
+    window.key(Modifiers::NONE, Key::ArrowUp);
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.value("Display filter"), "tcp.d");
+}
+
+#[test]
+fn a_line_is_taken_by_the_pointer_too() {
+    let mut window = window();
+    window.focus("Capture filter");
+    window.type_text("tcp po");
+    let line = offered(&window)[0].clone();
+    assert!(line.starts_with("port,"), "{line}");
+    let place = window.get(&line).rect().center();
+    window.click_at(place);
+    assert_eq!(window.value("Capture filter"), "tcp port ");
+    assert_eq!(window.focused().as_deref(), Some("Capture filter"));
+    window.type_text("https");
+    assert!(window.bench().capture_filter().error().is_none());
+}
+
+#[test]
+fn what_was_applied_comes_back() {
+    let mut window = window();
+    let path = window.directory.path().join("settings/history.json");
+    window.harness.state_mut().bench.keep_history(path.clone());
+    for text in ["icmp", "tcp.srcport == 1003", "tcp.srcport ==", "icmp"] {
+        window.fill("Display filter", text);
+        window.key(Modifiers::NONE, Key::Enter);
+    }
+    assert_eq!(window.bench().history(Words::Display), ["icmp", "tcp.srcport == 1003"]);
+    // Up in the unchanged box shows them; the second is older.
+    window.focus("Display filter");
+    window.key(Modifiers::NONE, Key::ArrowUp);
+    assert_eq!(offered(&window), ["icmp", "tcp.srcport == 1003"]);
+    window.key(Modifiers::NONE, Key::ArrowDown);
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.value("Display filter"), "tcp.srcport == 1003");
+    sift(&mut window);
+    assert_eq!(window.rows(), [4]);
+    // The button shows them too, in the next window as well.
+    let mut next = self::window();
+    next.harness.state_mut().bench.keep_history(path.clone());
+    next.click("Filters applied before");
+    assert_eq!(offered(&next), ["tcp.srcport == 1003", "icmp"]);
+    next.click("icmp");
+    sift(&mut next);
+    assert_eq!(next.rows(), [6, 12, 18, 24]);
+    // A broken file is said and left alone.
+    std::fs::write(&path, "{").unwrap();
+    next.harness.state_mut().bench.keep_history(path.clone());
+    next.settle();
+    next.must_say("cannot read the filter history");
+    next.fill("Display filter", "udp");
+    next.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "{");
+}
+
+/// Opens the menu of what stands at a place.
+fn menu_at(window: &mut Window, pos: Pos2) {
+    window.send(Event::PointerMoved(pos));
+    for pressed in [true, false] {
+        window.send(Event::PointerButton {
+            pos,
+            button: PointerButton::Secondary,
+            pressed,
+            modifiers: Modifiers::NONE,
+        });
+    }
+    window.settle();
+}
+
+/// Clicks an entry of a menu, which is in sight: to scroll to it would move what is behind.
+fn choose(window: &mut Window, name: &str) {
+    let place = window.get(name).rect().center();
+    window.click_at(place);
+}
+
+#[test]
+fn a_value_becomes_a_filter_by_its_menu() {
+    let mut window = window();
+    let row = window.row(4);
+    window.click(&row);
+    let line = |window: &Window| window.get("Source Port: 1003").rect().left_center() + vec2(30.0, 0.0);
+    let place = line(&window);
+    menu_at(&mut window, place);
+    window.must_say("tcp.srcport == 1003");
+    choose(&mut window, "Copy as filter");
+    assert_eq!(window.copied, ["tcp.srcport == 1003"]);
+    let place = line(&window);
+    menu_at(&mut window, place);
+    choose(&mut window, "Hide these");
+    assert_eq!(window.value("Display filter"), "!(tcp.srcport == 1003)");
+    sift(&mut window);
+    window.must_say("23 of 24 packets");
+    // A cell of the list: the source address of the echo.
+    let row = window.row(6);
+    let rect = window.get(&row).rect();
+    menu_at(&mut window, pos2(rect.left() + 160.0, rect.center().y));
+    window.must_say("ip.src == 10.0.0.3");
+    choose(&mut window, "And these");
+    assert_eq!(window.value("Display filter"), "!(tcp.srcport == 1003) && ip.src == 10.0.0.3");
+    sift(&mut window);
+    assert_eq!(window.rows(), [6, 12, 18, 24]);
+    assert_eq!(window.bench().history(Words::Display).len(), 2);
+}
+
+#[test]
+fn the_palette_makes_filters_of_the_selected_packet() {
+    let mut window = window();
+    let row = window.row(4);
+    window.click(&row);
+    window.key(common::CTRL, Key::K);
+    window.type_text("filter: tcp.srcport");
+    assert!(window.has("Filter: !(tcp.srcport == 1003)"));
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.value("Display filter"), "tcp.srcport == 1003");
+    sift(&mut window);
+    assert_eq!(window.rows(), [4]);
+}
+
+/// Does what the engine's thread does for a search, and tells the window.
+fn seek(window: &mut Window, filter: &str, backwards: bool) {
+    let ask = window.bench().find().seeks().expect("nothing is sought");
+    let capture = window.bench().capture();
+    let file = capture.file().unwrap().clone();
+    let from = capture.selected().map(|s| s.index);
+    let search = Search {
+        filter: Filter::display(filter).unwrap(),
+        within: None,
+        flows: Default::default(),
+        from,
+        backwards,
+    };
+    let hit = find(&file, &search, &AtomicBool::new(false));
+    window.event(rawbench::engine::Event::Found(ask, hit));
+}
+
+#[test]
+fn the_next_match_is_found_without_hiding_the_others() {
+    let mut window = window();
+    let selected = |window: &Window| window.bench().capture().selected().map(|s| s.index + 1);
+    window.key(Modifiers { alt: true, ..common::CTRL }, Key::F);
+    assert_eq!(window.focused().as_deref(), Some("Find packet"));
+    window.type_text("icmp");
+    for number in [6, 12] {
+        window.key(Modifiers::NONE, Key::Enter);
+        window.must_say("seeking");
+        seek(&mut window, "icmp", false);
+        assert_eq!(selected(&window), Some(number));
+    }
+    window.key(Modifiers::SHIFT, Key::F3);
+    seek(&mut window, "icmp", true);
+    assert_eq!(selected(&window), Some(6));
+    window.key(Modifiers::SHIFT, Key::F3);
+    seek(&mut window, "icmp", true);
+    assert_eq!(selected(&window), Some(24));
+    window.must_say("on from the last packet");
+    window.must_say("24 packets");
+    // Text and bytes.
+    window.click("Find by hex");
+    window.fill("Find packet", "0a 00 00 0");
+    window.must_say("odd number");
+    window.fill("Find packet", "0a 00 00 03");
+    window.click("Next");
+    seek(&mut window, &rawbench::filter::pick::of_hex("0a 00 00 03").unwrap(), false);
+    assert_eq!(selected(&window), Some(6));
+    // What is given up says nothing more.
+    window.key(Modifiers::NONE, Key::F3);
+    let ask = window.bench().find().seeks().unwrap();
+    window.click("Give up the search");
+    window.event(rawbench::engine::Event::Found(ask, Ok(Some(Hit { position: 0, wrapped: false }))));
+    assert_eq!(selected(&window), Some(6));
+    window.must_say("given up");
+    window.click("Close the search");
+    assert!(!window.has("Find packet"));
+}
+
+#[test]
+fn text_is_found_in_capitals_or_not() {
+    for (text, bytes, found) in [
+        ("get /", &b"GET / HTTP"[..], true),
+        ("a.b", b"axb", false),
+        ("say \"hi\"", b"Say \"Hi\"", true),
+        ("\\x", b"\\x", true),
+        ("é", "é".as_bytes(), true),
+    ] {
+        let filter = rawbench::filter::pick::of_text(text);
+        let filter = Filter::display(&filter).unwrap_or_else(|e| panic!("{}", e.render(&filter)));
+        let layers = rawbench::wire::dissect::Dissection::default();
+        let facts = rawbench::filter::Facts::default();
+        assert_eq!(
+            filter.matches(&rawbench::filter::Packet { bytes, found: &layers, facts, flows: &[] }),
+            found,
+            "{text}"
+        );
+    }
 }

@@ -271,6 +271,23 @@ impl CaptureState {
         self.sought.as_ref().is_some_and(|s| s.found.is_none())
     }
 
+    /// What is known of the selected packet beside its bytes.
+    #[must_use]
+    pub fn selected_facts(&self) -> Option<Facts> {
+        let selected = self.selected.as_ref()?;
+        let time_ns = selected.entry.has_time().then_some(selected.entry.timestamp_ns);
+        Some(Facts {
+            number: selected.index as u64 + 1,
+            original: selected.entry.original,
+            time_ns,
+            first_ns: self.first_ns.unwrap_or(0),
+            previous_ns: 0,
+            interface: Some(u32::from(selected.entry.interface)),
+            link_type: selected.link_type,
+            left_to_card: selected.left_to_card(),
+        })
+    }
+
     /// The link type of a packet.
     #[must_use]
     pub fn link_type(&self, entry: &IndexEntry) -> u32 {

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::find::Find;
 use super::list::ListCommand;
 use crate::craft::export::Form;
 use crate::craft::print::Detail;
 use crate::engine::{Frame, Place, Remote, Via};
+use crate::filter::complete::Words;
 use crate::wire::table::Header;
 use crate::wire::view::Path;
 
@@ -121,8 +123,14 @@ pub enum Command {
     Follow(bool),
     /// Show only the packets that pass this display filter; an empty text shows all.
     Filter(String),
+    /// The same, and remember it.
+    FilterBy(String),
     /// Capture only what passes this filter, from the next start on; an empty text: everything.
     CaptureFilter(String),
+    /// Remember what stands in the box as applied.
+    Remember(Words),
+    /// Find a packet.
+    Find(Find),
     /// Type in the filter's box.
     FocusFilter,
     /// Do something with the packet list.

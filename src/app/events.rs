@@ -86,6 +86,7 @@ impl Workbench {
             Event::Delayed(Err(failure)) => self.notice(failure),
             Event::Held(port, held) => self.held(port, held),
             Event::Reassembled(ask, found) => self.reassembled(ask, found),
+            Event::Found(ask, found) => self.found(ask, found),
             file_event => self.take_file_event(file_event),
         }
     }

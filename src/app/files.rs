@@ -11,6 +11,7 @@ use super::capture::{CaptureState, Origin};
 use super::command::{Choice, Outgoing, Question, Then};
 use super::workbench::{Request, Workbench};
 use crate::engine::{CaptureFile, Failure, Order};
+use crate::filter::complete::Words;
 use crate::pcap::LeftSpool;
 
 /// What is under way between the workbench and its files.
@@ -92,6 +93,7 @@ impl Workbench {
                 }
                 self.capture.starting = true;
                 self.tell_unused_filter(&source);
+                self.remember(Words::Capture);
                 let generation = self.want(send);
                 let directory = self.directory.clone();
                 let filter = self.capture_filter.filter().map(Box::new);
@@ -146,6 +148,7 @@ impl Workbench {
     pub(super) fn show(&mut self, mut capture: CaptureState, generation: Option<u64>) {
         self.remove_spool();
         capture.starting = false;
+        self.forget_sought();
         self.capture.sift(None);
         capture.sieve = self.filter.sieve();
         self.capture.sort(None);

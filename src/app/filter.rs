@@ -1,9 +1,12 @@
 //! The display filter: which packets of the capture are shown.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::history::History;
 use super::workbench::Workbench;
-use crate::engine::{CaptureFilter, Order, Sieve};
+use crate::engine::{CaptureFilter, Failure, Order, Sieve};
+use crate::filter::complete::Words;
 use crate::filter::{Filter, FilterError, Reading};
 
 /// What stands in the filter's box.
@@ -46,8 +49,7 @@ pub struct CaptureBox {
     text: String,
     /// What it says; none where nothing is typed.
     filter: Option<Filter>,
-    /// What is wrong in it, with the place under the text.
-    problem: Option<String>,
+    error: Option<FilterError>,
 }
 
 impl CaptureBox {
@@ -64,10 +66,16 @@ impl CaptureBox {
         Some(CaptureFilter { filter, text: self.text.clone() })
     }
 
+    /// What is wrong in it, and where.
+    #[must_use]
+    pub fn error(&self) -> Option<&FilterError> {
+        self.error.as_ref()
+    }
+
     /// What is wrong in it, with the place under the text.
     #[must_use]
-    pub fn problem(&self) -> Option<&str> {
-        self.problem.as_deref()
+    pub fn problem(&self) -> Option<String> {
+        self.error.as_ref().map(|error| error.render(&self.text))
     }
 }
 
@@ -81,11 +89,40 @@ impl Workbench {
     /// Takes over what was typed for the next capture.
     pub(super) fn set_capture_filter(&mut self, text: String) {
         let read = if text.trim().is_empty() { Ok(None) } else { Filter::capture(&text).map(Some) };
-        let (filter, problem) = match read {
+        let (filter, error) = match read {
             Ok(filter) => (filter, None),
-            Err(error) => (None, Some(error.render(&text))),
+            Err(error) => (None, Some(error)),
         };
-        self.capture_filter = CaptureBox { text, filter, problem };
+        self.capture_filter = CaptureBox { text, filter, error };
+    }
+
+    /// Keeps the filters that are applied in this file, and takes those in that it has.
+    pub fn keep_history(&mut self, path: PathBuf) {
+        let (history, problem) = History::load(path);
+        self.history = history;
+        if let Some(text) = problem {
+            self.notice(Failure::new(text));
+        }
+    }
+
+    /// The filters that were applied in a box, the newest first.
+    #[must_use]
+    pub fn history(&self, words: Words) -> &[String] {
+        self.history.of(words)
+    }
+
+    /// Remembers what stands in a box, where it can be read.
+    pub(super) fn remember(&mut self, words: Words) {
+        let (text, wrong) = match words {
+            Words::Display => (&self.filter.text, self.filter.error.is_some()),
+            Words::Capture => (&self.capture_filter.text, self.capture_filter.error.is_some()),
+        };
+        if wrong {
+            return;
+        }
+        if let Err(text) = self.history.add(words, text) {
+            self.notice(Failure::new(text));
+        }
     }
 
     /// The filter's box.
@@ -96,6 +133,8 @@ impl Workbench {
 
     /// Takes over what was typed. A filter that is wrong leaves the last right one as it is.
     pub(super) fn set_filter(&mut self, text: String) {
+        // What is sought is sought among the packets shown.
+        self.forget_sought();
         let read = Filter::display(&text);
         let empty = text.trim().is_empty();
         self.filter.text = text;

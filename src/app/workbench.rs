@@ -8,11 +8,14 @@ use super::capture::{CaptureState, Origin};
 use super::command::{Command, Outgoing, Question, Theme, Then};
 use super::files::Traffic;
 use super::filter::{CaptureBox, FilterBox};
+use super::find::FindBox;
 use super::guard::Guard;
+use super::history::History;
 use super::list::ListState;
 use crate::craft::build::Sources;
 use crate::craft::{Draft, presets};
 use crate::engine::{Engine, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
+use crate::filter::complete::Words;
 use crate::wire::value;
 use crate::wire::view::Path;
 
@@ -47,6 +50,10 @@ pub enum Request {
     AskSave(String),
     /// Set the keyboard focus to the filter's box.
     FocusFilter,
+    /// Set the keyboard focus to the box in which is typed what is sought.
+    FocusFind,
+    /// Bring the packet at this position, from 0, into sight.
+    Show(usize),
     /// Set the keyboard focus to this field of the builder.
     Focus(Path),
     /// Bring a row of the packet list into sight.
@@ -73,6 +80,8 @@ pub struct Workbench {
     pub(super) list: ListState,
     pub(super) filter: FilterBox,
     pub(super) capture_filter: CaptureBox,
+    pub(super) find: FindBox,
+    pub(super) history: History,
     pub(super) sources: Vec<Source>,
     pub(super) source: usize,
     /// Those of the sources that are on other machines.
@@ -117,6 +126,8 @@ impl Workbench {
             list: ListState::default(),
             filter: FilterBox::default(),
             capture_filter: CaptureBox::default(),
+            find: FindBox::default(),
+            history: History::default(),
             sources: Vec::new(),
             source: 0,
             remotes: Vec::new(),
@@ -310,20 +321,17 @@ impl Workbench {
             Command::StartCapture if self.capture.is_busy() => {}
             Command::StartCapture => self.unless_unsaved(Then::Capture(None)),
             Command::StopCapture => self.order(Order::Stop),
-            Command::Select(index) => {
-                let before = self.capture.sought.take();
-                index.into_iter().for_each(|position| self.list.visited(position));
-                self.capture.gap_at = None;
-                if let Err(text) = self.capture.select(index) {
-                    self.notice(Failure::new(text));
-                }
-                self.seek(before);
-                self.follow_selected();
-            }
+            Command::Select(index) => self.select(index),
             Command::Follow(follow) => self.capture.follow = follow,
             Command::Filter(text) => self.set_filter(text),
+            Command::FilterBy(text) => {
+                self.set_filter(text);
+                self.remember(Words::Display);
+            }
             Command::CaptureFilter(text) => self.set_capture_filter(text),
             Command::List(command) => self.apply_list(command),
+            Command::Remember(words) => self.remember(words),
+            Command::Find(step) => self.find_step(step),
             Command::FocusFilter => self.requests.push(Request::FocusFilter),
             Command::Open => self.unless_unsaved(Then::Open(None)),
             Command::OpenPath(path) => {
@@ -366,6 +374,17 @@ impl Workbench {
             self.explore();
         }
         self.ladder_on();
+    }
+
+    pub(super) fn select(&mut self, index: Option<usize>) {
+        let before = self.capture.sought.take();
+        index.into_iter().for_each(|position| self.list.visited(position));
+        self.capture.gap_at = None;
+        if let Err(text) = self.capture.select(index) {
+            self.notice(Failure::new(text));
+        }
+        self.seek(before);
+        self.follow_selected();
     }
 
     pub(super) fn choose_source(&mut self, index: usize) {

@@ -3,18 +3,19 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
+use super::errands::{follow, save, seek, seek_next};
+use super::find::{Hit, Search};
 use super::flows::Flows;
 use super::guard::{Guard, Port};
 use super::reading::{Desk, Reading, What};
-use super::reassembly::{Reassembly, reassemble};
+use super::reassembly::Reassembly;
 use super::recorder::{End, Recorder};
 use super::recording::Recording;
-use super::saver::save;
 use super::screen::{self, CaptureFilter};
 use super::sieve::Sieve;
 use super::sorter::Sorter;
@@ -117,6 +118,17 @@ pub enum Order {
         /// By what, and what is known already.
         sorter: Arc<Sorter>,
     },
+    /// Find the next packet that passes a filter.
+    Find {
+        /// In which capture.
+        file: CaptureFile,
+        /// What, and from where on.
+        search: Box<Search>,
+        /// Comes back in the event about it.
+        ask: u64,
+        /// Set when nobody wants to know any more: no event follows.
+        cancelled: Arc<AtomicBool>,
+    },
     /// Look for spools in this directory that a killed program left behind.
     FindLeft(PathBuf),
     /// Save a capture.
@@ -188,6 +200,8 @@ pub enum Event {
     NotOpened(u64, Failure),
     /// What the packet of this order is a fragment of.
     Reassembled(u64, Result<Reassembly, Failure>),
+    /// What was found for the order of this number; none: nothing.
+    Found(u64, Result<Option<Hit>, Failure>),
     /// Spools that a killed program left behind; none: nothing is said.
     Left(Vec<LeftSpool>),
     /// A capture is saved.
@@ -214,6 +228,7 @@ pub struct Engine {
     sifter: Sender<Order>,
     follower: Sender<Order>,
     sorter: Sender<Order>,
+    finder: Sender<Order>,
     /// The newest datagram that was asked for.
     sought: Arc<AtomicU64>,
     events: Receiver<Event>,
@@ -270,6 +285,10 @@ impl Engine {
                 }
             })?
         };
+        let finder = {
+            let post = post.clone();
+            thread("finder", move |orders: Receiver<Order>| orders.iter().for_each(|o| seek_next(o, &post)))?
+        };
         let transmitter = thread("transmitter", {
             let post = post.clone();
             move |orders: Receiver<Order>| {
@@ -295,6 +314,7 @@ impl Engine {
             sifter,
             follower,
             sorter,
+            finder,
             sought,
             events,
         })
@@ -321,6 +341,7 @@ impl Engine {
             Order::Sift { .. } => &self.sifter,
             Order::Follow { .. } => &self.follower,
             Order::Sort { .. } => &self.sorter,
+            Order::Find { .. } => &self.finder,
             Order::Reassemble { ask, .. } => {
                 self.sought.store(ask, Ordering::Relaxed);
                 &self.reassembler
@@ -411,7 +432,7 @@ impl Control {
                 Order::Stop => self.stop(),
                 Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
                 Order::FindLeft(_) | Order::Reassemble { .. } => {}
-                Order::Sift { .. } | Order::Follow { .. } | Order::Sort { .. } => {}
+                Order::Sift { .. } | Order::Follow { .. } | Order::Sort { .. } | Order::Find { .. } => {}
             }
         }
         self.stop();
@@ -472,18 +493,4 @@ impl Control {
         let recorder = Recorder::open(&self.access, source, &settings)?.noted(note);
         recorder.spawn(directory, wake, when, move |end| post.event(Event::Ended(generation, end)))
     }
-}
-
-/// Finds a datagram, as long as no other is asked for.
-fn seek(order: Order, sought: &AtomicU64, post: &Post) {
-    let Order::Reassemble { file, position, ask } = order else { return };
-    let found = reassemble(&file, position, &|| sought.load(Ordering::Relaxed) == ask);
-    post.event(Event::Reassembled(ask, found));
-}
-
-/// Finds out flows; why it cannot stands with them.
-fn follow(order: Order, wake: &dyn Fn()) {
-    let Order::Follow { file, flows } = order else { return };
-    flows.work(&file, &|| Arc::strong_count(&flows) > 1);
-    wake();
 }

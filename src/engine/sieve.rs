@@ -14,7 +14,7 @@ use crate::wire::dissect::Dissection;
 use crate::wire::flow::FlowStore;
 
 /// Packets that one worker tests in one go.
-const CHUNK: usize = 4096;
+pub(super) const CHUNK: usize = 4096;
 /// Packets whose flows are found out before they are tested.
 const STRETCH: usize = 1 << 17;
 /// Packets between two looks at whether the work is still wanted.
@@ -148,31 +148,18 @@ impl Sieve {
         flows: &Flows,
         wake: &dyn Fn(),
     ) -> Result<(), Option<Failure>> {
-        let link_types: Vec<u32> = file.interfaces().iter().map(|i| i.link_type.0).collect();
-        for link_type in &link_types {
-            self.filter.suits(*link_type).map_err(|why| Some(Failure::new(why)))?;
-        }
-        let first_ns = index.iter().find(|e| e.has_time()).map_or(0, |e| e.timestamp_ns);
+        let mut work = Work::of(file, &self.filter, &self.cancelled, index).map_err(Some)?;
         let from = self.tested();
-        let mut end = index.len();
-        let mut told = FlowStore::default();
-        if self.filter.needs().flows() {
-            end = end.min(from + STRETCH);
-            flows.extend(file, end, &|| !self.cancelled.load(Ordering::Relaxed)).map_err(Some)?;
-            told = flows.snapshot();
-            end = end.min(told.len());
-        }
+        let end = work.follow(file, flows, from + STRETCH).map_err(Some)?;
         if end <= from {
             return Err(None);
         }
         let chunks = (end - from).div_ceil(CHUNK);
-        let work =
-            Work { filter: &self.filter, cancelled: &self.cancelled, first_ns, index, link_types, told };
         let worker = || {
             let mut reader = file.reader();
             let mut found = Dissection::default();
             let work = &work;
-            let mut before = (0, first_ns);
+            let mut before = work.beginning();
             move |chunk: usize| {
                 let start = from + chunk * CHUNK;
                 let end = (start + CHUNK).min(end);
@@ -196,9 +183,10 @@ impl Sieve {
     }
 }
 
-struct Work<'a> {
+/// A filter over what an index lists.
+pub(super) struct Work<'a> {
     filter: &'a Filter,
-    cancelled: &'a AtomicBool,
+    pub cancelled: &'a AtomicBool,
     first_ns: u64,
     index: Index,
     link_types: Vec<u32>,
@@ -206,10 +194,46 @@ struct Work<'a> {
     told: FlowStore,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// Over all packets that there are now.
+    pub fn new(file: &CaptureFile, filter: &'a Filter, cancelled: &'a AtomicBool) -> Result<Self, Failure> {
+        Self::of(file, filter, cancelled, file.index().snapshot())
+    }
+
+    fn of(
+        file: &CaptureFile,
+        filter: &'a Filter,
+        cancelled: &'a AtomicBool,
+        index: Index,
+    ) -> Result<Self, Failure> {
+        let link_types: Vec<u32> = file.interfaces().iter().map(|i| i.link_type.0).collect();
+        for link_type in &link_types {
+            filter.suits(*link_type).map_err(Failure::new)?;
+        }
+        let first_ns = index.iter().find(|e| e.has_time()).map_or(0, |e| e.timestamp_ns);
+        Ok(Self { filter, cancelled, first_ns, index, link_types, told: FlowStore::default() })
+    }
+
+    /// Has what the filter wants to know of the packets from those before found out, for the first `most`. Gives how many can
+    /// be tested.
+    pub fn follow(&mut self, file: &CaptureFile, flows: &Flows, most: usize) -> Result<usize, Failure> {
+        let end = self.index.len();
+        if !self.filter.needs().flows() {
+            return Ok(end);
+        }
+        flows.extend(file, end.min(most), &|| !self.cancelled.load(Ordering::Relaxed))?;
+        self.told = flows.snapshot();
+        Ok(end.min(most).min(self.told.len()))
+    }
+
+    /// A position that comes before all, and the time that holds there.
+    pub fn beginning(&self) -> (usize, u64) {
+        (0, self.first_ns)
+    }
+
     /// The positions of this range that pass. `before`: a position that comes earlier, and the time that holds there. An
     /// error of nothing: cancelled.
-    fn chunk(
+    pub fn chunk(
         &self,
         range: Range<usize>,
         before: &mut (usize, u64),

@@ -133,6 +133,10 @@ pub fn complete(text: &str, at: usize, words: Words) -> Completion {
         Some(all) => (owned(all), true),
         None => match Place::behind(&tokens) {
             Place::Nothing => return Completion::default(),
+            // No key and no word begins so: a value is compared with what comes.
+            Place::Operand if typed.starts_with(|c: char| c.is_ascii_digit()) => {
+                return Completion::default();
+            }
             Place::Operand => (operands(words), false),
             Place::Value(key) => (owned(values(&key)), true),
             Place::Key(key) => (owned(operators(Some(&key), tcpdump)), true),
@@ -219,7 +223,7 @@ impl Place {
             text if JOINS.contains(&text) => Self::Operand,
             _ if related(last) => match before {
                 Some(key) if is_key(key) => Self::Value(key.clone()),
-                _ => Self::Operand,
+                _ => Self::Nothing,
             },
             "&" | "+" | "-" | "*" | "/" | "%" => Self::Operand,
             "contains" | "matches" | "~" | "in" | "[" | "#" => Self::Nothing,

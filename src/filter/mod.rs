@@ -39,6 +39,9 @@ use tree::Test;
 /// A filter of each reading, to show what may be typed.
 pub const EXAMPLE: &str = "tcp.flags.syn == 1 && ip.addr == 10.77.0.2, or: host 10.77.0.2 and port 80";
 
+/// A filter of what somebody may look for.
+pub const EXAMPLE_SOUGHT: &str = "tcp.flags.reset == 1";
+
 /// What is known of a packet beside its bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts {

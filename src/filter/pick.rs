@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::eval::{self, Value};
+use super::lex::{self, Token};
 use super::source::{self, Source, Type};
 use super::tree::Key;
 use super::{Filter, Packet};
@@ -12,6 +13,7 @@ use crate::wire::bits::BitRange;
 use crate::wire::keys::{self, Meaning};
 use crate::wire::readers::Reading;
 use crate::wire::table::{Field, Header, Kind};
+use crate::wire::value::parse_hex;
 use crate::wire::view::Located;
 
 /// Longer values make no filter that a person would read, in bytes.
@@ -78,14 +80,14 @@ pub fn field(packet: &Packet<'_>, found: &Located) -> Option<Picked> {
         Some(index) => view.items().get(index)?.list.prefix_in(header),
         None => header.prefix(),
     };
-    at_bits(packet, format!("{prefix}.{}", found.field.key), found.field, found.bits)
+    at(packet, format!("{prefix}.{}", found.field.key), found.field, found.bits)
 }
 
 /// What a reader found in a layer.
 #[must_use]
 pub fn reading(packet: &Packet<'_>, layer: usize, found: &Reading) -> Option<Picked> {
-    let key = format!("{}.{}", packet.found.layers.get(layer)?.header.prefix(), found.field.key);
-    let Some(text) = &found.text else { return at_bits(packet, key, found.field, found.bits) };
+    let key = format!("{}.{}", packet.found.layers.get(layer)?.header.reading_prefix()?, found.field.key);
+    let Some(text) = &found.text else { return at(packet, key, found.field, found.bits) };
     let source = source::find(&key).ok()?;
     let value = match source.is {
         Type::Number(_) | Type::Flag => text.parse::<u64>().ok()?.to_string(),
@@ -157,15 +159,37 @@ pub fn joined(holds: &str, join: Join, picked: &str) -> Option<String> {
     let sign = if join == Join::And { "&&" } else { "||" };
     let bracketed = |text: &str| {
         // What has no operator needs no brackets.
-        let plain = !["&&", "||", "^^", "and", "or", "xor"].iter().any(|w| text.contains(w));
+        let joins = |token: &Token| ["&&", "||", "^^", "and", "or", "xor"].iter().any(|w| token.is(w));
+        let plain = lex::split(text).is_ok_and(|tokens| !tokens.iter().any(joins));
         if plain { text.to_owned() } else { format!("({text})") }
     };
     let text = format!("{} {sign} {}", bracketed(holds), bracketed(picked));
     Filter::display(&text).is_ok().then_some(text)
 }
 
+/// The filter that passes what has this text in it, in capitals or not.
+#[must_use]
+pub fn of_text(text: &str) -> String {
+    format!("frame matches r\"{}\"", regex::escape(text).replace('"', "\\\""))
+}
+
+/// The filter that passes what has these bytes in it, written as hex pairs.
+///
+/// # Errors
+/// Says which character is no hex digit, or that a pair is incomplete.
+pub fn of_hex(text: &str) -> Result<String, String> {
+    let bytes = parse_hex(text).map_err(|refused| refused.0)?;
+    if bytes.is_empty() {
+        return Err("write bytes as pairs, such as de ad be ef".into());
+    }
+    let pairs: Vec<String> = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    let hex = if bytes.len() == 1 { "0x" } else { "" };
+    Ok(format!("frame contains {hex}{}", pairs.join(":")))
+}
+
 /// A key with what stands at these bits.
-fn at_bits(packet: &Packet<'_>, key: String, field: &Field, bits: BitRange) -> Option<Picked> {
+#[must_use]
+pub fn at(packet: &Packet<'_>, key: String, field: &Field, bits: BitRange) -> Option<Picked> {
     let Source { is, .. } = source::find(&key).ok()?;
     let value = eval::value(field, field.scale, packet.bytes, bits)?;
     // Some keys of several bits are a flag.

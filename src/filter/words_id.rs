@@ -31,7 +31,8 @@ pub(super) enum Kind {
 }
 
 impl Parser<'_> {
-    pub(super) fn id(&mut self, qualifiers: Qualifiers, bare: bool) -> Parsed<Test> {
+    /// `bare`: nothing stands before it. `implied`: its kind is not said.
+    pub(super) fn id(&mut self, qualifiers: Qualifiers, bare: bool, implied: bool) -> Parsed<Test> {
         let word = self.take();
         let text = word.text.strip_prefix('\\').unwrap_or(word.text);
         if !word.plain {
@@ -41,7 +42,7 @@ impl Parser<'_> {
         let words = match self.qualified_id(qualifiers, &word, text) {
             // An unknown word alone may be a protocol of Wireshark's.
             Err(_) if bare && !source::layers(text).is_empty() => return layer(text, &word),
-            Err(error) if bare && matches!(qualifiers.kind, Kind::Host | Kind::Net) => {
+            Err(error) if implied && matches!(qualifiers.kind, Kind::Host | Kind::Net) => {
                 return Err(unknown(text, &word).unwrap_or(error));
             }
             words => words?,

@@ -356,7 +356,7 @@ impl<'a> Parser<'a> {
             },
         };
         let bare = protocol.is_none() && direction.is_none() && kind.is_none();
-        self.id(qualifiers, bare)
+        self.id(qualifiers, bare, kind.is_none())
     }
 
     /// `src`, `dst`, `src or dst`, `src and dst`.

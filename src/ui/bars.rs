@@ -1,19 +1,22 @@
 //! The bars of the window: the top one, the status, and the capture panel's.
 
-use eframe::egui::{Align, Button, ComboBox, Layout, RichText, Role, TextEdit, Ui, WidgetInfo};
+use eframe::egui::{Align, Button, ComboBox, Id, Label, Layout, RichText, Role, Ui, WidgetInfo};
 
+use super::State;
+use super::filter_box::FilterBox;
 use super::hold::hold_status_ui;
 use super::reading;
 use super::theme::look;
 use crate::app::{Command, Origin, Theme, Workbench};
 use crate::engine::{HostWay, Place};
+use crate::filter::complete::Words;
 
 /// Source, start and stop, open and save, commands.
-pub fn top_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
+pub fn top_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
     let look = look(ui);
     ui.horizontal(|ui| {
         source_ui(ui, bench, commands);
-        capture_filter_ui(ui, bench, commands);
+        capture_filter_ui(ui, bench, state, commands);
         let busy = bench.capture().is_busy();
         if busy {
             let text = RichText::new("■ Stop").color(look.bad);
@@ -51,23 +54,42 @@ pub fn top_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
 }
 
 /// What the next capture keeps.
-fn capture_filter_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
+fn capture_filter_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
     let look = look(ui);
-    let mut text = bench.capture_filter().text().to_owned();
-    let problem = bench.capture_filter().problem();
-    let color = if problem.is_some() { look.bad } else { look.text };
-    let edit = TextEdit::singleline(&mut text)
-        .desired_width(220.0)
-        .text_color(color)
-        .font(super::theme::mono(12.0))
-        .hint_text("capture filter: everything");
-    let response = ui.add(edit);
-    super::named(&response, "Capture filter");
-    if response.changed() {
+    let filter = bench.capture_filter();
+    let id = Id::unique("capture filter");
+    let filter_box = FilterBox {
+        id,
+        name: "Capture filter",
+        text: filter.text(),
+        error: filter.error(),
+        words: Some(Words::Capture),
+        history: bench.history(Words::Capture),
+        hint: "capture filter: everything",
+        width: 220.0,
+    };
+    let outcome = filter_box.show(ui, &mut state.capture_box);
+    if let Some(text) = outcome.changed {
         commands.push(Command::CaptureFilter(text));
     }
-    response.on_hover_ui(|ui| match &problem {
-        Some(problem) => drop(ui.label(RichText::new(*problem).monospace().color(look.bad))),
+    if outcome.applied {
+        commands.push(Command::Remember(Words::Capture));
+    }
+    if super::filter::history_button(ui, "Capture filters applied before") {
+        state.capture_box.show_history();
+        ui.memory_mut(|m| m.request_focus(id));
+    }
+    if outcome.open {
+        return;
+    }
+    let problem = filter.problem();
+    outcome.response.on_hover_ui(|ui| match &problem {
+        Some(problem) => {
+            ui.add(Label::new(RichText::new(problem).monospace().color(look.bad)).selectable(true));
+            if ui.small_button("Copy").clicked() {
+                commands.push(Command::Copy(problem.clone()));
+            }
+        }
         None => drop(ui.label(
             "what is captured, in tcpdump's words or Wireshark's; in the kernel where it can run there. It holds from the \
              next start on.",

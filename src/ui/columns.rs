@@ -85,6 +85,12 @@ impl Layout {
         Rect::from_min_size(pos2(left, row.top()), vec2(width, row.height()))
     }
 
+    /// The column that stands at a place.
+    #[must_use]
+    pub fn at(&self, x: f32) -> usize {
+        self.cells.iter().rposition(|(left, _)| *left <= x).unwrap_or(0)
+    }
+
     /// The column whose middle is the nearest.
     fn nearest(&self, x: f32) -> usize {
         let far = |(left, width): &(f32, f32)| (left + width / 2.0 - x).abs();
@@ -437,7 +443,8 @@ pub fn spoken_cells(bench: &Workbench, found: &ListRow) -> String {
     columns.filter(|(_, text)| !text.is_empty()).map(|(c, text)| format!(" {} {text}", spoken(c))).collect()
 }
 
-fn cell_text(ui: &Ui, cell: Rect, right: bool, text: &str, font: FontId, color: Color32) {
+/// Draws a text in a cell, cut where it is too long.
+pub fn cell_text(ui: &Ui, cell: Rect, right: bool, text: &str, font: FontId, color: Color32) {
     let (at, align) = if right {
         (cell.right_center(), Align2::RIGHT_CENTER)
     } else {

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::app::{Command, Hold, ListCommand, Sheet, Theme, Workbench};
+use crate::app::{Command, Find, Hold, ListCommand, Sheet, Theme, Workbench};
 use crate::craft::export;
 use crate::craft::presets;
 use crate::craft::print::Detail;
@@ -24,6 +24,13 @@ const fn ctrl(key: Key) -> Option<KeyboardShortcut> {
 const fn ctrl_shift(key: Key) -> Option<KeyboardShortcut> {
     Some(KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), key))
 }
+
+const fn plain(key: Key) -> Option<KeyboardShortcut> {
+    Some(KeyboardShortcut::new(Modifiers::NONE, key))
+}
+
+const FIND: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::ALT), Key::F);
+const FIND_BEFORE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::SHIFT, Key::F3);
 
 /// Delays of the lab's server, in milliseconds: none, a city, a continent, a satellite.
 const DELAYS: [u16; 4] = [0, 10, 100, 600];
@@ -49,13 +56,12 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         entry("Copy the packet as notation", ctrl_shift(Key::N), Command::CopyNotation(Detail::Short)),
         entry("Filter the packet list", ctrl(Key::F), Command::FocusFilter),
         entry("Show all packets", ctrl_shift(Key::F), Command::Filter(String::new())),
+        entry("Find a packet", Some(FIND), Command::Find(Find::Open)),
+        entry("Find the next packet", plain(Key::F3), Command::Find(Find::Next)),
+        entry("Find the packet before", Some(FIND_BEFORE), Command::Find(Find::Previous)),
         entry("Follow the newest packet", ctrl(Key::End), Command::Follow(true)),
         entry("Empty the packet list", ctrl_shift(Key::Delete), Command::Clear),
-        entry(
-            "Look for interfaces again",
-            Some(KeyboardShortcut::new(Modifiers::NONE, Key::F5)),
-            Command::RefreshSources,
-        ),
+        entry("Look for interfaces again", plain(Key::F5), Command::RefreshSources),
         entry("Switch between dark and light", ctrl(Key::T), Command::Theme(theme)),
         entry("All commands", ctrl(Key::K), Command::Palette),
         entry("Close the window", ctrl(Key::Q), Command::Quit),

@@ -8,6 +8,7 @@ use eframe::egui::{
 use super::State;
 use super::builder::{bar_frame, layer_heading};
 use super::diagram::{Pen, diagram_ui};
+use super::filter_menu::Menu;
 use super::flows::flows_ui;
 use super::lit::Lit;
 use super::options::{option_line, options_ui};
@@ -15,11 +16,12 @@ use super::reassembly;
 use super::row_menu::packet_buttons;
 use super::shown::Shown;
 use super::theme::{GAP, look};
-use crate::app::{Command, ListCommand, Selected, Workbench};
+use crate::app::{Command, Selected, Workbench};
 use crate::craft::Draft;
 use crate::craft::export;
 use crate::craft::print::Detail;
-use crate::filter::Column;
+use crate::filter::Packet;
+use crate::filter::pick::{self, Picked};
 use crate::wire::bits::BitRange;
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::dissect::{Dissection, dissect};
@@ -70,21 +72,40 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
         ScrollArea::vertical().id_salt("detail-scroll").auto_shrink(false).show(ui, |ui| {
             flows_ui(ui, bench.capture(), state, commands);
             let folded = reassembly::is_of_whole(bench.capture());
-            let mut columns = Vec::new();
-            let mut pick = Pick { lit: &mut state.lit_detail, columns: Some(&mut columns) };
-            headers_ui(ui, &shown, &found, (state.headers, folded), &mut pick);
-            commands.extend(columns.into_iter().map(|key| Command::List(ListCommand::AddColumn(key, None))));
+            let told = bench.capture().told().unwrap_or_default();
+            let facts = bench.capture().selected_facts().unwrap_or_default();
+            let packet = Packet { bytes: &packet.bytes, found: &found, facts, flows: &told };
+            let menu = Menu { packet, holds: bench.filter().text(), commands: &mut *commands };
+            let mut pen = TreePen { lit: &mut state.lit_detail, menu: Some(menu) };
+            headers_ui(ui, &shown, &found, (state.headers, folded), &mut pen);
             reassembly::datagrams_ui(ui, bench.capture(), state, commands);
         });
     });
 }
 
-/// What can be picked from the headers of a packet.
-pub struct Pick<'a> {
+/// What the lines of a tree are drawn with.
+pub struct TreePen<'a> {
     /// What the pointer points at.
     pub lit: &'a mut Lit,
-    /// Keys that are to be columns of the list; nothing where they would be those of another packet.
-    pub columns: Option<&'a mut Vec<String>>,
+    /// The menu of a line, where there is one.
+    pub menu: Option<Menu<'a>>,
+}
+
+impl TreePen<'_> {
+    /// A menu on a line: filters of what `pick` finds there, and columns of its `keys`.
+    fn menu(
+        &mut self,
+        line: &Response,
+        keys: impl Fn() -> Vec<String>,
+        pick: impl Fn(&Packet<'_>) -> Vec<Picked>,
+    ) {
+        if let Some(menu) = &mut self.menu {
+            line.context_menu(|ui| {
+                let picked = pick(&menu.packet);
+                menu.show(ui, &picked, keys());
+            });
+        }
+    }
 }
 
 /// Draws the headers of a packet in a form, in which the tree may be folded.
@@ -93,17 +114,17 @@ pub fn headers_ui(
     shown: &Shown<'_>,
     found: &Dissection,
     (headers, folded): (Headers, bool),
-    pick: &mut Pick<'_>,
+    tree: &mut TreePen<'_>,
 ) {
     if headers == Headers::Tree {
-        return tree_ui(ui, shown, found, folded, pick);
+        return tree_ui(ui, shown, found, folded, tree);
     }
     for index in 0..found.layers.len() {
-        let mut pen = Pen { shown: *shown, lit: &mut *pick.lit, editor: None };
+        let mut pen = Pen { shown: *shown, lit: &mut *tree.lit, editor: None };
         layer_heading(ui, &mut pen, index, None);
         diagram_ui(ui, &mut pen, index);
         options_ui(ui, &mut pen, index);
-        readings_ui(ui, &shown.view(index), pick);
+        readings_ui(ui, &shown.view(index), tree);
         ui.add_space(GAP / 2.0);
     }
 }
@@ -163,7 +184,7 @@ fn bar_ui(
     });
 }
 
-fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, folded: bool, pick: &mut Pick<'_>) {
+fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, folded: bool, pen: &mut TreePen<'_>) {
     ui.spacing_mut().item_spacing.y = 1.0;
     for (index, layer) in found.layers.iter().enumerate() {
         let look = look(ui);
@@ -181,19 +202,20 @@ fn tree_ui(ui: &mut Ui, shown: &Shown<'_>, found: &Dissection, folded: bool, pic
             .id_salt((index, layer.header.key, folded))
             .default_open(innermost)
             .show(ui, |ui| {
-                layer_fields(ui, shown, index, pick);
+                layer_fields(ui, shown, index, pen);
             });
+        pen.menu(&open.header_response, Vec::new, |packet| pick::layer(packet, index).into_iter().collect());
         if open.header_response.hovered() {
             let read = layer.header.reader.is_some();
             let end = if read { layer.payload_range().end } else { layer.start + layer.len };
-            pick.lit.point_at(BitRange { start: layer.start * 8, width: (end - layer.start) * 8 });
+            pen.lit.point_at(BitRange { start: layer.start * 8, width: (end - layer.start) * 8 });
         }
     }
     // What the innermost layer's reader took stands in its lines.
     let read = found.layers.len().checked_sub(1).and_then(|last| shown.view(last).readings());
     let start = read.map_or(found.payload.start, |r| r.end).min(found.payload.end);
-    range_line(ui, pick.lit, "Payload", start..found.payload.end);
-    range_line(ui, pick.lit, "Trailer", found.trailer.clone());
+    range_line(ui, pen.lit, "Payload", start..found.payload.end);
+    range_line(ui, pen.lit, "Trailer", found.trailer.clone());
     if let Some(stop) = &found.stop {
         let look = look(ui);
         let text = format!("▲ at byte {}: {}", stop.at, stop.why);
@@ -209,7 +231,7 @@ fn range_line(ui: &mut Ui, lit: &mut Lit, name: &str, range: std::ops::Range<usi
     line_ui(ui, lit, bits, 4.0, &format!("{name}: {} bytes", range.len()), None);
 }
 
-fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, pick: &mut Pick<'_>) {
+fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, pen: &mut TreePen<'_>) {
     let look = look(ui);
     let view = shown.view(index);
     let key_of = |field: &Field| format!("{}.{}", view.layer().header.prefix(), field.key);
@@ -237,8 +259,12 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, pick: &mut Pick<'_
                 && field.bits.end() <= g.bits.end()
         });
         let text = format!("{}: {}", field.field.label, field.text(shown.bytes));
-        let response = line_ui(ui, pick.lit, field.bits, if inside { 18.0 } else { 4.0 }, &text, note);
-        column_menu(&response, pick, || vec![key_of(field.field)]);
+        let line = line_ui(ui, pen.lit, field.bits, if inside { 18.0 } else { 4.0 }, &text, note);
+        pen.menu(
+            &line,
+            || vec![key_of(field.field)],
+            |packet| pick::field(packet, &field).into_iter().collect(),
+        );
     }
     for item in view.all_items() {
         let bits = BitRange { start: item.range.start * 8, width: item.range.len() * 8 };
@@ -249,47 +275,38 @@ fn layer_fields(ui: &mut Ui, shown: &Shown<'_>, index: usize, pick: &mut Pick<'_
         } else {
             format!("Option: {} ({terse})", item.item.name)
         };
-        let response = line_ui(ui, pick.lit, bits, 4.0 + 14.0 * item.depth as f32, &text, note);
-        column_menu(&response, pick, || {
-            let prefix = item.list.prefix_in(view.layer().header);
-            let fields = item.fields(shown.bytes);
-            fields.iter().map(|(.., field, _)| format!("{prefix}.{}", field.key)).collect()
-        });
+        let line = line_ui(ui, pen.lit, bits, 4.0 + 14.0 * item.depth as f32, &text, note);
+        let prefix = item.list.prefix_in(view.layer().header);
+        let keyed = || {
+            let fields = item.fields(shown.bytes).into_iter();
+            fields.map(|(.., field, bits)| (format!("{prefix}.{}", field.key), field, bits))
+        };
+        pen.menu(
+            &line,
+            || keyed().map(|k| k.0).collect(),
+            |packet| keyed().filter_map(|(key, field, bits)| pick::at(packet, key, field, bits)).collect(),
+        );
     }
-    readings_ui(ui, &view, pick);
+    readings_ui(ui, &view, pen);
 }
 
 /// What the protocol's reader finds.
-fn readings_ui(ui: &mut Ui, view: &LayerView<'_>, pick: &mut Pick<'_>) {
+fn readings_ui(ui: &mut Ui, view: &LayerView<'_>, pen: &mut TreePen<'_>) {
     let look = look(ui);
     let Some(found) = view.readings() else { return };
     for reading in &found.list {
         let note = reading.meaning(view.bytes).map(|meaning| (meaning, look.dim));
         let text = format!("{}: {}", reading.field.label, reading.value(view.bytes));
         let indent = 4.0 + 14.0 * reading.depth as f32;
-        let response = line_ui(ui, pick.lit, reading.bits, indent, &text, note);
-        let key = || format!("{}.{}", view.layer().header.prefix(), reading.field.key);
-        column_menu(&response, pick, || vec![key()]);
+        let line = line_ui(ui, pen.lit, reading.bits, indent, &text, note);
+        let prefix = view.layer().header.reading_prefix();
+        let keys = || prefix.iter().map(|prefix| format!("{prefix}.{}", reading.field.key)).collect();
+        pen.menu(&line, keys, |packet| pick::reading(packet, view.index, reading).into_iter().collect());
     }
     if let Some(stop) = &found.stop {
         let text = format!("▲ at byte {}: {}", stop.at, stop.why);
         ui.label(RichText::new(text).size(12.0).color(look.warn));
     }
-}
-
-/// The menu of a line: its fields as columns of the list.
-fn column_menu(line: &Response, pick: &mut Pick<'_>, keys: impl Fn() -> Vec<String>) {
-    let Some(columns) = &mut pick.columns else { return };
-    line.interact(Sense::click()).context_menu(|ui| {
-        let mut keys = keys();
-        keys.dedup();
-        for key in keys.into_iter().filter(|key| Column::find(key).is_ok()) {
-            if ui.button(format!("Apply as column: {key}")).clicked() {
-                columns.push(key);
-                ui.close();
-            }
-        }
-    });
 }
 
 /// A line of the tree; it lights its bits, and is lit with them.
@@ -302,7 +319,7 @@ fn line_ui(
     note: Option<(String, eframe::egui::Color32)>,
 ) -> Response {
     let look = look(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 17.0), Sense::hover());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 17.0), Sense::CLICK);
     let spoken = note.as_ref().map_or_else(|| text.to_owned(), |(n, _)| format!("{text} {n}"));
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
     if response.hovered() {

@@ -151,7 +151,7 @@ fn rung_ui(
     let number = (step.position + 1).to_string();
     painter.text(pos2(rect.right() - 6.0, y), Align2::RIGHT_CENTER, number, theme::mono(11.5), look.dim);
     arrow(ui, step, rails, rect, hue, look);
-    row_menu(&response, step.position, commands);
+    row_menu(&response, step.position, commands, |_, _| ());
     if response.clicked() {
         // A click leaves the arrow keys to the list, the keyboard keeps its place here.
         if ui.input(|i| i.pointer.any_released()) {

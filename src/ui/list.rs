@@ -7,6 +7,7 @@ use eframe::egui::{
 use super::State;
 use super::colours::{Shade, shade};
 use super::columns::{self, Layout};
+use super::filter_menu;
 use super::row_menu::row_menu;
 use super::rows::rows_ui;
 use super::theme::{self, LIST_ROW, look};
@@ -164,10 +165,18 @@ fn row_ui(
         commands.push(Command::Follow(false));
         state.scroll_to = None;
     }
+    if response.secondary_clicked() {
+        commands.push(Command::Select(Some(found.number - 1)));
+        commands.push(Command::Follow(false));
+        state.menu_column = response.interact_pointer_pos().map_or(0, |pos| layout.at(pos.x));
+    }
     if response.double_clicked() {
         commands.push(Command::EditCopy(found.number - 1));
     }
-    row_menu(&response, found.number - 1, commands);
+    row_menu(&response, found.number - 1, commands, |ui, commands| {
+        ui.separator();
+        filter_menu::cell_ui(ui, bench, state.menu_column, commands);
+    });
     response.on_hover_ui(|ui| {
         ui.label(RichText::new(row.info.as_str()).monospace().size(12.0));
         if let Some(rule) = rule {

@@ -13,6 +13,8 @@ mod diagram;
 mod dialogs;
 mod editor;
 mod filter;
+mod filter_box;
+mod filter_menu;
 mod flows;
 mod hex;
 mod hold;
@@ -30,6 +32,7 @@ mod rows;
 mod sheets;
 mod shown;
 mod stats;
+mod suggestions;
 mod sums;
 pub mod theme;
 mod window;
@@ -73,9 +76,16 @@ pub struct State {
     rows: usize,
     palette: String,
     palette_choice: usize,
+    /// Filters of the selected packet, for the palette: made when it opens.
+    palette_filters: Option<Vec<(String, Command)>>,
+    /// The column of the list in which a menu was opened.
+    menu_column: usize,
     path: String,
     path_opened: bool,
     remote: remote::Form,
+    display_box: filter_box::BoxState,
+    capture_box: filter_box::BoxState,
+    find_box: filter_box::BoxState,
 }
 
 /// The workbench with its window.
@@ -137,7 +147,9 @@ impl App {
     /// Draws the window and applies what was done in it.
     pub fn draw(&mut self, ui: &mut Ui) {
         let (bench, state, commands) = (&mut self.bench, &mut self.state, &mut self.commands);
-        Panel::top("top").frame(builder::bar_frame(ui)).show(ui, |ui| bars::top_ui(ui, bench, commands));
+        Panel::top("top")
+            .frame(builder::bar_frame(ui))
+            .show(ui, |ui| bars::top_ui(ui, bench, state, commands));
         Panel::bottom("status").frame(builder::bar_frame(ui)).show(ui, |ui| bars::status_ui(ui, bench));
         let half = ui.available_width() * 0.455;
         Panel::left("build")
@@ -209,6 +221,8 @@ impl App {
             }
             Request::AskOpen | Request::AskSave(_) => {}
             Request::FocusFilter => context.memory_mut(|m| m.request_focus(filter::box_id())),
+            Request::FocusFind => context.memory_mut(|m| m.request_focus(filter::find_id())),
+            Request::Show(position) => self.state.scroll_to = Some(position),
             Request::Focus(path) => context.memory_mut(|m| m.request_focus(editor::field_id(path))),
             Request::Reveal(row) => self.state.reveal = Some(row),
             Request::FocusPayload => context.memory_mut(|m| m.request_focus(payload::payload_id())),
@@ -255,7 +269,7 @@ fn capture_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &
     let look = theme::look(ui);
     Panel::top("capture-bar").frame(builder::bar_frame(ui)).show_separator_line(false).show(ui, |ui| {
         bars::capture_bar_ui(ui, bench, commands);
-        filter::filter_ui(ui, bench, commands);
+        filter::filter_ui(ui, bench, state, commands);
     });
     let half = ui.available_height() * 0.55;
     Panel::bottom("detail")

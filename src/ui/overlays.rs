@@ -190,6 +190,7 @@ pub fn palette_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
     if !bench.palette_is_open() {
         state.palette.clear();
         state.palette_choice = 0;
+        state.palette_filters = None;
         return;
     }
     let modal = Modal::new(Id::unique("palette")).show(ui.ctx(), |ui| {
@@ -200,6 +201,9 @@ pub fn palette_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
         commands.push(Command::Palette);
     }
 }
+
+/// Filters of the selected packet that the palette shows at once.
+const MOST_FILTERS: usize = 60;
 
 /// What may be typed into the palette, with the shortest preset that has a payload as the example of a packet.
 fn palette_hint() -> String {
@@ -226,6 +230,11 @@ fn palette_body(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mu
     let words: Vec<String> = state.palette.to_lowercase().split_whitespace().map(str::to_owned).collect();
     let matches = |name: &str| words.iter().all(|w| name.to_lowercase().contains(w));
     let mut found: Vec<_> = entries(bench).into_iter().filter(|e| matches(&e.name)).collect();
+    if !words.is_empty() {
+        let filters = state.palette_filters.get_or_insert_with(|| super::filter_menu::entries(bench));
+        let fitting = filters.iter().filter(|(name, _)| matches(name)).take(MOST_FILTERS).cloned();
+        found.extend(fitting.map(|(name, command)| Entry { name, shortcut: None, command }));
+    }
     if state.palette.contains(['(', '/']) {
         // Whoever types a packet gets it, or is told where it is wrong.
         let (name, text) = ("Build the packet of this notation".into(), state.palette.trim().to_owned());
@@ -271,7 +280,7 @@ pub fn shortcuts(context: &Context, bench: &Workbench, text_owns_undo: bool, com
     }
     let mut all = entries(bench);
     // The longer ones first: Ctrl+Shift+Z is not Ctrl+Z.
-    all.sort_by_key(|e| e.shortcut.is_none_or(|s| !s.modifiers.shift));
+    all.sort_by_key(|e| e.shortcut.is_none_or(|s| !s.modifiers.shift && !s.modifiers.alt));
     for entry in all {
         // Under the palette nothing acts but the palette.
         if bench.palette_is_open() && !matches!(entry.command, Command::Palette) {

@@ -3,7 +3,7 @@
 use eframe::egui::{CollapsingHeader, RichText, Ui};
 
 use super::State;
-use super::detail::{Pick, headers_ui};
+use super::detail::{TreePen, headers_ui};
 use super::hex::hex_ui;
 use super::lit::Lit;
 use super::shown::Shown;
@@ -123,9 +123,9 @@ pub fn datagrams_ui(ui: &mut Ui, capture: &CaptureState, state: &mut State, comm
         if let Some((whole, shown)) =
             wholes(datagrams(capture)).nth(at).filter(|_| datagram.whole().is_some())
         {
-            // Columns show what stands in the packets themselves.
-            let mut pick = Pick { lit, columns: None };
-            ui.push_id(shown.id, |ui| headers_ui(ui, &shown, &whole.found, (headers, false), &mut pick));
+            // Filters and columns speak of the packets themselves.
+            let mut pen = TreePen { lit, menu: None };
+            ui.push_id(shown.id, |ui| headers_ui(ui, &shown, &whole.found, (headers, false), &mut pen));
             at += 1;
         }
     }

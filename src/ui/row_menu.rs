@@ -5,8 +5,13 @@ use eframe::egui::{Response, Ui};
 use crate::app::{Command, Workbench};
 use crate::craft::reply;
 
-/// Opens the menu of the packet at this position, from 0.
-pub fn row_menu(response: &Response, position: usize, commands: &mut Vec<Command>) {
+/// Opens the menu of the packet at this position, from 0. `more` stands below what is common to all places.
+pub fn row_menu(
+    response: &Response,
+    position: usize,
+    commands: &mut Vec<Command>,
+    more: impl FnOnce(&mut Ui, &mut Vec<Command>),
+) {
     response.context_menu(|ui| {
         ui.set_min_width(170.0);
         reply_ui(ui, position, commands);
@@ -19,6 +24,7 @@ pub fn row_menu(response: &Response, position: usize, commands: &mut Vec<Command
             commands.push(Command::Ladder(true));
             ui.close();
         }
+        more(ui, commands);
     });
 }
 

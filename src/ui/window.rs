@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use eframe::egui::{IconData, ViewportBuilder, vec2};
 
 use super::{App, REPAINT, theme};
-use crate::app::{Command, Start, Workbench};
+use crate::app::{Command, HISTORY, Start, Workbench};
 use crate::engine::Engine;
 
 /// Shows the window until it is closed.
@@ -36,6 +36,7 @@ pub fn run(start: Start) -> Result<(), String> {
             let engine = Engine::start(start.access, waker).map_err(|f| f.text)?;
             let mut bench = Workbench::new(Some(engine), start.directory);
             if let Some(path) = start.settings {
+                bench.keep_history(path.with_file_name(HISTORY));
                 bench.keep_settings_in(path);
             }
             bench.prefer_source(start.interface, start.place);

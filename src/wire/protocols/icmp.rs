@@ -1,7 +1,9 @@
 //! ICMP, RFC 792; next-hop MTU RFC 1191, length of the quoted packet RFC 4884.
 
 use crate::wire::readers::icmp as reader;
-use crate::wire::table::{Answer, Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When};
+use crate::wire::table::{
+    Answer, Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When,
+};
 use crate::wire::view::LayerView;
 
 const TYPE: Field = Field::number("type", "Type", 0, 8)

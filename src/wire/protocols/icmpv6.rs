@@ -4,7 +4,9 @@
 use super::icmp::EXTENDED;
 use super::icmpv6_options as options;
 use crate::wire::readers::icmp as reader;
-use crate::wire::table::{Answer, Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When};
+use crate::wire::table::{
+    Answer, Compute, Coverage, Family, Field, Header, Length, Next, Shown, Space, To, When,
+};
 use crate::wire::view::LayerView;
 
 /// Types as IANA names them.
@@ -68,7 +70,8 @@ const CODE: Field = Field::number("code", "Code", 8, 8);
 const FLAGS: &[(&str, u32)] = &[("flags", 1)];
 const TARGET: &[(&str, u32)] = &[("target", 1)];
 
-const SEQUENCE: Field = Field::number("echo.sequence_number", "Sequence Number", 48, 16).alias(&[("seq", 1)]).default(1);
+const SEQUENCE: Field =
+    Field::number("echo.sequence_number", "Sequence Number", 48, 16).alias(&[("seq", 1)]).default(1);
 
 /// ICMPv6.
 pub static HEADER: Header = Header {

@@ -1,0 +1,65 @@
+//! What the threads behind a window do, each with the orders that are its own.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::control::{Event, Order, Post};
+use super::find::find;
+use super::reassembly::reassemble;
+use crate::pcap::{Format, Selection, left_spools, save_as};
+
+/// Finds a datagram, as long as no other is asked for.
+pub(super) fn seek(order: Order, sought: &AtomicU64, post: &Post) {
+    let Order::Reassemble { file, position, ask } = order else { return };
+    let found = reassemble(&file, position, &|| sought.load(Ordering::Relaxed) == ask);
+    post.event(Event::Reassembled(ask, found));
+}
+
+/// Finds out flows; why it cannot stands with them.
+pub(super) fn follow(order: Order, wake: &dyn Fn()) {
+    let Order::Follow { file, flows } = order else { return };
+    flows.work(&file, &|| Arc::strong_count(&flows) > 1);
+    wake();
+}
+
+/// Finds the next packet, as long as somebody wants to know.
+pub(super) fn seek_next(order: Order, post: &Post) {
+    let Order::Find { file, search, ask, cancelled } = order else { return };
+    let found = find(&file, &search, &cancelled);
+    if !cancelled.load(Ordering::Relaxed) {
+        post.event(Event::Found(ask, found));
+    }
+}
+
+/// Looks for spools that a killed program left behind, and again some seconds later: a program that was killed while the disk
+/// was busy holds its spool until the system is done with it. What was told once is not told again.
+fn find_left(directory: &std::path::Path, post: &Post) {
+    let mut told = HashSet::new();
+    for seconds in [0, 1, 3, 6] {
+        std::thread::sleep(Duration::from_secs(seconds));
+        let mut left = left_spools(directory);
+        left.retain(|one| told.insert(one.capture.path().to_path_buf()));
+        if !left.is_empty() {
+            post.event(Event::Left(left));
+        }
+    }
+}
+
+/// Saves a capture, or looks for spools that were left behind.
+pub(super) fn save(order: Order, post: &Post) {
+    if let Order::FindLeft(directory) = order {
+        let post = post.clone();
+        // Without a thread nobody is told now; the spools stay for the next start.
+        let _ =
+            std::thread::Builder::new().name("leftovers".into()).spawn(move || find_left(&directory, &post));
+        return;
+    }
+    let Order::Save { file, path, save } = order else { return };
+    let format = Format::for_path(&path);
+    post.event(match save_as(&file, Selection::All, &path, format, &[]) {
+        Ok(saved) => Event::Saved { path, saved, save },
+        Err(error) => Event::NotSaved(save, error.into()),
+    });
+}

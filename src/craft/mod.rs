@@ -14,5 +14,6 @@ pub mod presets;
 pub mod print;
 pub mod report;
 pub mod stream;
+mod varying;
 
 pub use draft::{Draft, Override, Surroundings};

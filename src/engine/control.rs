@@ -13,9 +13,11 @@ use super::counters::Counters;
 use super::flows::Flows;
 use super::reading::{Desk, Reading, What};
 use super::reassembly::{Reassembly, reassemble};
+use super::plan::Plan;
 use super::recorder::{End, Recorder};
 use super::recording::Recording;
 use super::screen::{self, CaptureFilter};
+use super::sending::Sending;
 use super::sieve::Sieve;
 use super::sorter::Sorter;
 use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
@@ -210,6 +212,7 @@ pub struct Engine {
     sifter: Sender<Order>,
     follower: Sender<Order>,
     sorter: Sender<Order>,
+    access: Arc<Access>,
     /// The newest datagram that was asked for.
     sought: Arc<AtomicU64>,
     events: Receiver<Event>,
@@ -265,7 +268,7 @@ impl Engine {
             })?
         };
         let transmitter = thread("transmitter", {
-            let post = post.clone();
+            let (access, post) = (Arc::clone(&access), post.clone());
             move |orders: Receiver<Order>| {
                 let mut transmitter = Transmitter::default();
                 for order in orders {
@@ -289,6 +292,7 @@ impl Engine {
             sifter,
             follower,
             sorter,
+            access,
             sought,
             events,
         })
@@ -323,6 +327,14 @@ impl Engine {
             _ => &self.control,
         };
         queue.try_send(order).is_ok()
+    }
+
+    /// Sends what a plan says, on a thread of its own.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn send(&self, plan: Plan) -> Result<Sending, Failure> {
+        Sending::carry_out(Arc::clone(&self.access), plan, Arc::clone(&self.post.wake))
     }
 
     /// The reading of a capture: how far it is, and what ends it. `None`: it is not read from a file, or nobody wants it.

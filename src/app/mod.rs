@@ -20,6 +20,7 @@ mod reading;
 mod reassembly;
 mod settings;
 mod start;
+mod stream;
 mod workbench;
 
 pub use builder::{Builder, Refusal};
@@ -31,6 +32,7 @@ pub use gaps::{Gap, GapKind, Line};
 pub use list::{ListCommand, ListState, Sheet, Sorted};
 pub use settings::{ColourRule, ColumnSetting, Hue, Settings, settings_path};
 pub use start::{Start, spool_directory};
+pub use stream::{Again, Entry, Run, StreamCommand, Streams, pace};
 pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
 
 pub use crate::engine::Via;

@@ -9,6 +9,7 @@ use super::command::{Command, Outgoing, Question, Theme, Then};
 use super::files::Traffic;
 use super::filter::{CaptureBox, FilterBox};
 use super::list::ListState;
+use super::stream::Streams;
 use crate::craft::build::Sources;
 use crate::craft::{Draft, presets};
 use crate::engine::{Engine, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
@@ -89,6 +90,7 @@ pub struct Workbench {
     pub(super) start_capture: bool,
     pub(super) preferred: Option<(Option<String>, Place)>,
     pub(super) sent: Option<LastSend>,
+    pub(super) streams: Streams,
     pub(super) directory: PathBuf,
     pub(super) traffic: Traffic,
     pub(super) engine: Option<Engine>,
@@ -125,6 +127,7 @@ impl Workbench {
             start_capture: false,
             preferred: None,
             sent: None,
+            streams: Streams::default(),
             directory,
             traffic: Traffic::default(),
             engine,
@@ -282,6 +285,7 @@ impl Workbench {
         let typing = matches!(command, Command::SetField { .. }) && self.via != Via::Ip;
         match command {
             Command::Send => self.send(),
+            Command::Stream(command) => self.stream(command),
             Command::SendVia(via) => self.send_via(via),
             Command::Source(index) => self.choose_source(index),
             Command::RefreshSources => {
@@ -361,6 +365,7 @@ impl Workbench {
             self.forget_wanted();
         }
         self.sending = None;
+        self.leave_stream();
         self.via = Via::Ip;
         self.neighbourhood = None;
     }
@@ -396,6 +401,9 @@ impl Workbench {
             return;
         }
         self.builder.end_edit();
+        if self.streams.is_on() {
+            return self.start_stream();
+        }
         if self.engine.is_none() || self.builder.draft().network_ends().is_none() {
             return self.send_out(&self.builder.draft().clone(), self.via.clone());
         }

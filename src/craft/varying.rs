@@ -4,6 +4,7 @@ use super::draft::Draft;
 use super::stream::{Generator, Place, Stream};
 use crate::wire::bits;
 use crate::wire::notation;
+use crate::wire::table::Kind;
 use crate::wire::value::{self, Refused};
 use crate::wire::view::Path;
 
@@ -27,8 +28,15 @@ impl Draft {
     /// A range that is none, or does not fit the field. Nothing is changed then.
     pub fn vary_text(&mut self, path: Path, scale: u32, text: &str) -> Result<bool, Refused> {
         let found = self.locate(path).ok_or_else(|| Refused("the packet has no such field now".into()))?;
-        let header = self.layers[path.layer].header;
-        let Some(generator) = Generator::from_text(header.fields, found.field, scale, text)? else {
+        // Bytes of options and texts are what they look like.
+        if found.field.kind == Kind::Text || path.item.is_some() && found.field.kind.is_bytes() {
+            return Ok(false);
+        }
+        let table = match path.item {
+            None => self.layers[path.layer].header.fields,
+            Some(item) => self.options(path.layer).get(item).map_or(&[][..], |span| span.item.fields),
+        };
+        let Some(generator) = Generator::from_text(table, found.field, scale, text)? else {
             return Ok(false);
         };
         let most = bits::max_value(found.bits.width);
@@ -56,8 +64,9 @@ impl Draft {
 
     /// The options of a layer are others now: what varied in them does no more.
     pub(super) fn hold_options(&mut self, layer: usize) {
-        self.varying
-            .retain(|(place, _)| !matches!(place, Place::Field(p, _) if p.layer == layer && p.item.is_some()));
+        self.varying.retain(
+            |(place, _)| !matches!(place, Place::Field(p, _) if p.layer == layer && p.item.is_some()),
+        );
     }
 
     /// The payload is another one now.

@@ -11,9 +11,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
 use super::flows::Flows;
+use super::plan::Plan;
 use super::reading::{Desk, Reading, What};
 use super::reassembly::{Reassembly, reassemble};
-use super::plan::Plan;
 use super::recorder::{End, Recorder};
 use super::recording::Recording;
 use super::screen::{self, CaptureFilter};

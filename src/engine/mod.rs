@@ -50,7 +50,7 @@ pub use file_sink::FileSink;
 pub use flows::Flows;
 pub use in_order::in_order;
 pub use job::{Happened, Job, MOST_PER_SECOND, Summary};
-pub use pace::{Control, Pace, Schedule};
+pub use pace::{Control, Pace, Schedule, rate};
 pub use pinger::{Course, Courses, Ping, Pinged, Pinger};
 pub use plan::{Amount, Held, Packets, Plan};
 pub use probe::{AnswerKind, Probe};

@@ -99,12 +99,7 @@ impl Plan {
         }
     }
 
-    fn try_run(
-        &self,
-        access: &Access,
-        control: &Control,
-        tell: &mut dyn FnMut(Told),
-    ) -> Result<(), Failure> {
+    fn try_run(&self, access: &Access, control: &Control, tell: &mut dyn FnMut(Told)) -> Result<(), Failure> {
         let mut job = self.job(access)?;
         let held = job.unsendable()?;
         if let Some(first) = held.first() {
@@ -158,7 +153,13 @@ impl Witness {
         let interface = job.interface()?;
         let door = access.door(&job.place).ok()?;
         let before = net::transmitted(&door, interface.index).ok()?;
-        Some(Self { door, index: interface.index, name: interface.name.clone(), before, asked: Instant::now() })
+        Some(Self {
+            door,
+            index: interface.index,
+            name: interface.name.clone(),
+            before,
+            asked: Instant::now(),
+        })
     }
 
     fn look(&mut self) -> Option<(String, Transmitted)> {

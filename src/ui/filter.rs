@@ -4,7 +4,7 @@ use eframe::egui::{Align, Button, Id, Key, Label, Layout, RichText, Role, TextEd
 
 use super::theme::look;
 use super::{bars, named};
-use crate::app::{Command, Workbench};
+use crate::app::{Command, StreamCommand, Workbench};
 use crate::filter::{EXAMPLE, Reading};
 
 /// The box, for the keyboard.
@@ -20,6 +20,7 @@ pub fn filter_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     ui.horizontal(|ui| {
         ui.label(RichText::new("Filter").size(12.0).color(look.dim));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            again_ui(ui, bench, commands);
             beside_ui(ui, bench, commands);
             let mut text = filter.text().to_owned();
             let color = if filter.error().is_some() { look.bad } else { look.text };
@@ -42,6 +43,17 @@ pub fn filter_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     let problem = bench.capture().sieve().and_then(crate::engine::Sieve::problem);
     if let Some(text) = filter.error().map(|e| e.render(filter.text())).or(problem) {
         ui.add(Label::new(RichText::new(text).monospace().size(12.0).color(look.bad)).selectable(true));
+    }
+}
+
+/// Sends what the list shows once more.
+fn again_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
+    const NAME: &str = "Send these packets again";
+    let button = ui.add_enabled(bench.capture().shown() > 0, Button::new("Send again…"));
+    let enabled = button.enabled();
+    button.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, NAME));
+    if button.on_hover_text("send the packets that the list shows once more").clicked() {
+        commands.push(Command::Stream(StreamCommand::AskAgain));
     }
 }
 

@@ -25,6 +25,7 @@ mod reassembly;
 mod remote;
 mod rows;
 mod sheets;
+mod sending;
 mod shown;
 mod stats;
 mod sums;
@@ -71,6 +72,7 @@ pub struct State {
     path: String,
     path_opened: bool,
     remote: remote::Form,
+    again: sending::AgainForm,
 }
 
 /// The workbench with its window.

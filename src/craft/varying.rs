@@ -161,7 +161,7 @@ mod tests {
         for text in [
             "ip(dst=10.0.0.1..10.0.0.9)/tcp(srcport=random(1024..65535), dstport=[80, 443, 8000..8010], seq=random)",
             "ip(dst=10.0.0.1, ttl=30..1 step 2)/udp(dstport=fuzz)/\"abc\"/random(8)",
-            "eth(dst=02:00:00:00:00:01, src=random)/ip(dst=10.0.0.1, hdr_checksum=random)",
+            "eth(dst=02:00:00:00:00:01, src=random)/ip(dst=10.0.0.1, checksum=random)",
             "ip(dst=10.0.0.1)/tcp(flags=random, dstport=1)",
         ] {
             let first = draft(text);

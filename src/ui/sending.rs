@@ -107,7 +107,10 @@ pub fn run_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
                     (false, false) => look.good,
                 };
                 let text = progress_text(run);
-                let whole = run.notes.iter().fold(text.clone(), |whole, note| whole + "\n" + note);
+                let counts =
+                    "the interface counts all that leaves by it: what the kernel sends, its resets say, too";
+                let notes = run.notes.iter().map(String::as_str).chain(run.counted.as_ref().map(|_| counts));
+                let whole = notes.fold(text.clone(), |whole, note| whole + "\n" + note);
                 let label = Label::new(RichText::new(text).size(12.0).color(color)).truncate();
                 ui.add(label).on_hover_text(whole);
             });

@@ -125,7 +125,12 @@ pub fn run_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     };
     let mut done = rect;
     done.set_width(rect.width() * part);
-    ui.painter().rect_filled(done, 1.5, if run.is_running() { look.accent } else { look.good });
+    let color = match &run.over {
+        None => look.accent,
+        Some(over) if over.errors > 0 => look.bad,
+        Some(_) => look.good,
+    };
+    ui.painter().rect_filled(done, 1.5, color);
 }
 
 /// What was sent, how fast, what failed, and what the interface counted.

@@ -1,30 +1,27 @@
 //! The engine as the window sees it: orders in, events out, everything that may block on threads of its own.
 
-use std::collections::HashSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
 use super::flows::Flows;
-use super::plan::Plan;
 use super::reading::{Desk, Reading, What};
 use super::reassembly::{Reassembly, reassemble};
 use super::recorder::{End, Recorder};
 use super::recording::Recording;
+use super::saving::save;
 use super::screen::{self, CaptureFilter};
-use super::sending::Sending;
 use super::sieve::Sieve;
 use super::sorter::Sorter;
 use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
 use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter};
 use crate::net::Place;
-use crate::pcap::{CaptureFile, Format, LeftSpool, Report, Saved, Selection, left_spools, save_as};
+use crate::pcap::{CaptureFile, LeftSpool, Report, Saved};
 
 /// Tells the viewer that something is there to fetch. May be called from any thread, and often.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
@@ -206,13 +203,13 @@ pub struct Engine {
     control: Sender<Order>,
     transmitter: Sender<Order>,
     desk: Desk,
-    post: Post,
+    pub(super) post: Post,
     saver: Sender<Order>,
     reassembler: Sender<Order>,
     sifter: Sender<Order>,
     follower: Sender<Order>,
     sorter: Sender<Order>,
-    access: Arc<Access>,
+    pub(super) access: Arc<Access>,
     /// The newest datagram that was asked for.
     sought: Arc<AtomicU64>,
     events: Receiver<Event>,
@@ -327,14 +324,6 @@ impl Engine {
             _ => &self.control,
         };
         queue.try_send(order).is_ok()
-    }
-
-    /// Sends what a plan says, on a thread of its own.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn send(&self, plan: Plan) -> Result<Sending, Failure> {
-        Sending::carry_out(Arc::clone(&self.access), plan, Arc::clone(&self.post.wake))
     }
 
     /// The reading of a capture: how far it is, and what ends it. `None`: it is not read from a file, or nobody wants it.
@@ -487,33 +476,4 @@ fn follow(order: Order, wake: &dyn Fn()) {
     let Order::Follow { file, flows } = order else { return };
     flows.work(&file, &|| Arc::strong_count(&flows) > 1);
     wake();
-}
-
-/// Looks for spools that a killed program left behind, and again some seconds later: a program that was killed while the disk
-/// was busy holds its spool until the system is done with it. What was told once is not told again.
-fn find_left(directory: &std::path::Path, post: &Post) {
-    let mut told = HashSet::new();
-    for seconds in [0, 1, 3, 6] {
-        std::thread::sleep(Duration::from_secs(seconds));
-        let mut left = left_spools(directory);
-        left.retain(|one| told.insert(one.capture.path().to_path_buf()));
-        if !left.is_empty() {
-            post.event(Event::Left(left));
-        }
-    }
-}
-
-fn save(order: Order, post: &Post) {
-    if let Order::FindLeft(directory) = order {
-        let post = post.clone();
-        // Without a thread nobody is told now; the spools stay for the next start.
-        let _ = std::thread::Builder::new().name("finder".into()).spawn(move || find_left(&directory, &post));
-        return;
-    }
-    let Order::Save { file, path, save } = order else { return };
-    let format = Format::for_path(&path);
-    post.event(match save_as(&file, Selection::All, &path, format, &[]) {
-        Ok(saved) => Event::Saved { path, saved, save },
-        Err(error) => Event::NotSaved(save, error.into()),
-    });
 }

@@ -26,6 +26,7 @@ mod reassembly;
 mod recorder;
 mod recording;
 mod remote;
+mod saving;
 pub mod screen;
 pub mod script;
 mod sending;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::control::Waker;
+use super::control::{Engine, Waker};
 use super::job::{Happened, Job, Summary};
 use super::pace::Control;
 use super::plan::{Held, Plan};
@@ -38,6 +38,16 @@ pub enum Told {
 pub struct Sending {
     control: Control,
     told: Receiver<Told>,
+}
+
+impl Engine {
+    /// Sends what a plan says, on a thread of its own.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn send(&self, plan: Plan) -> Result<Sending, Failure> {
+        Sending::carry_out(Arc::clone(&self.access), plan, Arc::clone(&self.post.wake))
+    }
 }
 
 impl Sending {

@@ -239,7 +239,9 @@ pub fn again_ui(
         false => "no capture runs: start one first to see them leave",
     };
     ui.label(
-        RichText::new(format!("{filtered}in the order of the list; {listens}")).size(12.0).color(look.dim),
+        RichText::new(format!("{filtered}in the order in which they were captured; {listens}"))
+            .size(12.0)
+            .color(look.dim),
     );
     ui.add_space(6.0);
     Grid::new("again").num_columns(2).spacing([10.0, 6.0]).show(ui, |ui| {

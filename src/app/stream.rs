@@ -372,7 +372,8 @@ impl Workbench {
             }
             Told::Happened(_) => {}
             Told::Held(held) => {
-                let rows = self.capture.shown();
+                // Those that were looked at: the list may have grown since.
+                let rows = usize::try_from(held.of).unwrap_or(usize::MAX);
                 (self.streams.run, self.streams.sending) = (None, None);
                 self.question = Some(Question::Again { rows, held: Some(held) });
             }

@@ -24,13 +24,16 @@ pub struct Builder {
     draft: Draft,
     history: History,
     refused: BTreeMap<Path, Refusal>,
+    /// What decides over random values of fields that vary.
+    seed: u64,
 }
 
 impl Builder {
     /// A builder that begins with a draft.
     #[must_use]
     pub fn new(draft: Draft) -> Self {
-        Self { draft, ..Self::default() }
+        // The seed that stands in its box at first.
+        Self { draft, seed: 1, ..Self::default() }
     }
 
     /// The packet.
@@ -84,6 +87,7 @@ impl Builder {
             self.draft = before;
             return Err(refused);
         }
+        self.show_first();
         if self.draft != before {
             self.history.remember(&before, mark);
             // A refused text goes with its field.
@@ -127,12 +131,27 @@ impl Builder {
     pub fn undo(&mut self) {
         self.refused.clear();
         self.history.undo(&mut self.draft);
+        self.show_first();
     }
 
     /// Does it again.
     pub fn redo(&mut self) {
         self.refused.clear();
         self.history.redo(&mut self.draft);
+        self.show_first();
+    }
+
+    /// Another seed: where fields vary, another first packet. No undo step.
+    pub(super) fn seed(&mut self, seed: u64) {
+        self.seed = seed;
+        self.show_first();
+    }
+
+    /// Where fields vary, the draft is the first packet.
+    fn show_first(&mut self) {
+        if !self.draft.varying().is_empty() {
+            self.draft = self.draft.first_of(self.seed);
+        }
     }
 
     /// Takes in what the system knows; no undo step.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use super::find::Find;
 use super::list::ListCommand;
+use super::stream::StreamCommand;
 use crate::craft::export::Form;
 use crate::craft::print::Detail;
-use crate::engine::{Frame, Place, Remote, Via};
+use crate::engine::{Frame, Held, Place, Remote, Via};
 use crate::filter::complete::Words;
 use crate::wire::table::Header;
 use crate::wire::view::Path;
@@ -107,6 +108,8 @@ pub enum Command {
     Ladder(bool),
     /// Send the draft.
     Send,
+    /// Streams, and packets of the list that are sent again.
+    Stream(StreamCommand),
     /// Choose how it is sent.
     SendVia(Via),
     /// Choose where to work and what to listen to, by its index in the source list.
@@ -211,6 +214,13 @@ pub enum Question {
     OpenPath,
     /// What another machine is to capture.
     Remote,
+    /// How the packets of the list are to be sent again.
+    Again {
+        /// How many rows it shows.
+        rows: usize,
+        /// What of them cannot be sent as it is.
+        held: Option<Held>,
+    },
 }
 
 /// What goes on after the unsaved packets are dealt with.

@@ -3,6 +3,7 @@
 use super::command::Command;
 use super::workbench::{LocalSources, Request, Workbench};
 use crate::craft::export::Form;
+use crate::craft::stream::Stream;
 use crate::craft::{Draft, presets};
 use crate::engine::Failure;
 use crate::wire::value::Refused;
@@ -87,7 +88,11 @@ impl Workbench {
     }
 
     fn set_field(&mut self, path: Path, scale: u32, text: String) {
-        match self.builder.edit(Some(mark(path)), |d| d.set_text(path, scale, &text)) {
+        let change = |d: &mut Draft| match d.vary_text(path, scale, &text)? {
+            true => Ok(()),
+            false => d.set_text(path, scale, &text),
+        };
+        match self.builder.edit(Some(mark(path)), change) {
             Ok(()) => self.builder.unrefuse(path),
             Err(refused) => self.builder.refuse(path, text, refused.0),
         }
@@ -96,6 +101,7 @@ impl Workbench {
     fn toggle(&mut self, path: Path) -> Result<(), Refused> {
         self.builder.edit(None, |d| {
             let found = d.locate(path).and_then(|f| f.stored(d.bytes()));
+            d.hold(path);
             d.set(path, u128::from(found == Some(0)))
         })
     }
@@ -113,8 +119,8 @@ impl Workbench {
     }
 
     fn load_notation(&mut self, text: &str) {
-        match Draft::from_notation(text, &mut LocalSources) {
-            Ok(draft) => self.replace(draft),
+        match Stream::from_notation(text, &mut LocalSources) {
+            Ok(stream) => self.replace(stream.into_draft()),
             Err(error) => self.notice(Failure::new(error.render(text))),
         }
     }

@@ -24,7 +24,8 @@ impl Workbench {
         }
         self.capture.gather_gaps();
         self.tell_incidents();
-        self.ladder_on()
+        let more = self.ladder_on();
+        self.drain_stream(start, budget) || more
     }
 
     /// Says what happened to the capture; lost packets stand in the status line.
@@ -56,6 +57,7 @@ impl Workbench {
                 self.capture.follow = follow;
                 self.capture.counters = Some(counters);
                 self.capture.running = true;
+                self.start_waiting();
                 if let Some(Outgoing { place, via, frame }) = pending {
                     self.order(Order::Send { place, via, frame });
                 }

@@ -74,6 +74,7 @@ impl Workbench {
             }
             Then::Open(None) => self.requests.push(Request::AskOpen),
             Then::Open(Some(path)) => {
+                self.forget_waiting();
                 self.order(Order::Stop);
                 // Nobody knows when the first packet of a pipe comes.
                 self.capture.starting = path.as_os_str() == "-";
@@ -140,6 +141,7 @@ impl Workbench {
         self.capture.starting = false;
         self.traffic.wanted = None;
         self.traffic.pending = None;
+        self.forget_waiting();
         self.traffic.agreed = false;
         self.tidy_readings();
     }
@@ -199,7 +201,7 @@ impl Workbench {
         let then = match self.question.take() {
             Some(Question::Left { .. }) => return self.answer_left(choice),
             Some(Question::Unsaved { then, .. }) => then,
-            Some(Question::Remote) => return,
+            Some(Question::Remote | Question::Again { .. }) => return,
             // What was to happen after the save does not.
             Some(Question::SavePath | Question::OpenPath) => return self.path_cancelled(),
             None => return,
@@ -219,7 +221,7 @@ impl Workbench {
                 self.traffic.agreed = true;
                 self.go_on(then);
             }
-            Choice::Show | Choice::Cancel => {}
+            Choice::Show | Choice::Cancel => self.forget_waiting(),
         }
     }
 

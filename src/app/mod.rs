@@ -25,6 +25,7 @@ mod reassembly;
 mod reply;
 mod settings;
 mod start;
+mod stream;
 mod workbench;
 
 pub use builder::{Builder, Refusal};
@@ -39,6 +40,7 @@ pub use history::{FILE as HISTORY, History};
 pub use list::{ListCommand, ListState, Sheet, Sorted};
 pub use settings::{ColourRule, ColumnSetting, Hue, Settings, settings_path};
 pub use start::{Start, spool_directory};
+pub use stream::{Again, Entry, Run, StreamCommand, Streams, pace};
 pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
 
 pub use crate::engine::Via;

@@ -12,6 +12,7 @@ use super::find::FindBox;
 use super::guard::Guard;
 use super::history::History;
 use super::list::ListState;
+use super::stream::Streams;
 use crate::craft::build::Sources;
 use crate::craft::{Draft, presets};
 use crate::engine::{Engine, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
@@ -101,6 +102,7 @@ pub struct Workbench {
     pub(super) start_capture: bool,
     pub(super) preferred: Option<(Option<String>, Place)>,
     pub(super) sent: Option<LastSend>,
+    pub(super) streams: Streams,
     pub(super) directory: PathBuf,
     pub(super) traffic: Traffic,
     pub(super) engine: Option<Engine>,
@@ -144,6 +146,7 @@ impl Workbench {
             start_capture: false,
             preferred: None,
             sent: None,
+            streams: Streams::default(),
             directory,
             traffic: Traffic::default(),
             engine,
@@ -312,6 +315,7 @@ impl Workbench {
             Command::Reply(index) => self.reply(index),
             Command::HoldPort(on) => self.guard.on = on,
             Command::Ladder(on) => self.ladder = on,
+            Command::Stream(command) => self.stream(command),
             Command::SendVia(via) => self.send_via(via),
             Command::Source(index) => self.choose_source(index),
             Command::RefreshSources => {
@@ -404,6 +408,7 @@ impl Workbench {
             self.forget_wanted();
         }
         self.sending = None;
+        self.leave_stream();
         self.via = Via::Ip;
         self.neighbourhood = None;
     }
@@ -439,6 +444,9 @@ impl Workbench {
             return;
         }
         self.builder.end_edit();
+        if self.streams.is_on() {
+            return self.start_stream();
+        }
         if self.engine.is_none() || self.builder.draft().network_ends().is_none() {
             return self.send_out(&self.builder.draft().clone(), self.via.clone());
         }

@@ -10,7 +10,7 @@ use super::read::select;
 use super::sources::System;
 use crate::craft::fragment::Pieces;
 use crate::craft::stream::{Place, Stream};
-use crate::engine::{Access, Checksums, Flows, Job, MOST_PER_SECOND, Pace, Replay, Unsendable, Via};
+use crate::engine::{self, Access, Checksums, Flows, Job, MOST_PER_SECOND, Pace, Replay, Unsendable, Via};
 use crate::pcap::{self, CaptureFile};
 
 /// `rawbench send`.
@@ -116,25 +116,7 @@ pub enum Rate {
 }
 
 fn rate(text: &str) -> Result<Rate, String> {
-    if text == "max" {
-        return Ok(Rate::Max);
-    }
-    let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
-    let (number, times) = match number.strip_suffix(['k', 'K']) {
-        Some(number) => (number, 1e3),
-        None => number.strip_suffix('M').map_or((number, 1.0), |number| (number, 1e6)),
-    };
-    let seconds = match unit {
-        "s" | "sec" => 1.0,
-        "min" | "m" => 60.0,
-        "h" => 3600.0,
-        _ => 0.0,
-    };
-    let pps = number.replace('_', "").parse::<f64>().map(|n| n * times / seconds);
-    match pps {
-        Ok(pps) if pps.is_finite() && pps >= 1e-6 => Ok(Rate::PerSecond(pps)),
-        _ => Err("must be packets a second, such as 1001, 0.5, 250k, 2/min, or max".into()),
-    }
+    Ok(engine::rate(text)?.map_or(Rate::Max, Rate::PerSecond))
 }
 
 fn factor(text: &str) -> Result<f64, String> {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::options::is_raw;
+use super::stream::{Generator, Place};
 use crate::wire::bits::{self, BitRange};
 use crate::wire::checksum;
 use crate::wire::items;
@@ -43,6 +44,8 @@ pub struct Draft {
     /// tunnel, say): each at least 1, from the highest layer on. What is left of the bytes belongs to no layer at all.
     pub(super) tails: BTreeMap<usize, usize>,
     pub(super) overrides: BTreeMap<Path, Override>,
+    /// What varies from packet to packet: the bytes are those of the first one.
+    pub(super) varying: Vec<(Place, Generator)>,
     /// Layers whose list of options the user ended: the first of the zero bytes behind it is an option, no padding.
     pub(super) ended: BTreeSet<usize>,
     /// What layers lost of their fixed part and of their options when a type was typed that has less of them: it comes
@@ -66,6 +69,7 @@ impl PartialEq for Draft {
             && self.tails == other.tails
             && self.overrides == other.overrides
             && self.ended == other.ended
+            && self.varying == other.varying
             && shape(self) == shape(other)
     }
 }

@@ -66,6 +66,7 @@ impl Draft {
     /// As [`value::parse`]: the message names the range. Nothing is changed then.
     pub fn set_text(&mut self, path: Path, scale: u32, text: &str) -> Result<(), Refused> {
         let found = self.locate(path).ok_or_else(|| Refused("the packet has no such field now".into()))?;
+        self.hold(path);
         if found.field.kind.is_bytes() {
             let data = value::parse_bytes(found.field, text)?;
             return self.set_bytes(path, &data);
@@ -168,12 +169,14 @@ impl Draft {
     /// Lets a field be computed again.
     pub fn release(&mut self, path: Path) {
         self.overrides.remove(&path);
+        self.hold(path);
         self.recompute();
     }
 
     /// Makes a checksum wrong, and keeps it wrong through later edits.
     pub fn make_wrong(&mut self, path: Path) {
         self.overrides.insert(path, Override::Wrong);
+        self.hold(path);
         self.recompute();
     }
 
@@ -237,6 +240,7 @@ impl Draft {
 
     /// Has what is kept by the number of a layer follow the layers.
     fn shift_overrides(&mut self, to: impl Fn(usize) -> Option<usize>) {
+        self.shift_varying(&to);
         let moved = std::mem::take(&mut self.overrides);
         self.overrides = moved
             .into_iter()
@@ -254,6 +258,7 @@ impl Draft {
     pub fn set_payload(&mut self, data: &[u8]) -> Result<(), Refused> {
         let range = self.payload.clone();
         self.splice(range.clone(), data)?;
+        self.hold_payload();
         self.payload = range.start..range.start + data.len();
         self.recompute();
         Ok(())

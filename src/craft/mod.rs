@@ -15,5 +15,6 @@ pub mod print;
 pub mod reply;
 pub mod report;
 pub mod stream;
+mod varying;
 
 pub use draft::{Draft, Override, Surroundings};

@@ -72,6 +72,7 @@ impl Draft {
         self.count_items(layer, &nodes);
         let all = items::joined(&nodes, true);
         let all = all.ok_or_else(|| Refused(format!("an option has at most {longest} bytes")))?;
+        self.hold_options(layer);
         self.set_options(layer, &all)
     }
 

@@ -3,7 +3,6 @@
 use super::draft::Draft;
 use super::option_text::option_notations;
 use crate::wire::bits;
-use crate::wire::notation;
 use crate::wire::table::{Field, Kind};
 use crate::wire::value;
 use crate::wire::view::{LayerView, Located};
@@ -23,7 +22,7 @@ impl Draft {
     pub fn notation(&self, detail: Detail) -> String {
         let mut parts: Vec<String> = (0..self.layers.len()).map(|i| self.layer_notation(i, detail)).collect();
         if !self.payload().is_empty() || parts.is_empty() {
-            parts.push(notation::payload_text(self.payload()));
+            parts.push(self.payload_notation());
         }
         for (layer, bytes) in self.trailers() {
             let behind = if layer == 0 { String::new() } else { format!(", behind={}", layer + 1) };
@@ -45,10 +44,21 @@ impl Draft {
             let stored = found.stored(&self.bytes).unwrap_or(0);
             let letters =
                 if found.field.group { value::letters(header.fields, found.field, stored) } else { None };
-            if found.field.group && letters.is_none() {
+            let varies = self.generator_of(found.path);
+            let inside = |f: &Located| f.field.bits.start < local.end() && local.start < f.field.bits.end();
+            let part_varies = || {
+                let mut others = view.header_fields().filter(|f| f.path != found.path && inside(f));
+                others.any(|f| self.generator_of(f.path).is_some())
+            };
+            if varies.is_none() && found.field.group && (letters.is_none() || part_varies()) {
                 continue;
             }
             done = local.end();
+            if let Some(generator) = varies {
+                let unit = found.field.aliases.first().map_or(found.field.scale, |a| a.1);
+                args.push(format!("{}={}", found.field.notation_key(), generator.text(found.field, unit)));
+                continue;
+            }
             if found.field.kind.is_bytes() {
                 let data = self.bytes.get(found.bits.bytes()).unwrap_or_default();
                 if detail == Detail::Full || header.blank().get(local.bytes()) != Some(data) {

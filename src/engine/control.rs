@@ -222,13 +222,14 @@ pub struct Engine {
     control: Sender<Order>,
     transmitter: Sender<Order>,
     desk: Desk,
-    post: Post,
+    pub(super) post: Post,
     saver: Sender<Order>,
     reassembler: Sender<Order>,
     sifter: Sender<Order>,
     follower: Sender<Order>,
     sorter: Sender<Order>,
     finder: Sender<Order>,
+    pub(super) access: Arc<Access>,
     /// The newest datagram that was asked for.
     sought: Arc<AtomicU64>,
     events: Receiver<Event>,
@@ -290,7 +291,7 @@ impl Engine {
             thread("finder", move |orders: Receiver<Order>| orders.iter().for_each(|o| seek_next(o, &post)))?
         };
         let transmitter = thread("transmitter", {
-            let post = post.clone();
+            let (access, post) = (Arc::clone(&access), post.clone());
             move |orders: Receiver<Order>| {
                 let mut transmitter = Transmitter::default();
                 for order in orders {
@@ -315,6 +316,7 @@ impl Engine {
             follower,
             sorter,
             finder,
+            access,
             sought,
             events,
         })

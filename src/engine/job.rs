@@ -255,6 +255,11 @@ impl Job {
         self.sequence.leave_out(unsendable);
     }
 
+    /// Where the packets leave by, as far as it is known.
+    pub(super) fn interface(&self) -> Option<&Interface> {
+        self.interface.as_ref()
+    }
+
     fn goes_by(&mut self, interface: Option<Interface>) {
         match (&self.interface, interface) {
             (_, None) => {}

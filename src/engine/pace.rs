@@ -24,6 +24,32 @@ pub enum Pace {
     Recorded(f64),
 }
 
+/// Packets a second as a person writes them: `1001`, `0.5`, `250k`, `1.5M`, `2/min`, `max`; `None`: as fast as it goes.
+///
+/// # Errors
+/// It is none: says what it must be.
+pub fn rate(text: &str) -> Result<Option<f64>, String> {
+    if text == "max" {
+        return Ok(None);
+    }
+    let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
+    let (number, times) = match number.strip_suffix(['k', 'K']) {
+        Some(number) => (number, 1e3),
+        None => number.strip_suffix('M').map_or((number, 1.0), |number| (number, 1e6)),
+    };
+    let seconds = match unit {
+        "s" | "sec" => 1.0,
+        "min" | "m" => 60.0,
+        "h" => 3600.0,
+        _ => 0.0,
+    };
+    let pps = number.replace('_', "").parse::<f64>().map(|n| n * times / seconds);
+    match pps {
+        Ok(pps) if pps.is_finite() && pps >= 1e-6 => Ok(Some(pps)),
+        _ => Err("must be packets a second, such as 1001, 0.5, 250k, 2/min, or max".into()),
+    }
+}
+
 /// From this rate on frames go past the queue of the interface.
 const FAST: f64 = 50_000.0;
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::control::Waker;
+use super::control::{Engine, Waker};
 use super::job::{Happened, Job, Summary};
 use super::pace::Control;
+use super::plan::{Held, Plan};
 use super::sources::{Access, Failure};
+use crate::net::Transmitted;
 
 /// What happens in a job that is not fetched yet; of more, progress is left out, the rest waits.
 const PENDING: usize = 4096;
@@ -15,6 +17,17 @@ const PENDING: usize = 4096;
 /// What comes out of a job.
 #[derive(Clone, Debug)]
 pub enum Told {
+    /// Of a plan: this stands before the packets go out, and nothing is sent.
+    Held(Held),
+    /// Of a plan: it begins; how many packets it will be, as far as that is known, and what a person should know before.
+    Ready {
+        /// How many.
+        total: Option<u64>,
+        /// What to know.
+        notes: Vec<String>,
+    },
+    /// What the interface of this name itself has counted since, whoever sent it.
+    Counted(String, Transmitted),
     /// Something happened.
     Happened(Happened),
     /// It is over: its summary, or what kept it from beginning.
@@ -27,21 +40,47 @@ pub struct Sending {
     told: Receiver<Told>,
 }
 
+impl Engine {
+    /// Sends what a plan says, on a thread of its own.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn send(&self, plan: Plan) -> Result<Sending, Failure> {
+        Sending::carry_out(Arc::clone(&self.access), plan, Arc::clone(&self.post.wake))
+    }
+}
+
 impl Sending {
     /// Starts a job. `waker` is called when there is something to fetch.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(access: Arc<Access>, mut job: Job, waker: Waker) -> Result<Self, Failure> {
+        Self::spawn(waker, move |control, tell| {
+            let over = job.run(&access, control, &mut |happened| {
+                tell(Told::Happened(happened));
+                Ok(())
+            });
+            tell(Told::Over(over.map(Box::new)));
+        })
+    }
+
+    /// Makes a plan ready and carries it out.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(super) fn carry_out(access: Arc<Access>, plan: Plan, waker: Waker) -> Result<Self, Failure> {
+        Self::spawn(waker, move |control, tell| plan.run(&access, control, tell))
+    }
+
+    fn spawn(
+        waker: Waker,
+        body: impl FnOnce(&Control, &mut dyn FnMut(Told)) + Send + 'static,
+    ) -> Result<Self, Failure> {
         let (sender, told) = bounded(PENDING);
         let control = Control::default();
         let own = control.clone();
-        let body = move || {
-            let over = job.run(&access, &own, &mut |happened| post(&sender, happened, &waker));
-            // Fails only when nobody wants to know any more.
-            let _ = sender.send(Told::Over(over.map(Box::new)));
-            waker();
-        };
+        let body = move || body(&own, &mut |told| post(&sender, told, &waker, &own));
         std::thread::Builder::new()
             .name("stream".into())
             .spawn(body)
@@ -68,14 +107,13 @@ impl Drop for Sending {
     }
 }
 
-fn post(sender: &Sender<Told>, happened: Happened, waker: &Waker) -> Result<(), Failure> {
-    let gone = || Failure::new("nobody listens to the stream any more");
-    if matches!(happened, Happened::Progress(_)) {
+fn post(sender: &Sender<Told>, told: Told, waker: &Waker, control: &Control) {
+    if matches!(told, Told::Happened(Happened::Progress(_)) | Told::Counted(..)) {
         // A newer one follows soon.
-        let _ = sender.try_send(Told::Happened(happened));
-    } else {
-        sender.send(Told::Happened(happened)).map_err(|_| gone())?;
+        let _ = sender.try_send(told);
+    } else if sender.send(told).is_err() {
+        // Nobody listens any more.
+        control.stop();
     }
     waker();
-    Ok(())
 }

@@ -234,18 +234,27 @@ impl Sequence {
         }
     }
 
-    /// The destination of the first packet.
+    /// The destination of the first packet that has one: of a capture the first may well be ARP.
     ///
     /// # Errors
     /// As [`Self::next`].
     pub fn first_destination(&mut self) -> Result<Option<IpAddr>, Failure> {
         let mut slot = Slot::default();
-        let limit = self.limit.take();
-        let made = self.next(&mut slot);
+        let limit = self.limit.replace(self.entries());
+        let found = loop {
+            match self.next(&mut slot) {
+                Ok(true) => {
+                    if let Some(to) = slot.cut.and_then(|cut| destination(&slot.bytes, cut)) {
+                        break Ok(Some(to));
+                    }
+                }
+                Ok(false) => break Ok(None),
+                Err(failure) => break Err(failure),
+            }
+        };
         self.limit = limit;
         self.restart();
-        made?;
-        Ok(slot.cut.and_then(|cut| destination(&slot.bytes, cut)))
+        found
     }
 
     /// Has the destinations of packets be found, for a raw IP socket.

@@ -12,6 +12,7 @@ use super::hex::hex_ui;
 use super::hold::hold_ui;
 use super::options::{options_meter, options_ui};
 use super::payload::payload_ui;
+use super::sending;
 use super::shown::Shown;
 use super::sums::checksum_ui;
 use super::theme::{GAP, look};
@@ -288,17 +289,20 @@ fn send_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| way_ui(ui, bench));
         });
     });
+    sending::run_ui(ui, bench, commands);
+    sending::stream_ui(ui, bench, commands);
     ui.horizontal(|ui| {
         via_ui(ui, bench, commands);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let look = look(ui);
             let text = RichText::new("Send").strong().color(look.on_accent);
             let button = Button::new(text).fill(look.accent).min_size(vec2(96.0, 26.0));
-            let send = ui.add(button).on_hover_text("Ctrl+Enter");
+            let free = !(bench.streams().is_on() && bench.streams().is_running());
+            let send = ui.add_enabled(free, button).on_hover_text("Ctrl+Enter");
             if send.clicked() {
                 commands.push(Command::Send);
             }
-            if let Some(sent) = bench.last_send() {
+            if let (Some(sent), false) = (bench.last_send(), bench.streams().is_on()) {
                 let text = format!("sent {} · last {} bytes", sent.count, sent.bytes);
                 ui.label(RichText::new(text).size(12.0).color(look.good));
             }
@@ -336,6 +340,8 @@ fn messages(ui: &Ui, bench: &Workbench) -> Vec<(String, Color32)> {
     let draft = bench.builder().draft();
     let mut all: Vec<(String, Color32)> = Vec::new();
     all.extend(bench.builder().first_refused().map(|(_, refusal)| (refusal.why.clone(), look.bad)));
+    let streams = Some(bench.streams()).filter(|s| s.is_on());
+    all.extend(streams.and_then(|s| s.first_problem()).map(|why| (why, look.bad)));
     all.extend(bench.neighbourhood().and_then(|f| f.problem.clone()).map(|problem| (problem, look.warn)));
     if *bench.via() == Via::Ip {
         all.extend(draft.overwrites().into_iter().filter(|o| o.changes).map(|o| (o.text, look.warn)));

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::app::{Command, Find, Hold, ListCommand, Sheet, Theme, Workbench};
+use crate::app::{Command, Find, Hold, ListCommand, Sheet, StreamCommand, Theme, Workbench};
 use crate::craft::export;
 use crate::craft::presets;
 use crate::craft::print::Detail;
@@ -91,6 +91,17 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         _ => ("Hold no port any more", false),
     };
     all.push(entry(name, ctrl(Key::H), Command::HoldPort(on)));
+    let streams = bench.streams();
+    let mode = if streams.is_on() { "Send one packet at a time" } else { "Send streams of packets" };
+    all.push(entry(mode, None, Command::Stream(StreamCommand::On(!streams.is_on()))));
+    all.push(entry("Send the shown packets again", None, Command::Stream(StreamCommand::AskAgain)));
+    if let Some(run) = streams.run().filter(|run| run.is_running()) {
+        all.push(entry("Stop the stream", None, Command::Stream(StreamCommand::Stop)));
+        all.push(match run.is_paused() {
+            true => entry("Continue the stream", None, Command::Stream(StreamCommand::Continue)),
+            false => entry("Pause the stream", None, Command::Stream(StreamCommand::Pause)),
+        });
+    }
     for form in export::ALL {
         let name = format!("Copy the packet for another tool: {}", form.label);
         all.push(entry(&name, None, Command::CopyAs { form, selected: false }));

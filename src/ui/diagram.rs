@@ -155,7 +155,9 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
         return;
     }
     // A computed field has its switch beside the label.
-    let switch = match (pen.editor.is_some() && found.field.compute.is_some(), inner.width() > WIDE) {
+    let varies = pen.editor.as_ref().is_some_and(|e| e.varies(found).is_some());
+    let has_switch = pen.editor.is_some() && (varies || found.field.compute.is_some());
+    let switch = match (has_switch, inner.width() > WIDE) {
         (false, _) => 0.0,
         (true, false) => 8.0,
         (true, true) => 34.0,
@@ -164,7 +166,14 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
     ui.painter().text(inner.min + vec2(5.0, 2.0), Align2::LEFT_TOP, label, theme::plain(TINY), look.dim);
     let bottom = (inner.top() + DIAGRAM_ROW - 1.0).min(inner.bottom());
     let value_rect = Rect::from_min_max(inner.min + vec2(4.0, 12.5), pos2(inner.right() - 3.0, bottom - 1.0));
-    let hint = bad.unwrap_or_else(|| hint(&pen.shown, found));
+    let varies = pen.editor.as_ref().and_then(|e| e.varies(found));
+    let value = value_text(&pen.shown, found);
+    // Of a field that varies the first packet's value stands beside how it does.
+    let hint = match &varies {
+        Some(_) => format!("first {value}"),
+        None => bad.unwrap_or_else(|| hint(&pen.shown, found)),
+    };
+    let value = varies.unwrap_or(value);
     let name = field_name(&pen.shown, found);
     match pen.editor.as_mut() {
         Some(editor) => {
@@ -172,7 +181,7 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
             badges(ui, editor, found, inner, &name);
         }
         None => {
-            let text = value_text(&pen.shown, found);
+            let text = &value;
             let response = ui.interact(value_rect, id.with("value"), Sense::hover());
             response.widget_info(|| WidgetInfo::labeled(Role::Label, true, format!("{name}: {text}")));
             ui.painter().text(
@@ -184,7 +193,7 @@ fn cell_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, part
             );
         }
     }
-    hint_text(ui, value_rect, &value_text(&pen.shown, found), &hint, look);
+    hint_text(ui, value_rect, &value, &hint, look);
     hover.on_hover_ui_at_pointer(|ui| tooltip(ui, &pen.shown, found));
 }
 
@@ -271,8 +280,17 @@ fn bit_ui(ui: &mut Ui, pen: &mut Pen<'_, '_>, found: &Located, cell: Rect, look:
 
 /// The switches of a computed field: computed or pinned, and for a checksum wrong on purpose.
 fn badges(ui: &mut Ui, editor: &mut Editor<'_>, found: &Located, cell: Rect, name: &str) {
-    let Some(compute) = found.field.compute else { return };
     let look = look(ui);
+    if editor.varies(found).is_some() {
+        let right = pos2(cell.right() - 3.0, cell.top() + 2.0);
+        let text = if cell.width() > WIDE { "varies" } else { "v" };
+        let id = Id::unique(("badge", found.path, "varies"));
+        if badge(ui, right, text, look.warn, &format!("Hold {name}"), id).1 {
+            editor.release(found.path);
+        }
+        return;
+    }
+    let Some(compute) = found.field.compute else { return };
     let state = editor.override_of(found.path);
     let checksum = matches!(compute, Compute::Checksum { .. });
     let room = cell.width() > WIDE;

@@ -63,6 +63,19 @@ impl Editor<'_> {
         self.builder.refusal(path)
     }
 
+    /// The generator of a field that varies, as it is typed.
+    #[must_use]
+    pub fn varies(&self, found: &Located) -> Option<String> {
+        let generator = self.builder.draft().generator_of(found.path)?;
+        Some(generator.text(found.field, unit(found.field)))
+    }
+
+    /// What stands in a field: its value, or how it varies.
+    #[must_use]
+    pub fn text_of(&self, found: &Located) -> String {
+        self.varies(found).unwrap_or_else(|| shown_text(found, self.builder.draft().bytes()))
+    }
+
     /// How a computed field is kept from being computed.
     #[must_use]
     pub fn override_of(&self, path: Path) -> Option<Override> {
@@ -98,7 +111,7 @@ impl Editor<'_> {
         let mut text = match (mine, &refusal) {
             (Some(typing), _) => typing.text.clone(),
             (None, Some(refusal)) => refusal.text.clone(),
-            (None, None) => shown_text(found, self.builder.draft().bytes()),
+            (None, None) => self.text_of(found),
         };
         let computed = found.field.compute.is_some() && self.override_of(found.path).is_none();
         let color = match (&refusal, computed) {

@@ -5,7 +5,7 @@ use eframe::egui::{Align, Button, Id, Key, Label, Layout, Modifiers, RichText, R
 use super::filter_box::FilterBox;
 use super::theme::look;
 use super::{State, bars};
-use crate::app::{Command, Find, Sought, Workbench};
+use crate::app::{Command, Find, Sought, StreamCommand, Workbench};
 use crate::filter::complete::Words;
 use crate::filter::{EXAMPLE, EXAMPLE_SOUGHT, Reading};
 
@@ -30,6 +30,7 @@ pub fn filter_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
         ui.label(RichText::new("Filter").size(12.0).color(look.dim));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let history = history_button(ui, "Filters applied before");
+            again_ui(ui, bench, commands);
             beside_ui(ui, bench, commands);
             let filter_box = FilterBox {
                 id: box_id(),
@@ -85,6 +86,17 @@ fn error_ui(ui: &mut Ui, text: &str, commands: &mut Vec<Command>) {
             commands.push(Command::Copy(text.to_owned()));
         }
     });
+}
+
+/// Sends what the list shows once more.
+fn again_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
+    const NAME: &str = "Send these packets again";
+    let button = ui.add_enabled(bench.capture().shown() > 0, Button::new("Send again…"));
+    let enabled = button.enabled();
+    button.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, NAME));
+    if button.on_hover_text("send the packets that the list shows once more").clicked() {
+        commands.push(Command::Stream(StreamCommand::AskAgain));
+    }
 }
 
 /// Whose words hold, how far the work is, and the way out.

@@ -29,6 +29,7 @@ mod reassembly;
 mod remote;
 mod row_menu;
 mod rows;
+mod sending;
 mod sheets;
 mod shown;
 mod stats;
@@ -86,6 +87,7 @@ pub struct State {
     display_box: filter_box::BoxState,
     capture_box: filter_box::BoxState,
     find_box: filter_box::BoxState,
+    again: sending::AgainForm,
 }
 
 /// The workbench with its window.

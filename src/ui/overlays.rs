@@ -86,7 +86,8 @@ pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: 
     state.remote.open &= bench.question() == Some(&Question::Remote);
     let Some(question) = bench.question() else { return };
     let modal = Modal::new(Id::unique("question")).show(ui.ctx(), |ui| {
-        ui.set_width(if *question == Question::Remote { 500.0 } else { 440.0 });
+        let wide = matches!(question, Question::Remote | Question::Again { .. });
+        ui.set_width(if wide { 500.0 } else { 440.0 });
         match question {
             Question::Unsaved { packets, .. } => unsaved_ui(ui, *packets, commands),
             Question::Left { text } => left_ui(ui, text, commands),
@@ -95,6 +96,9 @@ pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: 
             }
             Question::OpenPath => {
                 path_ui(ui, state, "Open a capture file", "Open", commands, Command::OpenPath)
+            }
+            Question::Again { rows, held } => {
+                super::sending::again_ui(ui, bench, &mut state.again, (*rows, held.as_ref()), commands);
             }
             Question::Remote => super::remote::remote_ui(ui, &mut state.remote, commands),
         }

@@ -3,9 +3,9 @@
 
 use crate::craft::build::{Built, parse_word};
 use crate::wire::bits;
-use crate::wire::notation::{Item, NotationError, Spanned};
-use crate::wire::table::Field;
-use crate::wire::value;
+use crate::wire::notation::{self, Item, NotationError, Part, Spanned, Value};
+use crate::wire::table::{Field, Kind};
+use crate::wire::value::{self, Refused};
 
 /// Most values of one range or list: a counter of 64 bits can go through all of them.
 const MOST: u128 = u64::MAX as u128;
@@ -128,7 +128,7 @@ impl Generator {
     }
 
     /// The greatest value.
-    pub(super) fn most(&self) -> u128 {
+    pub(in crate::craft) fn most(&self) -> u128 {
         match self {
             Self::Random { high, .. } => *high,
             Self::Fuzz { width } => bits::max_value(*width),
@@ -170,6 +170,61 @@ impl Generator {
             return Ok(Some(Self::Random { low, high }));
         }
         Ok(run(fields, field, scale, word)?.map(|run| Self::Each(vec![run])))
+    }
+
+    /// A generator from what was typed for a field; `None`: it is a value, or nothing of this kind.
+    ///
+    /// # Errors
+    /// A range that is none.
+    pub(in crate::craft) fn from_text(
+        fields: &[Field],
+        field: &Field,
+        scale: u32,
+        text: &str,
+    ) -> Result<Option<Self>, Refused> {
+        let text = text.trim();
+        let refuse = |error: NotationError| Refused(error.message);
+        if !text.starts_with('[') {
+            let word = Spanned { text: text.to_owned(), at: 0..text.len() };
+            return Self::read(fields, field, scale, &word).map_err(refuse);
+        }
+        // A list is read as it is in notation.
+        let parts = notation::parse(&format!("{}({}={text})", field.key, field.key)).map_err(refuse)?;
+        let Some(Part::Layer { args, .. }) = parts.into_iter().next() else { return Ok(None) };
+        match args.into_iter().next().map(|a| a.value) {
+            Some(Value::List(items, at)) => {
+                Self::read_list(fields, field, scale, &items, &at).map(Some).map_err(refuse)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// As it is typed, in the unit `scale`.
+    #[must_use]
+    pub fn text(&self, field: &Field, scale: u32) -> String {
+        let value = |v: u128| match field.kind {
+            Kind::Number | Kind::Flag => v.saturating_mul(u128::from(scale)).to_string(),
+            _ => value::stored_text(field, field.ordered(v)),
+        };
+        let run = |run: &Run| {
+            let last = value(run.at(run.count.saturating_sub(1)));
+            let step = run.step.saturating_mul(u128::from(scale));
+            match (run.count, run.step) {
+                (1, _) => value(run.from),
+                (_, 1) => format!("{}..{last}", value(run.from)),
+                _ => format!("{}..{last} step {step}", value(run.from)),
+            }
+        };
+        match self {
+            Self::Random { low: 0, high } if *high == bits::max_value(field.bits.width) => "random".into(),
+            Self::Random { low, high } => format!("random({}..{})", value(*low), value(*high)),
+            Self::Fuzz { .. } => "fuzz".into(),
+            Self::Fill => "random".into(),
+            Self::Each(runs) => match runs.as_slice() {
+                [one] if one.count > 1 => run(one),
+                runs => format!("[{}]", runs.iter().map(run).collect::<Vec<_>>().join(", ")),
+            },
+        }
     }
 
     /// A generator from a list of values and ranges in brackets.

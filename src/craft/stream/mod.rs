@@ -24,6 +24,32 @@ pub enum Place {
     Payload(usize, usize),
 }
 
+impl Place {
+    /// Whether it is this field.
+    pub(super) fn is_field(&self, path: Path) -> bool {
+        matches!(self, Self::Field(other, _) if *other == path)
+    }
+
+    /// First byte and length, of a part of the payload.
+    pub(super) fn payload(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Payload(start, len) => Some((*start, *len)),
+            Self::Field(..) => None,
+        }
+    }
+}
+
+impl PartialEq for Place {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            // A path says which table's field it is.
+            (Self::Field(a, _), Self::Field(b, _)) => a == b,
+            (Self::Payload(..), Self::Payload(..)) => self.payload() == other.payload(),
+            _ => false,
+        }
+    }
+}
+
 /// Something that varies, and how.
 #[derive(Clone, Debug)]
 pub struct Varying {

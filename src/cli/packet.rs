@@ -97,7 +97,7 @@ impl Packet<'_> {
             link_type: self.link_type(),
             left_to_card: self.left_to_card,
         };
-        filter::Packet { bytes: self.bytes, found, facts, flows: &self.flows }
+        filter::Packet { bytes: self.bytes, found, facts, flows: self.flows }
     }
 
     /// Writes the row: number, time, source, destination, protocol, length, info.

@@ -27,7 +27,7 @@ pub fn stream_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
             let text = match varying {
                 0 => String::new(),
                 1 => "a field varies: this sends the first packet".into(),
-                n => format!("{n} fields vary: this sends the first packet"),
+                n => format!("{n} values vary: this sends the first packet"),
             };
             ui.add(Label::new(RichText::new(text).size(12.0).color(look.dim)).truncate());
             return;

@@ -202,11 +202,13 @@ def capture(arguments):
 
                 command = ["ip", "netns", "exec", FAR, "taskset", "-c", "1", *command]
                 _, cpu, memory, _ = measured(command, flood)
+                # The other host answers each with a reset, which is captured too.
                 kept = int(run(RAWBENCH, "read", file, "--count"))
+                syns = int(run(RAWBENCH, "read", file, "--count", "-Y", "tcp.flags.syn == 1"))
                 pathlib.Path(file).unlink()
                 sent = counts["sent"]
                 costs[name] = cpu * 1e6 / max(kept, 1)
-                print(f"capture at {rate:>7} pps: {name:9} sent {sent:8} kept {kept:8} lost {max(0, sent - kept):7}, "
+                print(f"capture at {rate:>7} pps: {name:9} arrived {sent:8} lost {sent - syns:7}, kept with answers {kept:8}, "
                       f"{costs[name]:.2f} s of processor time per million, {memory:.0f} MiB")
             if "tcpdump" in costs:
                 print(f"           rawbench / tcpdump: {costs['rawbench'] / costs['tcpdump']:.2f}")
@@ -237,10 +239,12 @@ def send_to(hosts, config, arguments, label):
     for _ in range(arguments.rounds):
         for name, command in ways:
             before, begun, used = hosts.arrived(), time.monotonic(), children_time()
-            child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            child = subprocess.Popen(command, start_new_session=True, **quiet)
             time.sleep(arguments.seconds)
             if "rawbench" not in name:
-                child.send_signal(signal.SIGINT)
+                # As a terminal does it: trafgen waits for its child, which nobody else stops.
+                os.killpg(child.pid, signal.SIGINT)
             child.wait()
             took, used = time.monotonic() - begun, children_time() - used
             came = hosts.arrived() - before

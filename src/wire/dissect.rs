@@ -135,7 +135,7 @@ fn walk(
 ) {
     // Headers reach into the second line of the processor's cache: with packets that come from memory it is asked for
     // while the first is still on its way.
-    std::hint::black_box(bytes.get(64));
+    std::hint::black_box(bytes.get(64).copied());
     found.layers.clear();
     found.stop = None;
     let mut walk =

@@ -29,8 +29,8 @@ pub fn filter_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
     ui.horizontal(|ui| {
         ui.label(RichText::new("Filter").size(12.0).color(look.dim));
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let history = history_button(ui, "Filters applied before");
             again_ui(ui, bench, commands);
+            let history = history_button(ui, "Filters applied before");
             beside_ui(ui, bench, commands);
             let filter_box = FilterBox {
                 id: box_id(),

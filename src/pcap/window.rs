@@ -50,6 +50,12 @@ impl Window {
         self.ahead = Ahead::start(file, from);
     }
 
+    /// Somebody reads ahead, and what was given so far came from there.
+    #[cfg(test)]
+    fn reads_ahead(&self) -> bool {
+        self.ahead.is_some()
+    }
+
     /// Nobody reads ahead any more.
     pub(super) fn read_no_more_ahead(&mut self) {
         self.ahead = None;
@@ -73,7 +79,8 @@ impl Window {
         while let Some(ahead) = &mut self.ahead {
             let Some(mut next) = ahead.next() else { break };
             // What begins in the block before is put before this one.
-            if let Some(rest) = next.at.checked_sub(offset).and_then(|rest| usize::try_from(rest).ok()) {
+            let before = next.at.checked_sub(offset).filter(|rest| *rest > 0);
+            if let Some(rest) = before.and_then(|rest| usize::try_from(rest).ok()) {
                 let Some(start) = next.inside.start.checked_sub(rest) else { break };
                 let Some(from) = self.block.place(offset, rest).filter(|_| self.block.end() == next.at)
                 else {
@@ -154,6 +161,25 @@ mod tests {
                 };
             }
             assert_eq!(window.get(&file, 5, 10).unwrap(), &bytes[5..15]);
+        }
+    }
+
+    #[test]
+    fn records_in_order_all_come_from_what_was_read_ahead() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&vec![7; 9_000_000]).unwrap();
+        let file = Arc::new(file);
+        if std::thread::available_parallelism().unwrap().get() < 2 {
+            return;
+        }
+        let mut window = Window::default();
+        window.read_ahead(&file, 24);
+        let mut place = 24;
+        while place < 8_990_000 {
+            assert_eq!(window.get(&file, place, 16).unwrap().len(), 16);
+            assert_eq!(window.get(&file, place + 16, 120).unwrap().len(), 120);
+            assert!(window.reads_ahead(), "at {place}");
+            place += 16 + 523;
         }
     }
 

@@ -3,6 +3,7 @@
 use eframe::egui::{Align, Button, ComboBox, Id, Label, Layout, RichText, Role, Ui, WidgetInfo};
 
 use super::State;
+use super::capture_options;
 use super::filter_box::FilterBox;
 use super::hold::hold_status_ui;
 use super::reading;
@@ -29,6 +30,7 @@ pub fn top_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut 
                 commands.push(Command::StartCapture);
             }
         }
+        capture_options::options_button_ui(ui, bench, commands);
         ui.separator();
         if ui.button("Open").on_hover_text("a capture file (Ctrl+O)").clicked() {
             commands.push(Command::Open);

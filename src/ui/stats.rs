@@ -15,6 +15,11 @@ pub struct Stats {
     first_row: Option<Duration>,
     rows: usize,
     longest_lag: Duration,
+    /// Frames with packets that a capture brought since the frame before.
+    live_frames: usize,
+    /// When the last frame was, if it was one of those.
+    last_live: Option<Instant>,
+    longest_pause: Duration,
 }
 
 impl Default for Stats {
@@ -28,6 +33,9 @@ impl Default for Stats {
             first_row: None,
             rows: 0,
             longest_lag: Duration::ZERO,
+            live_frames: 0,
+            last_live: None,
+            longest_pause: Duration::ZERO,
         }
     }
 }
@@ -64,9 +72,11 @@ impl Stats {
         self.first_frame.get_or_insert_with(|| self.start.elapsed());
         let rows = bench.capture().len();
         if rows == self.rows {
+            self.last_live = None;
             return;
         }
         let live = bench.capture().is_running() && rows > self.rows;
+        self.note_live(live);
         if rows > 0 {
             self.first_row.get_or_insert_with(|| self.start.elapsed());
         }
@@ -80,7 +90,17 @@ impl Stats {
         }
     }
 
-    /// One line of JSON.
+    /// While packets come in each frame shows some: the time from one of these to the next is what a person waits for.
+    fn note_live(&mut self, live: bool) {
+        let before = self.last_live.take();
+        if live {
+            self.live_frames += 1;
+            self.longest_pause = self.longest_pause.max(before.map_or(Duration::ZERO, |then| then.elapsed()));
+            self.last_live = Some(Instant::now());
+        }
+    }
+
+    /// One line of JSON: times in milliseconds.
     #[must_use]
     pub fn json(&self) -> String {
         let mut frames = self.frames.clone();
@@ -96,6 +116,8 @@ impl Stats {
             "frame_p99_ms": quantile(0.99),
             "frame_max_ms": quantile(1.0),
             "longest_lag_ms": ms(self.longest_lag),
+            "live_frames": self.live_frames,
+            "longest_pause_ms": ms(self.longest_pause),
             "first_frame_ms": self.first_frame.map(ms),
             "first_row_ms": self.first_row.map(ms),
         })

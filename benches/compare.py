@@ -187,7 +187,7 @@ def flood(arguments):
         if stats is None:
             sys.exit(f"the window printed no --stats: {said.strip()}")
         print(f"flood: {sent} packets in {took:.1f} s; longest lag {stats['longest_lag_ms']:.0f} ms, "
-              f"{stats['live_frames'] / took:.1f} frames a second, at most {stats['longest_pause_ms']:.0f} ms from one to the next")
+              f"{stats['live_frames'] / took:.1f} frames a second")
         print(f"       {ledger}")
 
 

@@ -210,6 +210,10 @@ pub enum Question {
     Left {
         /// What was found, as a sentence.
         text: String,
+        /// The file that they stand in.
+        path: PathBuf,
+        /// How many more are asked about after this one.
+        more: usize,
     },
     /// No file dialog is to be had: type the path.
     SavePath,

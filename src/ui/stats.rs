@@ -17,9 +17,6 @@ pub struct Stats {
     longest_lag: Duration,
     /// Frames with packets that a capture brought since the frame before.
     live_frames: usize,
-    /// When the last frame was, if it was one of those.
-    last_live: Option<Instant>,
-    longest_pause: Duration,
 }
 
 impl Default for Stats {
@@ -34,8 +31,6 @@ impl Default for Stats {
             rows: 0,
             longest_lag: Duration::ZERO,
             live_frames: 0,
-            last_live: None,
-            longest_pause: Duration::ZERO,
         }
     }
 }
@@ -72,11 +67,10 @@ impl Stats {
         self.first_frame.get_or_insert_with(|| self.start.elapsed());
         let rows = bench.capture().len();
         if rows == self.rows {
-            self.last_live = None;
             return;
         }
         let live = bench.capture().is_running() && rows > self.rows;
-        self.note_live(live);
+        self.live_frames += usize::from(live);
         if rows > 0 {
             self.first_row.get_or_insert_with(|| self.start.elapsed());
         }
@@ -87,16 +81,6 @@ impl Stats {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let lag = now.saturating_sub(Duration::from_nanos(row.entry.timestamp_ns));
             self.longest_lag = self.longest_lag.max(lag);
-        }
-    }
-
-    /// While packets come in each frame shows some: the time from one of these to the next is what a person waits for.
-    fn note_live(&mut self, live: bool) {
-        let before = self.last_live.take();
-        if live {
-            self.live_frames += 1;
-            self.longest_pause = self.longest_pause.max(before.map_or(Duration::ZERO, |then| then.elapsed()));
-            self.last_live = Some(Instant::now());
         }
     }
 
@@ -117,7 +101,6 @@ impl Stats {
             "frame_max_ms": quantile(1.0),
             "longest_lag_ms": ms(self.longest_lag),
             "live_frames": self.live_frames,
-            "longest_pause_ms": ms(self.longest_pause),
             "first_frame_ms": self.first_frame.map(ms),
             "first_row_ms": self.first_row.map(ms),
         })

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """The same work by rawbench and by what one would take instead, in one run: only the ratios mean something.
 
-    sudo benches/compare.py open|filter|window|capture|send|latency ... [--file FILE] [--seconds N] [--rounds N]
+    sudo benches/compare.py open|filter|window|flood|rows|capture|send|latency ... [--file FILE] [--seconds N] [--rounds N]
 
-Needs root, a release build, and: apt-get install tshark tcpdump hping3 netsniff-ng iproute2 python3; for `window` xvfb too,
-and wireshark to compare with. Each is left out with a word where it is missing. capture, send and latency make two network
-namespaces joined by a veth pair, and take them away again.
+Needs root, a release build, and: apt-get install tshark tcpdump hping3 netsniff-ng iproute2 python3; for `window`, `flood`
+and `rows` xvfb and xdotool too, and wireshark to compare with. Each is left out with a word where it is missing. flood,
+capture, send and latency make two network namespaces joined by a veth pair, and take them away again. `rows` writes a file
+of 10 million packets, 760 MB, into the temporary directory and removes it.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import resource
 import shutil
 import signal
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -107,40 +109,133 @@ def rest(child):
     return end, memory
 
 
-def shown(command, environment):
-    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    end, memory = rest(child)
-    child.send_signal(signal.SIGTERM)
-    try:
-        said = child.communicate(timeout=10)[0]
-    except subprocess.TimeoutExpired:
-        child.kill()
-        said = ""
-    stats = next((json.loads(text) for text in said.splitlines() if text.startswith("{")), {})
-    return end, memory, stats
+class Screen:
+    """An X server without a screen, and programs on it with a home of their own."""
+
+    def __enter__(self):
+        self.home = tempfile.TemporaryDirectory()
+        self.server = subprocess.Popen(["Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.environment = {**os.environ, "DISPLAY": f":{self.server.stdout.readline().strip()}",
+                            "LIBGL_ALWAYS_SOFTWARE": "1", "HOME": self.home.name, "XDG_RUNTIME_DIR": self.home.name}
+        for name in ("WAYLAND_DISPLAY", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+            self.environment.pop(name, None)
+        return self
+
+    def __exit__(self, *_):
+        self.server.terminate()
+        self.server.wait()
+        self.home.cleanup()
+
+    def start(self, *command):
+        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def end(self, child):
+        """Has a window close: what it measured, and what it said."""
+        child.send_signal(signal.SIGTERM)
+        try:
+            said, errors = child.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            said, errors = child.communicate()
+        return next((json.loads(text) for text in said.splitlines() if text.startswith("{")), None), errors
+
+    def measured(self, *command):
+        """Seconds until it rests, its memory in MiB then, and what it measured itself."""
+        child = self.start(*command)
+        end, memory = rest(child)
+        stats, errors = self.end(child)
+        if stats is None and command[0] == RAWBENCH:
+            sys.exit(f"{' '.join(command)} printed no --stats: {errors.strip()}")
+        return end, memory, stats
+
+    def do(self, *actions):
+        run("xdotool", *actions, env=self.environment)
 
 
 def window(arguments):
     if not there("Xvfb"):
         return
-    path, number = capture_file(arguments), 77
-    screen = subprocess.Popen(["Xvfb", f":{number}", "-screen", "0", "1280x800x24"], stderr=subprocess.DEVNULL)
-    environment = {**os.environ, "DISPLAY": f":{number}", "LIBGL_ALWAYS_SOFTWARE": "1"}
-    environment.pop("WAYLAND_DISPLAY", None)
-    try:
-        time.sleep(1)
-        _, empty, _ = shown([RAWBENCH, "--stats"], environment)
-        end, memory, stats = shown([RAWBENCH, "--stats", path], environment)
-        packets = int(run(RAWBENCH, "read", path, "--count"))
-        print(f"window: {packets} packets, at rest after {end:.2f} s, first row {stats.get('first_row_ms')} ms after")
-        print(f"        the start, first frame {stats.get('first_frame_ms')} ms, {memory:.0f} MiB, empty {empty:.0f} MiB:")
-        print(f"        {(memory - empty) * 1048576 / packets:.0f} bytes a packet")
+    path = capture_file(arguments)
+    packets = int(run(RAWBENCH, "read", path, "--count"))
+    with Screen() as screen:
+        _, empty, _ = screen.measured(RAWBENCH, "--stats")
+        end, memory, stats = screen.measured(RAWBENCH, "--stats", path)
+        print(f"window: {packets} packets, at rest after {end:.2f} s; since the start of the program first frame "
+              f"{stats['first_frame_ms']:.0f} ms, first row {stats['first_row_ms']:.0f} ms: "
+              f"{stats['first_row_ms'] - stats['first_frame_ms']:.0f} ms behind it")
+        print(f"        {memory:.0f} MiB, empty {empty:.0f} MiB: {(memory - empty) * 1048576 / packets:.0f} bytes a packet")
         if there("wireshark"):
-            theirs, used, _ = shown(["wireshark", "-r", path], environment)
+            theirs, used, _ = screen.measured("wireshark", "-r", path)
             print(f"        Wireshark at rest after {theirs:.1f} s, {used:.0f} MiB: {theirs / max(end, 0.25):.0f} times")
-    finally:
-        screen.terminate()
-        screen.wait()
+
+
+def flood(arguments):
+    """The window while it captures as much as one core sends."""
+    if not there("Xvfb"):
+        return
+    with Screen() as screen, Hosts() as hosts:
+        child = screen.start(RAWBENCH, "--stats", "--netns", FAR, "-i", "vb", "-k")
+        rest(child)
+        before, begun = hosts.arrived(), time.monotonic()
+        run(*hosts.sender("max", arguments.seconds))
+        took = time.monotonic() - begun
+        sent = hosts.arrived() - before
+        time.sleep(2)
+        stats, said = screen.end(child)
+        ledger = next((text for text in said.splitlines() if text.startswith("received ")), "no ledger")
+        if stats is None:
+            sys.exit(f"the window printed no --stats: {said.strip()}")
+        print(f"flood: {sent} packets in {took:.1f} s; longest lag {stats['longest_lag_ms']:.0f} ms, "
+              f"{stats['live_frames'] / took:.1f} frames a second")
+        print(f"       {ledger}")
+
+
+def write_rows(path, packets):
+    """A capture file of as many UDP packets of 60 bytes, ten microseconds apart, with ports that go round."""
+    def packet(number):
+        ports = struct.pack(">HH", 1024 + number * 7919 % 60000, 53)
+        ip = bytes.fromhex("4500002e00000000401100000a630001" + "0a630002")
+        frame = bytes.fromhex("0200000000020200000000010800") + ip + ports + struct.pack(">HH", 26, 0) + bytes(18)
+        return struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame
+
+    block = bytearray(b"".join(packet(number) for number in range(100_000)))
+    size = len(block) // 100_000
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for number in range(100_000):
+            struct.pack_into("<I", block, number * size + 4, number * 10)
+        for second in range(packets // 100_000):
+            for number in range(100_000):
+                struct.pack_into("<I", block, number * size, second)
+            out.write(block)
+
+
+def rows(arguments):
+    """Our own work in a frame of the window with 10 million rows: the wheel, page keys, both ends, a jump."""
+    if not (there("Xvfb") and there("xdotool")):
+        return
+    with Screen() as screen, tempfile.NamedTemporaryFile(suffix=".pcap") as file:
+        write_rows(file.name, 10_000_000)
+        child = screen.start(RAWBENCH, "--stats", file.name)
+        rest(child)
+        window_id = run("xdotool", "search", "--name", "^rawbench$", env=screen.environment).split()[0]
+        screen.do("windowsize", window_id, "1280", "800", "windowmove", window_id, "0", "0", "windowfocus", window_id)
+        screen.do("mousemove", "900", "250")
+        for _ in range(10):
+            screen.do("click", "--repeat", "30", "--delay", "20", "5")
+            screen.do("key", "--repeat", "20", "--delay", "30", "Next")
+            screen.do("key", "End")
+            screen.do("click", "--repeat", "30", "--delay", "20", "4")
+            screen.do("key", "--repeat", "20", "--delay", "30", "Prior")
+            screen.do("key", "Home")
+        rest(child)
+        stats, said = screen.end(child)
+        if stats is None:
+            sys.exit(f"the window printed no --stats: {said.strip()}")
+        print(f"rows: 10 000 000 packets, {stats['frames']} frames: our own work p50 {stats['frame_p50_ms']:.2f} ms, "
+              f"p99 {stats['frame_p99_ms']:.2f} ms, most {stats['frame_max_ms']:.2f} ms; "
+              f"first row {stats['first_row_ms']:.0f} ms after the start")
 
 
 class Hosts:
@@ -295,7 +390,8 @@ def latency(arguments):
               f"difference {(ours - wire) / 1000:+.1f} us")
 
 
-PARTS = {"open": open_file, "filter": filter_file, "window": window, "capture": capture, "send": send, "latency": latency}
+PARTS = {"open": open_file, "filter": filter_file, "window": window, "flood": flood, "rows": rows,
+         "capture": capture, "send": send, "latency": latency}
 
 
 def main():

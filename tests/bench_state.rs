@@ -315,7 +315,10 @@ fn what_a_killed_program_left_is_asked_for_and_shown() {
     assert_eq!(left.len(), 1);
     let path = left[0].capture.path().to_path_buf();
     b.bench.take_event(Event::Left(left));
-    let Some(Question::Left { text }) = b.bench.question() else { panic!("{:?}", b.bench.question()) };
+    let Some(Question::Left { text, path: told, more }) = b.bench.question() else {
+        panic!("{:?}", b.bench.question())
+    };
+    assert_eq!((told, *more), (&path, 0));
     assert!(text.starts_with("3 packets from ") && text.ends_with("were recovered (0 bytes torn)"), "{text}");
     b.bench.apply(Command::Answer(Choice::Show));
     assert_eq!((b.bench.capture().len(), b.bench.capture().unsaved()), (3, 3));

@@ -165,6 +165,8 @@ fn wrong_criteria_are_explained() {
         (&["-w", "x", "-b", "bytes:3"], "no key 'bytes'"),
         (&["-w", "x", "-a", "interval:3"], "no key 'interval'"),
         (&["-B", "1"], "2 to 2047"),
+        (&["-w", "x.pcap.gz"], "write x.pcap, and then gzip x.pcap"),
+        (&["-w", "x.pcapng.zst"], "zstd x.pcapng"),
     ] {
         let failed = rawbench(&[&["capture", "-i", "lo"], args].concat());
         assert_eq!(failed.status.code(), Some(2), "{args:?}");

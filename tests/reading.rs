@@ -293,3 +293,28 @@ fn another_machine_captures_over_ssh() {
         .apply(Command::CaptureRemote(Remote { host: "x".into(), command: "false; cat /etc/hosts".into() }));
     b.wait_for_notice("the capture on x ended with status 1");
 }
+
+#[test]
+fn a_compressed_file_that_grows_is_not_followed_and_it_says_so() {
+    let packed = |bytes: &[u8]| {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    };
+    let bytes = capture(4);
+    let (mut b, path) = Bench::open(&packed(&bytes[..bytes.len() - RECORD]));
+    b.wait("it is read", |b| !b.capture().is_loading());
+    assert_eq!(b.bench.capture().len(), 3);
+    b.pause();
+    assert!(b.errors().is_empty(), "{:?}", b.errors());
+    // Another member of the same file, as gzip says.
+    append(&path, &packed(&bytes[bytes.len() - RECORD..]));
+    b.wait_for_notice("has grown since it was read: a compressed file is not followed; open it again");
+    b.bench.apply(Command::OpenPath(path.clone()));
+    b.wait_for(4);
+    // One that is cut says what to do.
+    let whole = packed(&bytes);
+    fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+    b.bench.apply(Command::OpenPath(path));
+    b.wait_for_notice("open it again when it is whole");
+}

@@ -586,3 +586,30 @@ fn without_a_display_it_says_so() {
         }
     }
 }
+
+#[test]
+fn a_window_that_is_told_to_end_says_what_it_measured_and_leaves_its_capture_whole() {
+    if !ready("a_window_that_is_told_to_end_says_what_it_measured_and_leaves_its_capture_whole", User::Own) {
+        return;
+    }
+    let mut bench = Bench::open(User::Own);
+    bench.key("ctrl+Return");
+    wait_for("packets of the capture", PATIENCE, || (bench.spooled() >= 2).then_some(()));
+    bench.settle();
+    let sent = Command::new("kill").args(["-TERM", &bench.pid().to_string()]).status().unwrap();
+    assert!(sent.success());
+    wait_for("the end of the program", PATIENCE, || bench.program.try_wait().unwrap());
+    let spools = bench.spools();
+    assert_eq!(spools.len(), 1, "what is not saved stays for the next start");
+    let (file, report) = CaptureFile::open(&spools[0]).unwrap();
+    assert_eq!((report.torn_bytes, report.problem), (0, None));
+    let counted = file.interfaces()[0].statistics.and_then(|s| s.received);
+    assert_eq!(counted, Some(file.len() as u64), "the capture was ended in order");
+    let ledger = format!("received {0}, written {0}, lost in the kernel 0", file.len());
+    assert!(bench.said().contains(&ledger), "{ledger}: {}", bench.said());
+    let (status, text) = bench.end();
+    assert_eq!(status.code(), Some(0), "{text}");
+    let stats: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+    assert!(stats["first_row_ms"].as_f64().unwrap() > 0.0, "{stats}");
+    assert!(stats["live_frames"].as_u64().unwrap() > 0, "{stats}");
+}

@@ -371,6 +371,9 @@ fn gaps_stand_between_the_packets_and_cannot_be_selected() {
     assert_eq!(lines(&window), [p(1), p(5)]);
     list(&mut window, ListCommand::GoTo("gap 1".into()));
     window.must_say("the list is sorted");
+    window.click("3 gaps, not shown while sorted");
+    assert_eq!(lines(&window), [g(0), p(1), g(1), p(5), g(2)]);
+    assert!(!window.has("3 gaps, not shown while sorted"));
 }
 
 #[test]
@@ -434,4 +437,30 @@ fn all_of_it_is_in_the_palette() {
     window.key(Modifiers::NONE, Key::Enter);
     sort(&mut window);
     window.must_say("sorted by Destination");
+}
+
+#[test]
+fn capture_options_are_set_in_their_dialog_and_what_is_wrong_is_said() {
+    let mut window = Window::open();
+    window.key(CTRL, Key::P);
+    window.must_say("No file is written while it captures");
+    window.click("Stop after packets");
+    window.fill("File to write", "/nothing/here/x.pcapng");
+    window.must_say("there is no directory /nothing/here");
+    window.fill("File to write", "/tmp/x.pcapng.gz");
+    window.must_say("write /tmp/x.pcapng, and then gzip /tmp/x.pcapng");
+    let path = window.directory.path().join("x.pcapng");
+    window.fill("File to write", path.to_str().unwrap());
+    window.click("Newest files that are kept");
+    window.must_say("nothing says when the next file begins");
+    window.click("Next file after seconds");
+    window.must_say("beside the window's own copy");
+    window.click("Close");
+    assert!(!window.has("File to write"));
+    let limits = window.bench().capture_options().limits().unwrap();
+    let plan = limits.files.unwrap();
+    assert_eq!((limits.packets, plan.ring, plan.several), (Some(1000), Some(10), true));
+    window.click("Capture options");
+    window.click("As they were at first");
+    assert_eq!(window.bench().capture_options(), &rawbench::app::CaptureOptions::default());
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::capture_options::CaptureOptions;
 use super::find::Find;
 use super::list::ListCommand;
 use super::stream::StreamCommand;
@@ -130,6 +131,8 @@ pub enum Command {
     FilterBy(String),
     /// Capture only what passes this filter, from the next start on; an empty text: everything.
     CaptureFilter(String),
+    /// Set how captures end by themselves and which files they write, from the next start on.
+    CaptureOptions(Box<CaptureOptions>),
     /// Remember what stands in the box as applied.
     Remember(Words),
     /// Find a packet.
@@ -207,6 +210,10 @@ pub enum Question {
     Left {
         /// What was found, as a sentence.
         text: String,
+        /// The file that they stand in.
+        path: PathBuf,
+        /// How many more are asked about after this one.
+        more: usize,
     },
     /// No file dialog is to be had: type the path.
     SavePath,

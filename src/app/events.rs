@@ -6,11 +6,20 @@ use std::time::{Duration, Instant};
 use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
 use super::command::{Outgoing, Then};
-use super::workbench::{LOCALHOST, LastSend, LocalSources, Workbench};
+use super::workbench::{LOCALHOST, LocalSources, Request, Workbench};
 use crate::craft::{Draft, Surroundings, presets};
 use crate::engine::{
     Engine, Event, Failure, HostWay, Incident, Listen, Neighbourhood, Order, Place, Source, Via,
 };
+
+/// The last packet that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastSend {
+    /// Packets sent since the start.
+    pub count: u64,
+    /// Size of the last one in bytes, as handed to the kernel.
+    pub bytes: usize,
+}
 
 impl Workbench {
     /// Takes in what the engine's threads report, for at most `budget`. `true`: there is more.
@@ -32,7 +41,7 @@ impl Workbench {
     fn tell_incidents(&mut self) {
         for incident in self.capture.take_incidents() {
             match incident {
-                Incident::Lost(_) => {}
+                Incident::Lost(_) | Incident::LostHere(_) => {}
                 Incident::Back(text) => self.done(text),
                 Incident::Away(text) | Incident::Note(text) => self.notice(Failure::new(text)),
             }
@@ -72,6 +81,7 @@ impl Workbench {
             Event::Ended(generation, end) => {
                 if generation == self.traffic.shown {
                     self.capture_ended();
+                    self.requests.extend(self.capture.counters().map(|c| Request::Report(c.summary())));
                 }
                 if let crate::engine::End::Failed(failure) = end {
                     self.notice(Failure { text: format!("the capture ended: {}", failure.text), ..failure });

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::capture::{CaptureState, Origin};
 use super::command::{Choice, Outgoing, Question, Then};
 use super::workbench::{Request, Workbench};
-use crate::engine::{CaptureFile, Failure, Order};
+use crate::engine::{CaptureFile, Failure, Order, Terms};
 use crate::filter::complete::Words;
 use crate::pcap::LeftSpool;
 
@@ -92,13 +92,21 @@ impl Workbench {
                     self.traffic.agreed = false;
                     return self.notice(failure);
                 }
+                let limits = match self.options.limits() {
+                    Ok(limits) => limits,
+                    Err(text) => {
+                        self.traffic.agreed = false;
+                        return self.notice(Failure::new(format!("the capture options: {text}")));
+                    }
+                };
                 self.capture.starting = true;
                 self.tell_unused_filter(&source);
                 self.remember(Words::Capture);
                 let generation = self.want(send);
                 let directory = self.directory.clone();
-                let filter = self.capture_filter.filter().map(Box::new);
-                self.order(Order::Capture { source, directory, filter, generation });
+                let filter = self.capture_filter.filter();
+                let terms = Box::new(Terms { directory, filter, limits });
+                self.order(Order::Capture { source, terms, generation });
             }
             Then::Clear => {
                 self.order(Order::Stop);
@@ -106,6 +114,20 @@ impl Workbench {
                 self.ask_left();
             }
         }
+    }
+
+    /// Ends all without a question: what is not saved stays where the next start finds it.
+    pub fn end(&mut self) {
+        self.question = None;
+        self.order(Order::Stop);
+        self.remove_spool();
+        self.requests.push(Request::Close);
+    }
+
+    /// A capture runs or a file is being saved, so that there is something to wait for before the end.
+    #[must_use]
+    pub fn is_writing(&self) -> bool {
+        self.engine.is_some() && (self.capture.running || !self.traffic.saves.is_empty())
     }
 
     /// The generation of the capture that was asked for and has not come yet.

@@ -59,7 +59,7 @@ pub(super) struct Gaps {
 impl From<&Mark> for Gap {
     fn from(mark: &Mark) -> Self {
         let kind = match mark.what {
-            Incident::Lost(_) => GapKind::Lost,
+            Incident::Lost(_) | Incident::LostHere(_) => GapKind::Lost,
             Incident::Away(_) => GapKind::Away,
             Incident::Back(_) => GapKind::Back,
             Incident::Note(_) => GapKind::Note,

@@ -19,7 +19,8 @@ impl Workbench {
             && self.may_show_left()
             && let Some(next) = self.traffic.left.front()
         {
-            self.question = Some(Question::Left { text: next.to_string() });
+            let (text, path) = (next.to_string(), next.capture.path().to_path_buf());
+            self.question = Some(Question::Left { text, path, more: self.traffic.left.len() - 1 });
         }
     }
 

@@ -25,6 +25,8 @@ pub enum Sheet {
     Columns,
     /// The colour rules.
     Colours,
+    /// The capture options.
+    Capture,
 }
 
 /// Which of several columns.
@@ -219,6 +221,7 @@ impl Workbench {
     pub fn keep_settings_in(&mut self, path: PathBuf) {
         let (keeper, settings, problem) = Keeper::open(path);
         self.list.keeper = keeper;
+        self.options.keep_free = settings.keep_free;
         self.list.settings = settings;
         self.remake();
         if let Some(text) = problem {
@@ -229,7 +232,10 @@ impl Workbench {
     /// Does something with the packet list.
     pub(super) fn apply_list(&mut self, command: ListCommand) {
         match command {
-            ListCommand::Sheet(sheet) => self.list.sheet = sheet,
+            ListCommand::Sheet(sheet) => {
+                self.list.sheet = sheet;
+                self.keep_options();
+            }
             ListCommand::Sort(column) => self.sort_next(column),
             ListCommand::SortIn { column, descending } => self.sort(column, descending),
             ListCommand::Unsort => self.capture.sort(None),
@@ -284,8 +290,20 @@ impl Workbench {
         Ok(())
     }
 
+    /// Keeps what of the capture options is kept.
+    fn keep_options(&mut self) {
+        let free = self.options.keep_free;
+        if std::mem::replace(&mut self.list.settings.keep_free, free) != free {
+            self.keep_settings();
+        }
+    }
+
     fn settings_changed(&mut self) {
         self.remake();
+        self.keep_settings();
+    }
+
+    fn keep_settings(&mut self) {
         if let Err(why) = self.list.keeper.keep(&self.list.settings) {
             self.notice(Failure::new(why));
         }

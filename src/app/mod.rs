@@ -5,6 +5,7 @@
 
 mod builder;
 mod capture;
+mod capture_options;
 mod colours;
 mod columns;
 mod command;
@@ -30,8 +31,10 @@ mod workbench;
 
 pub use builder::{Builder, Refusal};
 pub use capture::{CaptureState, ListRow, Origin, Selected};
+pub use capture_options::{CaptureOptions, MOST_FREE_MIB, Switch};
 pub use columns::{WIDTHS, What, own_columns};
 pub use command::{Choice, Command, Outgoing, Question, Theme, Then};
+pub use events::LastSend;
 pub use filter::{CaptureBox, FilterBox};
 pub use find::{Find, FindBox, Sought};
 pub use gaps::{Gap, GapKind, Line};
@@ -41,6 +44,6 @@ pub use list::{ListCommand, ListState, Sheet, Sorted};
 pub use settings::{ColourRule, ColumnSetting, Hue, Settings, settings_path};
 pub use start::{Start, spool_directory};
 pub use stream::{Again, Entry, Run, StreamCommand, Streams, pace};
-pub use workbench::{LastSend, Notice, Request, Severity, Workbench};
+pub use workbench::{Notice, Request, Severity, Workbench};
 
 pub use crate::engine::Via;

@@ -1,4 +1,5 @@
-//! What is kept from one start to the next: the columns of the packet list and its colour rules.
+//! What is kept from one start to the next: the columns of the packet list, its colour rules, and what a capture leaves free
+//! of the disk.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,8 @@ pub struct Settings {
     pub colour_rules: Vec<ColourRule>,
     /// The rules count.
     pub colours: bool,
+    /// A capture ends before the disk has less than so many MiB free; 0: when it is full.
+    pub keep_free: u64,
     /// What another version keeps here.
     #[serde(flatten)]
     others: Map<String, Value>,
@@ -116,6 +119,7 @@ impl Default for Settings {
             columns: super::columns::default_columns(),
             colour_rules: super::colours::default_rules(),
             colours: true,
+            keep_free: super::capture_options::KEEP_FREE_MIB,
             others: Map::new(),
         }
     }
@@ -218,6 +222,7 @@ mod tests {
         settings.columns[0].width = Some(77);
         settings.colour_rules.truncate(2);
         settings.colours = false;
+        settings.keep_free = 7;
         keeper.keep(&settings).unwrap();
         assert_eq!(Keeper::open(path.clone()).1, settings);
         assert_eq!(

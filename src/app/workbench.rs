@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
+use super::capture_options::CaptureOptions;
 use super::command::{Command, Outgoing, Question, Theme, Then};
+use super::events::LastSend;
 use super::files::Traffic;
 use super::filter::{CaptureBox, FilterBox};
 use super::find::FindBox;
@@ -61,17 +63,10 @@ pub enum Request {
     Reveal(usize),
     /// Set the keyboard focus to the payload of the builder.
     FocusPayload,
+    /// Say this to whoever started the program.
+    Report(String),
     /// Close.
     Close,
-}
-
-/// The last packet that was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LastSend {
-    /// Packets sent since the start.
-    pub count: u64,
-    /// Size of the last one in bytes, as handed to the kernel.
-    pub bytes: usize,
 }
 
 /// All that the window shows.
@@ -81,6 +76,7 @@ pub struct Workbench {
     pub(super) list: ListState,
     pub(super) filter: FilterBox,
     pub(super) capture_filter: CaptureBox,
+    pub(super) options: CaptureOptions,
     pub(super) find: FindBox,
     pub(super) history: History,
     pub(super) sources: Vec<Source>,
@@ -128,6 +124,7 @@ impl Workbench {
             list: ListState::default(),
             filter: FilterBox::default(),
             capture_filter: CaptureBox::default(),
+            options: CaptureOptions::default(),
             find: FindBox::default(),
             history: History::default(),
             sources: Vec::new(),
@@ -333,6 +330,7 @@ impl Workbench {
                 self.remember(Words::Display);
             }
             Command::CaptureFilter(text) => self.set_capture_filter(text),
+            Command::CaptureOptions(options) => self.options = *options,
             Command::List(command) => self.apply_list(command),
             Command::Remember(words) => self.remember(words),
             Command::Find(step) => self.find_step(step),

@@ -165,7 +165,7 @@ fn record(recorder: Recorder, source: &Source, note: Option<String>, sink: &mut 
     let tell = || {
         for mark in counters.marks(told.get()) {
             told.set(told.get() + 1);
-            if !matches!(mark.what, Incident::Lost(_)) {
+            if !matches!(mark.what, Incident::Lost(_) | Incident::LostHere(_)) {
                 output::message(&mark.what.to_string());
             }
         }

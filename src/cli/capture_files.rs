@@ -101,6 +101,7 @@ pub fn plan(args: &CaptureArgs) -> Result<Option<FilePlan>, Failure> {
             false => wrong("-b, -a filesize and -a files need a file to write to: add -w FILE"),
         };
     };
+    FilePlan::check_name(path).map_err(|why| Failure::wrong_call(format!("-w {why}")))?;
     let mut plan = FilePlan { keep_free: args.keep_free << 20, ..FilePlan::new(path) };
     plan.several = !args.ring.is_empty();
     if path.as_os_str() == "-" && (plan.several || files_alone) {

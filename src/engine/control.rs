@@ -12,14 +12,15 @@ use super::errands::{follow, save, seek, seek_next};
 use super::find::{Hit, Search};
 use super::flows::Flows;
 use super::guard::{Guard, Port};
+use super::limits::Terms;
 use super::reading::{Desk, Reading, What};
 use super::reassembly::Reassembly;
 use super::recorder::{End, Recorder};
 use super::recording::Recording;
-use super::screen::{self, CaptureFilter};
+use super::screen;
 use super::sieve::Sieve;
 use super::sorter::Sorter;
-use super::sources::{Access, Failure, HostWay, Neighbourhood, Source, Via};
+use super::sources::{Access, Failure, HostWay, Listen, Neighbourhood, Source, Via};
 use super::tap::Settings;
 use super::transmitter::{Frame, Transmitter};
 use crate::net::Place;
@@ -51,14 +52,12 @@ pub enum Order {
     DelayLab(u16),
     /// Hold a TCP port against the kernel's resets, and no other; `None`: none.
     Hold(Option<Port>),
-    /// Start a capture into a spool in this directory. One that runs is ended first.
+    /// Start a capture into a spool. One that runs is ended first.
     Capture {
         /// From what.
         source: Source,
-        /// Where the spool stands.
-        directory: PathBuf,
-        /// Which packets; `None`: all.
-        filter: Option<Box<CaptureFilter>>,
+        /// Where to, which packets, and for how long.
+        terms: Box<Terms>,
         /// Comes back in the events about it.
         generation: u64,
     },
@@ -334,11 +333,11 @@ impl Engine {
                 self.desk.stop_streams();
                 &self.control
             }
-            Order::Capture { source, directory, generation, .. } if source.remote().is_some() => {
+            Order::Capture { source, terms, generation } if source.remote().is_some() => {
                 let Some(remote) = source.remote().cloned() else { return false };
                 let what = What::Remote(remote, source);
                 return self.control.try_send(Order::Stop).is_ok()
-                    && self.desk.begin(what, generation, directory, self.post.clone());
+                    && self.desk.begin(what, generation, terms.directory, self.post.clone());
             }
             Order::Sift { .. } => &self.sifter,
             Order::Follow { .. } => &self.follower,
@@ -420,9 +419,7 @@ impl Control {
                     };
                     self.post.event(Event::Explored { place, destination, via, found });
                 }
-                Order::Capture { source, directory, filter, generation } => {
-                    self.capture(source, &directory, filter.map(|filter| *filter), generation)
-                }
+                Order::Capture { source, terms, generation } => self.capture(source, *terms, generation),
                 Order::DelayLab(milliseconds) => {
                     let done = self.access.delay_lab(milliseconds).map(|()| milliseconds);
                     self.post.event(Event::Delayed(done));
@@ -459,15 +456,9 @@ impl Control {
         }
     }
 
-    fn capture(
-        &mut self,
-        source: Source,
-        directory: &std::path::Path,
-        filter: Option<CaptureFilter>,
-        generation: u64,
-    ) {
+    fn capture(&mut self, source: Source, terms: Terms, generation: u64) {
         self.stop();
-        match self.record(&source, directory, filter, generation) {
+        match self.record(&source, terms, generation) {
             Ok(recording) => {
                 let (file, counters) = (recording.file.clone(), Arc::clone(&recording.counters));
                 self.post.event(Event::Started { source, file, counters, generation });
@@ -478,13 +469,12 @@ impl Control {
         }
     }
 
-    fn record(
-        &self,
-        source: &Source,
-        directory: &std::path::Path,
-        filter: Option<CaptureFilter>,
-        generation: u64,
-    ) -> Result<Recording, Failure> {
+    fn record(&self, source: &Source, terms: Terms, generation: u64) -> Result<Recording, Failure> {
+        let Terms { directory, filter, mut limits } = terms;
+        if let Some(files) = &mut limits.files {
+            // One link type is all that pcap holds, and the interfaces of a machine have several.
+            files.cooked = source.listen == Listen::Any;
+        }
         let mut settings = Settings::capture();
         let here = match filter {
             Some(filter) => screen::put_before(&self.access, source, filter, &mut settings)?,
@@ -493,6 +483,6 @@ impl Control {
         let (when, note) = here.unzip();
         let (post, wake) = (self.post.clone(), Arc::clone(&self.post.wake));
         let recorder = Recorder::open(&self.access, source, &settings)?.noted(note);
-        recorder.spawn(directory, wake, when, move |end| post.event(Event::Ended(generation, end)))
+        recorder.spawn(&directory, limits, wake, when, move |end| post.event(Event::Ended(generation, end)))
     }
 }

@@ -54,6 +54,8 @@ pub struct Mark {
 pub enum Incident {
     /// The kernel dropped so many packets here.
     Lost(u64),
+    /// So many packets reached the program and could not be kept.
+    LostHere(u64),
     /// The interface is down, or gone: a whole sentence.
     Away(String),
     /// It is back: a whole sentence.
@@ -67,6 +69,8 @@ impl std::fmt::Display for Incident {
         match self {
             Self::Lost(1) => f.write_str("1 packet was lost here: the kernel dropped it"),
             Self::Lost(n) => write!(f, "{n} packets were lost here: the kernel dropped them"),
+            Self::LostHere(1) => f.write_str("1 packet was lost here: it came and could not be kept"),
+            Self::LostHere(n) => write!(f, "{n} packets were lost here: they came and could not be kept"),
             Self::Away(text) | Self::Back(text) | Self::Note(text) => f.write_str(text),
         }
     }
@@ -134,13 +138,14 @@ impl Counters {
         tally.bytes = (tally.bytes + before.bytes).saturating_sub(filtered.bytes);
     }
 
-    /// So many packets reached us until now that could not be read.
-    pub(super) fn refuse_until(&self, unreadable: u64) {
+    /// So many packets reached us until now that could not be read. Gives how many of them are new.
+    pub(super) fn refuse_until(&self, unreadable: u64) -> u64 {
         let ledger = &mut *self.lock();
         let new = unreadable.saturating_sub(ledger.unreadable);
         ledger.unreadable += new;
         ledger.tally.received += new;
         ledger.tally.lost_here += new;
+        new
     }
 
     /// The kernel dropped so many packets until now.

@@ -9,7 +9,7 @@ use crate::pcap::{Format, KEEP_FREE};
 const NUMBERS: u32 = 100_000;
 
 /// When a file is full, and how many there are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePlan {
     /// The file, or what the names of files are made of. `-` is standard output.
     pub path: PathBuf,
@@ -55,6 +55,26 @@ impl FilePlan {
             print_name: None,
             keep_free: KEEP_FREE,
         }
+    }
+
+    /// Whether files of this name can be written while packets come: compressed ones cannot.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    pub fn check_name(path: &Path) -> Result<(), String> {
+        let suffix = path.extension().and_then(|s| s.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let program = match suffix.as_str() {
+            "gz" => "gzip",
+            "zst" => "zstd",
+            _ => return Ok(()),
+        };
+        let plain = path.with_extension("");
+        let plain = plain.display();
+        Err(format!(
+            "{} asks for a compressed file, and a capture is written as it comes, so that nothing is lost when it is \
+             interrupted: write {plain}, and then {program} {plain}",
+            path.display()
+        ))
     }
 
     /// The format that the name asks for.

@@ -71,8 +71,9 @@ impl FileSink {
     /// Makes the first file. Its header is written at once: who reads along sees a capture, even while no packet comes.
     ///
     /// # Errors
-    /// The file cannot be made, or the disk is low from the beginning.
+    /// The name asks for a compressed file, the file cannot be made, or the disk is low from the beginning.
     pub fn new(plan: FilePlan) -> Result<Self, Failure> {
+        FilePlan::check_name(&plan.path).map_err(Failure::new)?;
         let print_name = plan.print_name.as_deref().map(name_target).transpose()?;
         let mut sink = Self {
             plan,

@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
 use super::counters::Counters;
 use super::exchange::{Exchange, Seen};
 use super::exits::Exits;
+use super::file_plan::FilePlan;
 use super::job::{Happened, Job, Summary};
 use super::pace::{Control, Pace};
 use super::recorder::{End, Recorder, now_ns};
@@ -141,6 +142,7 @@ fn send(
 
 fn writer(job: &Job) -> Result<Option<Writer<File>>, Failure> {
     let Some(path) = &job.write else { return Ok(None) };
+    FilePlan::check_name(path).map_err(Failure::new)?;
     let file = File::create(path)
         .map_err(|e| Failure::new(format!("cannot make the file {}: {e}", path.display())))?;
     Ok(Some(Writer::new(file, Format::for_path(path), path)))

@@ -39,6 +39,8 @@ pub struct Reading {
 #[derive(Debug, Default)]
 struct Levers {
     nudge: Option<Nudge>,
+    /// Ends the watch over a file that is not followed.
+    bell: Option<Nudge>,
     feed: Option<FeedStop>,
     remote: Option<Stopper>,
 }
@@ -82,9 +84,7 @@ impl Reading {
     pub fn cancel(&self) {
         self.over.store(true, Ordering::Relaxed);
         let levers = self.levers();
-        if let Some(nudge) = &levers.nudge {
-            nudge.nudge();
-        }
+        [&levers.nudge, &levers.bell].into_iter().flatten().for_each(Nudge::nudge);
         match (&levers.remote, &levers.feed) {
             // What is still on its way comes, and then it has ended.
             (Some(remote), _) => remote.stop(),
@@ -290,12 +290,32 @@ impl Work {
         };
         let goes_on = !report.cancelled && report.problem.is_none();
         self.post.event(Event::Loaded(generation, report));
-        if let (Some(watch), true) = (watch, goes_on) {
-            self.follow(watch, &mut loader, torn);
+        match watch {
+            Some(watch) if goes_on => self.follow(watch, &mut loader, torn),
+            None if goes_on && loader.stopper().is_some() => self.watch_packed(path),
+            _ => {}
         }
         // Nothing more comes of it.
         reading.levers().nudge = None;
         (self.post.wake)();
+    }
+
+    /// Says it when a compressed file grows, which is not followed: it would have to be unpacked from its beginning.
+    fn watch_packed(&self, path: &Path) {
+        let Ok((mut watch, bell)) = Watch::of(path) else { return };
+        let length = watch.length();
+        self.reading.reach(|levers| levers.bell = Some(bell));
+        while let Ok(woken) = watch.wait(None) {
+            if self.reading.is_over() || woken == Woken::Ended {
+                return;
+            }
+            if watch.length() > length {
+                let path = path.display();
+                return self.tell(format!(
+                    "{path} has grown since it was read: a compressed file is not followed; open it again to see the rest"
+                ));
+            }
+        }
     }
 
     /// Reads what is appended to a file, until nobody wants to know any more or it is another file.

@@ -129,7 +129,10 @@ impl Recorder {
         }
         wake();
         let mut end = self.record(&mut work, sink, wake);
-        self.count_drops();
+        if work.has_failed() {
+            self.lose_rest(&work);
+        }
+        self.count_drops(&mut work);
         let (now, dropped) = (now_ns(), self.counters.now().lost_kernel);
         work.mark_rest(dropped, now);
         let drops = self.drops.as_mut().and_then(|drops| drops.now().ok());
@@ -137,7 +140,7 @@ impl Recorder {
         if let (Err(failure), false) = (sink.finish(&statistics), matches!(end, End::Failed(_))) {
             end = End::Failed(failure);
         }
-        self.counters.lose(sink.lost());
+        work.settle(sink.lost(), now);
         wake();
         end
     }
@@ -167,7 +170,7 @@ impl Recorder {
                 return End::Failed(failure);
             }
             if pace.is_time_to_tick() {
-                self.count_drops();
+                self.count_drops(work);
                 if let Err(failure) = sink.tick() {
                     return self.drain(work, sink, End::Failed(failure));
                 }
@@ -243,9 +246,30 @@ impl Recorder {
         finished(work.flush(sink), end)
     }
 
-    fn count_drops(&self) {
+    /// The sink has failed: what the sockets held by now cannot be kept any more, and is counted.
+    fn lose_rest(&mut self, work: &Work) {
+        let (failed_ns, begun) = (now_ns(), Instant::now());
+        for tap in &mut self.taps {
+            loop {
+                match tap.receive(Duration::ZERO) {
+                    Ok(0) if begun.elapsed() < tap.delay() && !tap.is_away() => std::thread::sleep(GLANCE),
+                    Ok(0) | Err(_) => break,
+                    Ok(_) => {
+                        let packets = tap.packets();
+                        work.lose(packets.len() as u64);
+                        if packets.last().is_none_or(|packet| packet.time_ns > failed_ns) {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn count_drops(&self, work: &mut Work) {
         self.counters.drop_in_kernel(self.taps.iter().map(Tap::dropped).sum());
-        self.counters.refuse_until(self.taps.iter().map(Tap::unreadable).sum());
+        let unreadable = self.counters.refuse_until(self.taps.iter().map(Tap::unreadable).sum());
+        work.mark_unreadable(unreadable, now_ns());
     }
 }
 

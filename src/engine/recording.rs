@@ -1,22 +1,18 @@
 //! A capture that runs on a thread of its own, into a spool.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 
 use super::control::Waker;
 use super::counters::Counters;
+use super::limits::{LimitedSpool, Limits};
 use super::recorder::{End, Recorder, Stop};
-use super::sink::{Lost, Sink};
 use super::sources::Failure;
 use super::trigger::{Trigger, When};
-use crate::pcap::{CaptureFile, InterfaceInfo, InterfaceStatistics, PacketRecord, Spool, Syncer};
-
-/// How often what is written is brought to the disk, against a crash of the machine.
-const SYNC_EVERY: Duration = Duration::from_secs(1);
+use crate::pcap::{CaptureFile, Spool};
 
 /// A capture that runs.
 pub struct Recording {
@@ -34,32 +30,36 @@ impl Recorder {
     /// thread when it is over. `when`: which packets are kept, where not all are.
     ///
     /// # Errors
-    /// The spool cannot be made, or the system has no thread left.
+    /// The spool or a file beside it cannot be made, or the system has no thread left.
     pub fn spawn(
         self,
         directory: &Path,
+        limits: Limits,
         wake: Waker,
         when: Option<When>,
         ended: impl FnOnce(End) + Send + 'static,
     ) -> Result<Recording, Failure> {
-        let spool = Spool::create(directory)?;
+        let (spool, recorder) = (Spool::create(directory)?, self.limited(limits.packets, limits.duration));
         let (begin, gate) = bounded(1);
         let recording = Recording {
             file: spool.capture_file(),
-            counters: self.counters(),
+            counters: recorder.counters(),
             begin,
-            stop: self.stopper(),
+            stop: recorder.stopper(),
             thread: None,
         };
-        let mut sink = SyncedSpool::new(spool)?;
+        let mut sink = LimitedSpool::new(spool, limits).inspect_err(|_| {
+            // There is nothing in it.
+            let _ = std::fs::remove_file(recording.file.path());
+        })?;
         let thread = std::thread::Builder::new()
             .name("recorder".into())
             .spawn(move || {
                 // Comes when the viewer knows of it, or when nobody is left to tell.
                 let _ = gate.recv();
                 ended(match when {
-                    Some(when) => self.run(&mut Trigger::new(sink, when), &|| wake()),
-                    None => self.run(&mut sink, &|| wake()),
+                    Some(when) => recorder.run(&mut Trigger::new(sink, when), &|| wake()),
+                    None => recorder.run(&mut sink, &|| wake()),
                 });
             })
             .map_err(|e| Failure::new(format!("cannot start the recorder's thread: {e}")))?;
@@ -81,58 +81,5 @@ impl Recording {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-    }
-}
-
-/// A spool that another thread brings to the disk, because that may take long and the recorder does not wait.
-struct SyncedSpool {
-    spool: Spool,
-    /// Why it could not be brought to the disk.
-    failed: Arc<Mutex<Option<Failure>>>,
-    /// Ends the thread when it is dropped.
-    _alive: Sender<()>,
-}
-
-impl SyncedSpool {
-    fn new(spool: Spool) -> Result<Self, Failure> {
-        let (alive, ended) = bounded::<()>(0);
-        let failed = Arc::<Mutex<Option<Failure>>>::default();
-        let (syncer, told): (Syncer, _) = (spool.syncer(), Arc::clone(&failed));
-        std::thread::Builder::new()
-            .name("syncer".into())
-            .spawn(move || {
-                while ended.recv_timeout(SYNC_EVERY) == Err(RecvTimeoutError::Timeout) {
-                    if let Err(error) = syncer.sync() {
-                        *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.into());
-                        return;
-                    }
-                }
-            })
-            .map_err(|e| Failure::new(format!("cannot start the thread that syncs: {e}")))?;
-        Ok(Self { spool, failed, _alive: alive })
-    }
-}
-
-impl Sink for SyncedSpool {
-    fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Failure> {
-        Sink::interface(&mut self.spool, interface)
-    }
-    fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
-        self.spool.packet(record)
-    }
-    fn flush(&mut self) -> Result<(), Failure> {
-        Sink::flush(&mut self.spool)
-    }
-    fn tick(&mut self) -> Result<(), Failure> {
-        match self.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(failure) => Err(failure),
-            None => self.spool.tick(),
-        }
-    }
-    fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure> {
-        Sink::finish(&mut self.spool, statistics)
-    }
-    fn lost(&self) -> Lost {
-        Sink::lost(&self.spool)
     }
 }

@@ -32,6 +32,11 @@ pub(super) struct Work {
     /// Packets whose loss is marked at its place.
     marked: u64,
     filtered: Lost,
+    /// Packets that could not be kept and whose loss is marked at its place, and those that no packet tells of yet.
+    marked_here: u64,
+    untold: u64,
+    /// The sink has failed: it takes nothing more.
+    has_failed: bool,
 }
 
 /// An interface that packets came from.
@@ -57,6 +62,9 @@ impl Work {
             rows: 0,
             marked: 0,
             filtered: Lost::default(),
+            marked_here: 0,
+            untold: 0,
+            has_failed: false,
         }
     }
 
@@ -99,6 +107,7 @@ impl Work {
         }
         if result.is_err() {
             came += packets.len() as u64;
+            self.has_failed = true;
         }
         self.counters.take(came, taken);
         self.note_filtered(sink);
@@ -111,6 +120,7 @@ impl Work {
     /// Why it cannot.
     pub fn flush(&mut self, sink: &mut dyn Sink) -> Result<(), Failure> {
         let flushed = sink.flush();
+        self.has_failed |= flushed.is_err();
         self.note_filtered(sink);
         flushed
     }
@@ -138,19 +148,51 @@ impl Work {
         }
     }
 
+    /// So many packets came before the next row that could not be read.
+    pub fn mark_unreadable(&mut self, count: u64, time_ns: u64) {
+        if count > 0 {
+            self.marked_here += count;
+            self.untold += count;
+            self.mark(time_ns, Incident::LostHere(count));
+        }
+    }
+
+    /// Whether the sink has failed, so that what still comes cannot be kept.
+    pub const fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// So many packets came behind a failure of the sink.
+    pub fn lose(&self, came: u64) {
+        self.counters.take(came, Lost::default());
+    }
+
+    /// The sink has lost so much of what it took, at its end: what could not be kept and is not marked yet is marked
+    /// behind the last row that is there.
+    pub fn settle(&mut self, lost: Lost, time_ns: u64) {
+        self.counters.lose(lost);
+        self.rows = self.rows.saturating_sub(lost.packets);
+        let rest = self.counters.now().lost_here.saturating_sub(self.marked_here);
+        if rest > 0 {
+            self.marked_here += rest;
+            self.mark(time_ns, Incident::LostHere(rest));
+        }
+    }
+
     /// Something happened before the next row.
     pub fn mark(&self, time_ns: u64, what: Incident) {
         self.counters.mark(self.rows, time_ns, what);
     }
 
     /// The counters of the interfaces, for the end of the file. What the kernel dropped is known for the whole socket:
-    /// it stands with the first interface. `drops`: what the interfaces themselves dropped, by their number in the kernel.
+    /// it stands with the first interface, and so does what could not be read (`isb_osdrop`). `drops`: what the interfaces themselves dropped, by their number in the kernel.
     pub fn statistics(
         &self,
         dropped: u64,
         drops: Option<&HashMap<u32, u64>>,
         end_ns: u64,
     ) -> Vec<InterfaceStatistics> {
+        let dropped = dropped + self.marked_here;
         // An interface that was made again has several numbers.
         let of = |drops: &HashMap<u32, u64>, place: usize| {
             let keys = self.places.iter().filter(|(_, known)| **known == place);
@@ -185,6 +227,7 @@ impl Work {
             return Err(Failure::new("an interface of the capture is not known any more"));
         };
         known.received += 1;
+        let dropped = packet.dropped_before + std::mem::take(&mut self.untold);
         sink.packet(&PacketRecord {
             interface: known.number,
             timestamp_ns: packet.time_ns,
@@ -200,7 +243,7 @@ impl Work {
                 net::Checksum::Unknown => ChecksumState::Unknown,
             },
             comment: None,
-            dropped: packet.dropped_before,
+            dropped,
         })
     }
 
@@ -312,9 +355,13 @@ mod tests {
         }
     }
 
-    /// Received, written, lost here, bytes; they add up.
-    fn settled(work: &Work, sink: &dyn Sink) -> [u64; 4] {
-        work.counters.lose(sink.lost());
+    /// Received, written, lost here, bytes; they add up, and what was lost is marked.
+    fn settled(work: &mut Work, sink: &dyn Sink) -> [u64; 4] {
+        work.settle(sink.lost(), 1);
+        let marks = work.counters.marks(0);
+        let marked = marks.iter().map(|mark| if let Incident::LostHere(n) = mark.what { n } else { 0 });
+        assert_eq!(marked.sum::<u64>(), work.counters.now().lost_here);
+        assert!(marks.iter().all(|mark| mark.row == work.counters.now().written), "{marks:?}");
         let tally = work.counters.now();
         assert_eq!(tally.received, tally.written + tally.filtered + tally.lost_here + tally.lost_kernel);
         [tally.received, tally.written, tally.lost_here, tally.bytes]
@@ -327,10 +374,10 @@ mod tests {
         assert_eq!(take(&mut work, batch(3), &mut sink), Ok(false));
         assert!(take(&mut work, batch(4), &mut sink).is_err());
         // Nothing flushed the two of the second batch.
-        assert_eq!(settled(&work, &sink), [7, 3, 4, 30]);
+        assert_eq!(settled(&mut work, &sink), [7, 3, 4, 30]);
         let (mut work, mut sink) = (self::work(), Failing { refuse_at: Some(0), ..Failing::default() });
         assert!(take(&mut work, batch(4), &mut sink).is_err());
-        assert_eq!(settled(&work, &sink), [4, 0, 4, 0]);
+        assert_eq!(settled(&mut work, &sink), [4, 0, 4, 0]);
     }
 
     #[test]
@@ -341,18 +388,53 @@ mod tests {
         sink.fail_flush = true;
         assert!(take(&mut work, sizes.iter().map(|b| packet(&b[..usize::from(b[0])])), &mut sink).is_err());
         // The first two of 1, 2, 3, 4 bytes were written.
-        assert_eq!(settled(&work, &sink), [8, 6, 2, 4 * 7 + 3]);
+        assert_eq!(settled(&mut work, &sink), [8, 6, 2, 4 * 7 + 3]);
     }
 
     #[test]
     fn drops_in_the_kernel_are_received_once() {
-        let work = work();
+        let mut work = work();
         // A socket that does not say how many it dropped does not take any back.
         for dropped in [2, 5, 0, 5, 6] {
             work.counters.drop_in_kernel(dropped);
         }
-        assert_eq!(settled(&work, &Failing::default()), [6, 0, 0, 0]);
+        assert_eq!(settled(&mut work, &Failing::default()), [6, 0, 0, 0]);
         assert_eq!(work.counters.now().lost_kernel, 6);
+    }
+
+    /// Remembers what packets say of losses before them.
+    #[derive(Default)]
+    struct Telling(Vec<u64>);
+
+    impl Sink for Telling {
+        fn interface(&mut self, _: &InterfaceInfo) -> Result<u32, Failure> {
+            Ok(0)
+        }
+        fn packet(&mut self, record: &PacketRecord<'_>) -> Result<(), Failure> {
+            self.0.push(record.dropped);
+            Ok(())
+        }
+        fn flush(&mut self) -> Result<(), Failure> {
+            Ok(())
+        }
+        fn finish(&mut self, _: &[InterfaceStatistics]) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_stands_at_its_place_and_in_the_file() {
+        let (mut work, mut sink) = (work(), Telling::default());
+        take(&mut work, [packet(&[1]), packet(&[2])].into_iter(), &mut sink).unwrap();
+        let new = work.counters.refuse_until(3);
+        work.mark_unreadable(new, 9);
+        take(&mut work, [packet(&[3]), packet(&[4])].into_iter(), &mut sink).unwrap();
+        assert_eq!(sink.0, [0, 0, 3, 0], "epb_dropcount");
+        let statistics = work.statistics(2, None, 10);
+        assert_eq!((statistics[0].received, statistics[0].system_dropped), (Some(9), Some(5)));
+        work.settle(Lost::default(), 11);
+        let mark = super::super::counters::Mark { row: 2, time_ns: 9, what: Incident::LostHere(3) };
+        assert_eq!(work.counters.marks(0), [mark], "it is marked once");
     }
 
     #[test]
@@ -392,7 +474,7 @@ mod tests {
             assert!(Sink::finish(&mut spool, &[]).is_err());
             let readable = capture.len() as u64;
             assert!(readable > 400, "{readable} packets");
-            assert_eq!(settled(&work, &spool), [handed, readable, handed - readable, readable * 1001]);
+            assert_eq!(settled(&mut work, &spool), [handed, readable, handed - readable, readable * 1001]);
         }
         println!("filled the spool");
     }

@@ -210,7 +210,13 @@ impl Feed {
     /// What ended it before its end.
     pub(super) fn problem(&self, report: &Report) -> Option<Problem> {
         let fault = self.state.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        fault.as_ref().map(|fault| fault.problem(&self.name, self.packing, self.progress().0, report))
+        let mut problem = fault.as_ref()?.problem(&self.name, self.packing, self.progress().0, report);
+        if matches!(&*fault, Some(Fault::Source(error)) if error.kind() == io::ErrorKind::UnexpectedEof)
+            && self.total > 0
+        {
+            problem.text += ". A compressed file is not followed: where it is still being written, open it again when it is whole";
+        }
+        Some(problem)
     }
 }
 

@@ -69,6 +69,10 @@ pub fn save_as(
     statistics: &[InterfaceStatistics],
 ) -> Result<Saved, Error> {
     let path = path.as_ref();
+    if path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("zst")) {
+        let why = "files are compressed with gzip only here: choose a name that ends in .gz, or a plain one";
+        return Err(Error::io("write to", path, std::io::Error::new(std::io::ErrorKind::Unsupported, why)));
+    }
     // A link is followed, so that it stays a link.
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let existing = std::fs::metadata(&target).ok();

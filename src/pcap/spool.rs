@@ -85,6 +85,12 @@ impl Spool {
         self.whole
     }
 
+    /// Bytes of the file once all that is gathered is written.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.writer.bytes()
+    }
+
     /// Packets that [`Spool::append`] took and that do not stand in the file: those that are gathered, or, after a
     /// failed write, those that are lost. A packet for which it gave an error is none of them.
     #[must_use]

@@ -67,6 +67,20 @@ impl Nudge {
 }
 
 impl Watch {
+    /// Of the file of this name.
+    ///
+    /// # Errors
+    /// It cannot be opened, or the system's reason.
+    pub fn of(path: &Path) -> io::Result<(Self, Nudge)> {
+        Self::new(Arc::new(File::open(path)?), path)
+    }
+
+    /// The length of the file in bytes, as far as it can be asked for.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        self.file.metadata().ok().map(|m| m.len())
+    }
+
     pub(super) fn new(file: Arc<File>, path: &Path) -> io::Result<(Self, Nudge)> {
         let (nudged, nudge) = io::pipe()?;
         let shared = rustix::fs::fstatfs(&*file).is_ok_and(|s| SHARED.contains(&(s.f_type as u32)));

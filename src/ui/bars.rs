@@ -3,6 +3,7 @@
 use eframe::egui::{Align, Button, ComboBox, Id, Label, Layout, RichText, Role, Ui, WidgetInfo};
 
 use super::State;
+use super::capture_options;
 use super::filter_box::FilterBox;
 use super::hold::hold_status_ui;
 use super::reading;
@@ -29,6 +30,7 @@ pub fn top_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut 
                 commands.push(Command::StartCapture);
             }
         }
+        capture_options::options_button_ui(ui, bench, commands);
         ui.separator();
         if ui.button("Open").on_hover_text("a capture file (Ctrl+O)").clicked() {
             commands.push(Command::Open);
@@ -147,6 +149,9 @@ pub fn status_ui(ui: &mut Ui, bench: &Workbench) {
                     Origin::File(path) => {
                         format!("{} packets of {}", grouped(bench.capture().len() as u64), path.display())
                     }
+                    Origin::Left(_) => {
+                        format!("{} recovered packets", grouped(bench.capture().len() as u64))
+                    }
                     Origin::Live(source) if !bench.capture().is_empty() => {
                         format!("{} packets from {source}", grouped(bench.capture().len() as u64))
                     }
@@ -179,7 +184,8 @@ pub fn capture_bar_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command
         let (text, color) = match (bench.capture().is_running(), bench.capture().origin()) {
             (true, Origin::Live(source)) => (format!("● listening on {source}"), look.good),
             (false, Origin::Live(source)) => (format!("stopped, from {source}"), look.dim),
-            (_, Origin::Left(_)) => ("recovered, not saved".into(), look.dim),
+            (_, Origin::Left(_)) if bench.capture().unsaved() == 0 => ("recovered, saved".into(), look.dim),
+            (_, Origin::Left(_)) => ("recovered, not saved".into(), look.warn),
             (_, Origin::File(path)) => {
                 let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
                 match bench.capture().partly() {

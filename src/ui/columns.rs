@@ -358,6 +358,28 @@ pub fn order_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     if let Some(why) = problem {
         label.on_hover_text(why);
     }
+    hidden_gaps_ui(ui, bench, commands);
+}
+
+/// Gaps have a place in the order of the capture only: in another one it is said that there are some.
+fn hidden_gaps_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
+    let gaps = bench.capture().gaps();
+    let text = match gaps.len() {
+        0 => return,
+        1 => "1 gap, not shown while sorted".to_owned(),
+        n => format!("{} gaps, not shown while sorted", super::bars::grouped(n as u64)),
+    };
+    let look = look(ui);
+    let is_loss = gaps.iter().any(|gap| gap.kind == crate::app::GapKind::Lost);
+    let color = if is_loss { look.bad } else { look.warn };
+    let button = ui.add(Button::new(RichText::new(text).size(12.0).color(color)).frame(false).truncate());
+    let first = gaps.first().map_or("", |gap| gap.text.as_str());
+    if button
+        .on_hover_text(format!("{first}.\nBack to the order of the capture, where the gaps stand."))
+        .clicked()
+    {
+        commands.push(Command::List(ListCommand::Unsort));
+    }
 }
 
 /// Moves the columns sideways where they do not fit.

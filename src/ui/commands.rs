@@ -45,9 +45,11 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
     } else {
         entry("Start a capture", ctrl(Key::R), Command::StartCapture)
     };
+    let sheet = |sheet| Command::List(ListCommand::Sheet(Some(sheet)));
     let mut all = vec![
         entry("Send the packet", ctrl(Key::Enter), Command::Send),
         capture,
+        entry("Capture options", ctrl(Key::P), sheet(Sheet::Capture)),
         entry("Open a capture file", ctrl(Key::O), Command::Open),
         entry("Save the capture", ctrl(Key::S), Command::Save),
         entry("Undo", ctrl(Key::Z), Command::Undo),

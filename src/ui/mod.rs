@@ -5,6 +5,7 @@
 
 mod bars;
 mod builder;
+mod capture_options;
 mod colours;
 mod columns;
 mod commands;
@@ -38,7 +39,8 @@ mod sums;
 pub mod theme;
 mod window;
 
-use std::time::Duration;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use eframe::egui::{CentralPanel, Context, Frame, Panel, Response, Ui};
 
@@ -53,6 +55,8 @@ use lit::Lit;
 pub(crate) const REPAINT: Duration = Duration::from_millis(16);
 /// Longest time that one frame spends on what the engine reports.
 const DRAIN_BUDGET: Duration = Duration::from_millis(8);
+/// Longest time that a window which closes waits for the end of what is being written.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// What the window itself remembers between frames.
 #[derive(Default)]
@@ -98,6 +102,8 @@ pub struct App {
     dialog: Option<Dialog>,
     commands: Vec<Command>,
     stats: Stats,
+    /// Since when it is to close.
+    ending: Option<Instant>,
     closing: bool,
 }
 
@@ -112,6 +118,7 @@ impl App {
             dialog: None,
             commands: Vec::new(),
             stats: Stats::default(),
+            ending: None,
             closing: false,
         }
     }
@@ -120,6 +127,24 @@ impl App {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Closes without a question, because nobody may be there to answer it. What is not saved is there at the next start.
+    pub fn end(&mut self) {
+        if self.ending.is_none() {
+            self.bench.end();
+        }
+    }
+
+    /// Closes once nothing is being written any more.
+    fn close_when_written(&mut self, context: &Context) {
+        let Some(since) = self.ending.filter(|_| !self.closing) else { return };
+        if self.bench.is_writing() && since.elapsed() < CLOSING {
+            context.request_repaint_after(REPAINT);
+        } else {
+            self.closing = true;
+            context.send_viewport_cmd(eframe::egui::ViewportCommand::Close);
+        }
     }
 
     /// Takes in what has happened and what the keyboard says.
@@ -144,6 +169,7 @@ impl App {
             self.commands.push(Command::Quit);
         }
         self.apply(context);
+        self.close_when_written(context);
     }
 
     /// Draws the window and applies what was done in it.
@@ -228,9 +254,11 @@ impl App {
             Request::Focus(path) => context.memory_mut(|m| m.request_focus(editor::field_id(path))),
             Request::Reveal(row) => self.state.reveal = Some(row),
             Request::FocusPayload => context.memory_mut(|m| m.request_focus(payload::payload_id())),
+            // Nobody is left to tell when standard error is gone.
+            Request::Report(line) => drop(writeln!(std::io::stderr(), "{line}")),
             Request::Close => {
-                self.closing = true;
-                context.send_viewport_cmd(eframe::egui::ViewportCommand::Close);
+                self.ending.get_or_insert_with(Instant::now);
+                self.close_when_written(context);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What lies over the panels: notices, questions, the command palette.
 
+use std::path::Path;
+
 use eframe::egui::{
     Align, Align2, Area, Button, Context, Frame, Id, Key, Layout, Margin, Modal, Order, RichText, Role,
     ScrollArea, Stroke, TextEdit, Ui, WidgetInfo, vec2,
@@ -90,7 +92,7 @@ pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: 
         ui.set_width(if wide { 500.0 } else { 440.0 });
         match question {
             Question::Unsaved { packets, .. } => unsaved_ui(ui, *packets, commands),
-            Question::Left { text } => left_ui(ui, text, commands),
+            Question::Left { text, path, more } => left_ui(ui, text, (path, *more), commands),
             Question::SavePath => {
                 path_ui(ui, state, "Save the capture as", "Save", commands, Command::SavePath)
             }
@@ -130,10 +132,16 @@ fn unsaved_ui(ui: &mut Ui, packets: usize, commands: &mut Vec<Command>) {
 }
 
 /// What a killed program left behind.
-fn left_ui(ui: &mut Ui, text: &str, commands: &mut Vec<Command>) {
+fn left_ui(ui: &mut Ui, text: &str, (path, more): (&Path, usize), commands: &mut Vec<Command>) {
     ui.label(RichText::new(text).strong().size(15.0));
     ui.add_space(4.0);
-    ui.label("rawbench ended before they were saved.");
+    let more = match more {
+        0 => String::new(),
+        1 => " One more capture was left behind: it comes next.".to_owned(),
+        n => format!(" {n} more captures were left behind: they come next."),
+    };
+    ui.label(format!("rawbench ended before they were saved.{more}"));
+    ui.label(RichText::new(path.display().to_string()).monospace().size(11.0).color(look(ui).dim));
     ui.add_space(10.0);
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
         let look = look(ui);

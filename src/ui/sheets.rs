@@ -6,8 +6,8 @@ use eframe::egui::{
 };
 
 use super::State;
-use super::colours;
 use super::theme::look;
+use super::{capture_options, colours};
 use crate::app::{ColumnSetting, Command, ListCommand, Sheet, WIDTHS, What, Workbench, own_columns};
 use crate::wire::keys;
 
@@ -78,6 +78,10 @@ pub fn sheet_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mu
         Sheet::Colours => {
             ui.set_width((ui.ctx().content_rect().width() - 120.0).clamp(760.0, 1000.0));
             colours::rules_ui(ui, bench, commands);
+        }
+        Sheet::Capture => {
+            ui.set_width(560.0);
+            capture_options::options_ui(ui, bench, commands);
         }
     });
     if modal.should_close() {

@@ -15,6 +15,8 @@ pub struct Stats {
     first_row: Option<Duration>,
     rows: usize,
     longest_lag: Duration,
+    /// Frames with packets that a capture brought since the frame before.
+    live_frames: usize,
 }
 
 impl Default for Stats {
@@ -28,6 +30,7 @@ impl Default for Stats {
             first_row: None,
             rows: 0,
             longest_lag: Duration::ZERO,
+            live_frames: 0,
         }
     }
 }
@@ -67,6 +70,7 @@ impl Stats {
             return;
         }
         let live = bench.capture().is_running() && rows > self.rows;
+        self.live_frames += usize::from(live);
         if rows > 0 {
             self.first_row.get_or_insert_with(|| self.start.elapsed());
         }
@@ -80,7 +84,7 @@ impl Stats {
         }
     }
 
-    /// One line of JSON.
+    /// One line of JSON: times in milliseconds.
     #[must_use]
     pub fn json(&self) -> String {
         let mut frames = self.frames.clone();
@@ -96,6 +100,7 @@ impl Stats {
             "frame_p99_ms": quantile(0.99),
             "frame_max_ms": quantile(1.0),
             "longest_lag_ms": ms(self.longest_lag),
+            "live_frames": self.live_frames,
             "first_frame_ms": self.first_frame.map(ms),
             "first_row_ms": self.first_row.map(ms),
         })

@@ -1,9 +1,12 @@
 //! Opening the window.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eframe::egui::{IconData, ViewportBuilder, vec2};
+use eframe::egui::{Context, IconData, ViewportBuilder, vec2};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::{App, REPAINT, theme};
 use crate::app::{Command, HISTORY, Start, Workbench};
@@ -49,7 +52,8 @@ pub fn run(start: Start) -> Result<(), String> {
             }
             let mut app = App::new(bench, &creation.egui_ctx);
             app.stats.since(start.begun);
-            Ok(Box::new(Reporting { app, sink }))
+            let asked = end_on_signals(&creation.egui_ctx);
+            Ok(Box::new(Reporting { app, sink, asked }))
         }),
     );
     if stats {
@@ -79,10 +83,34 @@ fn without_place(text: &str) -> String {
 struct Reporting {
     app: App,
     sink: Arc<Mutex<String>>,
+    /// A signal asked for the end.
+    asked: Arc<AtomicBool>,
+}
+
+/// Has Ctrl-C and SIGTERM close the window in order; a second one ends the program at once. Where the system does not let
+/// signals be taken over they do what they always do.
+fn end_on_signals(context: &Context) -> Arc<AtomicBool> {
+    let asked = Arc::new(AtomicBool::new(false));
+    let (told, context) = (Arc::clone(&asked), context.clone());
+    let watch = move || {
+        let Ok(mut signals) = Signals::new([SIGINT, SIGTERM]) else { return };
+        for signal in signals.forever() {
+            if told.swap(true, Ordering::Relaxed) {
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+            context.request_repaint_after(REPAINT);
+        }
+    };
+    // Without a thread for them nothing is taken over.
+    let _ = std::thread::Builder::new().name("signals".into()).spawn(watch);
+    asked
 }
 
 impl eframe::App for Reporting {
     fn logic(&mut self, context: &eframe::egui::Context, frame: &mut eframe::Frame) {
+        if self.asked.load(Ordering::Relaxed) {
+            self.app.end();
+        }
         self.app.logic(context, frame);
     }
 

@@ -91,7 +91,14 @@ impl Came {
     }
 
     /// A TCP segment back, from this host and port.
-    fn segment(&self, from: IpAddr, ports: (u16, u16), numbers: (u32, u32), flags: u8, nonce: u16) -> Vec<u8> {
+    fn segment(
+        &self,
+        from: IpAddr,
+        ports: (u16, u16),
+        numbers: (u32, u32),
+        flags: u8,
+        nonce: u16,
+    ) -> Vec<u8> {
         let mut tcp = Vec::new();
         tcp.extend(ports.1.to_be_bytes());
         tcp.extend(ports.0.to_be_bytes());
@@ -121,7 +128,9 @@ impl Came {
         let acknowledged = self.sequence.wrapping_add(1);
         let quoted = self.header() + 8;
         match kind {
-            AnswerKind::SynAck => self.segment(self.them, self.ports, (0x5eed_0000, acknowledged), 0x12, self.nonce),
+            AnswerKind::SynAck => {
+                self.segment(self.them, self.ports, (0x5eed_0000, acknowledged), 0x12, self.nonce)
+            }
             AnswerKind::Reset => self.segment(self.them, self.ports, (0, acknowledged), 0x14, self.nonce),
             kind => self.error(kind == AnswerKind::IcmpUnreachable, &self.packet, quoted, self.nonce),
         }
@@ -221,8 +230,11 @@ impl Peer {
                 at.saturating_duration_since(Instant::now()).min(Duration::from_millis(5))
             });
             self.socket.receive(&mut batch, wake).unwrap();
-            let came: Vec<Vec<u8>> =
-                batch.packets().filter(|p| p.direction == Direction::Incoming).map(|p| p.bytes.to_vec()).collect();
+            let came: Vec<Vec<u8>> = batch
+                .packets()
+                .filter(|p| p.direction == Direction::Incoming)
+                .map(|p| p.bytes.to_vec())
+                .collect();
             came.iter().for_each(|frame| self.take(frame));
             while self.due.peek().is_some_and(|Reverse((at, ..))| *at <= Instant::now()) {
                 let Some(Reverse((_, _, frame))) = self.due.pop() else { break };
@@ -307,7 +319,8 @@ fn drafts() -> Vec<Draft> {
     let draft = |port: u16| {
         let layer = if port < FIRST_V6 { "ip(dst=10.99.0.2)" } else { "ipv6(dst=fd99::2)" };
         let notation = format!("{layer}/tcp(dstport={port}, flags=S)");
-        Draft::from_notation(&notation, &mut System::default()).unwrap_or_else(|e| panic!("{}", e.render(&notation)))
+        Draft::from_notation(&notation, &mut System::default())
+            .unwrap_or_else(|e| panic!("{}", e.render(&notation)))
     };
     (FIRST_PORT..FIRST_PORT + PORTS).map(draft).collect()
 }

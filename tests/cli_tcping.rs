@@ -255,9 +255,9 @@ fn a_wrong_call_says_so() {
         (vec!["10.77.0.2:70000"], "0 to 65535"),
         (vec!["[fd77::2"], "bracket"),
         (vec!["-c", "0", "10.77.0.2"], "-c"),
-        (vec!["--interval", "0", "10.77.0.2"], "0.001 to 86400"),
+        (vec!["--interval", "0", "10.77.0.2"], "0.00001 to 86400"),
         (vec!["--wait", "1e30", "10.77.0.2"], "0.001 to 86400"),
-        (vec!["--interval", "0.001", "10.77.0.2", "10.77.0.2:81"], "2000 packets a second"),
+        (vec!["--interval", "0.00001", "10.77.0.2", "10.77.0.2:81"], "200000 packets a second"),
         (vec!["--lab", "--netns", "x", "10.77.0.2"], "--netns"),
     ] {
         let out = tcping(&arguments);

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use net::{ip, word};
 use rawbench::cli::sources::System;
 use rawbench::craft::Draft;
-use rawbench::engine::{Access, Answer, AnswerKind, Ping, Pinged, Pinger};
+use rawbench::engine::{Access, Answer, AnswerKind, News, Ping, Pinged, Pinger};
 use rawbench::net::{Batch, Direction, Door, PacketSocket, Place};
 
 const SEED: u64 = 20_261_125;
@@ -341,14 +341,16 @@ fn every_answer_goes_to_its_probe_and_nothing_else_does() {
     pinger.interval = Duration::from_millis(40);
     pinger.wait = WAIT;
     let mut told: Vec<Ping> = Vec::new();
-    let done = pinger.run(&access, &AtomicBool::new(false), &mut |ping| {
-        told.push(ping.clone());
+    let done = pinger.run(&access, &AtomicBool::new(false), &mut |news| {
+        if let News::Ping(ping) = news {
+            told.push(ping.clone());
+        }
         Ok(())
     });
     ended.store(true, Ordering::Relaxed);
     let peer = thread.join().unwrap();
     let done = done.unwrap();
-    assert_eq!(done.failure, None);
+    assert_eq!((&done.failure, done.lost), (&None, 0));
     assert!(done.hosts.iter().all(|course| (course.sent, course.errors) == (ROUNDS, 0)));
     check(&peer, &told);
 }

@@ -45,7 +45,10 @@ pub fn inside(test: &str) -> bool {
     };
     let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     match out.status.code() {
-        Some(0) => assert!(said.contains("1 passed"), "{test} did not run inside: {said}"),
+        Some(0) => {
+            assert!(said.contains("1 passed"), "{test} did not run inside: {said}");
+            println!("{said}");
+        }
         Some(1 | 70 | 71) if !said.contains("panicked") => {
             skip(test, &format!("there is no namespace of one's own, or no ip: {said}"));
         }

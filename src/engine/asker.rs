@@ -190,8 +190,9 @@ impl Asker<'_> {
             let (port, sequence) = self.numbers.of_probe(number);
             line.template.fill(port, sequence, slot);
             // Said before it goes out, so that nobody hears of its answer first.
-            self.tell(Heard::Asked(number, Instant::now()));
-            self.with_book(line, |book| book.expect(number, slot, now_ns()));
+            let now = now_ns();
+            self.tell(Heard::Asked(number, Instant::now(), now));
+            self.with_book(line, |book| book.expect(number, slot, now));
             parcels.push(Parcel { bytes: slot, to: Some(line.template.to) });
         }
         let mut sent = 0;

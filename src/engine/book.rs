@@ -8,11 +8,15 @@ use crate::pcap::LinkType;
 
 /// Probes that one exchange holds: it is dropped whole.
 const PAGE: usize = 512;
+/// How far the order of packets may be from that of their times.
+const SKEW_NS: u64 = 1_000_000;
 
 /// The probes that are seen at one tap, in exchanges that are dropped some time after nothing in them waits for an answer.
 pub(super) struct Book {
     loopback: bool,
     linger_ns: u64,
+    /// All that the kernel saw before this was looked at.
+    caught_up_ns: u64,
     pages: VecDeque<Page>,
 }
 
@@ -28,7 +32,7 @@ impl Book {
     /// A probe is remembered for `linger` at least, so that a second answer is known for what it is.
     pub fn new(loopback: bool, linger: Duration) -> Self {
         let linger_ns = u64::try_from(linger.as_nanos()).unwrap_or(u64::MAX);
-        Self { loopback, linger_ns, pages: VecDeque::new() }
+        Self { loopback, linger_ns, caught_up_ns: 0, pages: VecDeque::new() }
     }
 
     /// Adds a probe, an IP packet, just before it is sent; numbers only grow.
@@ -46,6 +50,16 @@ impl Book {
         }
     }
 
+    /// All that the kernel saw before this time was looked at.
+    pub fn caught_up(&mut self, until_ns: u64) {
+        self.caught_up_ns = self.caught_up_ns.max(until_ns);
+    }
+
+    /// Whether all that the kernel saw before this time was looked at.
+    pub fn has_seen(&self, time_ns: u64) -> bool {
+        self.caught_up_ns >= time_ns
+    }
+
     /// Nothing is expected of a probe any more. Gives whether something was.
     pub fn withdraw(&mut self, number: u64) -> bool {
         let place = |page: &mut Page| {
@@ -59,6 +73,8 @@ impl Book {
 
     /// What a packet is to which probe.
     pub fn take(&mut self, record: &Record<'_>) -> Option<(u64, Seen)> {
+        // Packets come in the order of their times but for what two processors do at once.
+        self.caught_up(record.time_ns.saturating_sub(SKEW_NS));
         let heads = Exchange::heads(record);
         self.pages.iter_mut().rev().find_map(|page| {
             let seen = page.exchange.take_read(record, heads.as_ref());

@@ -25,15 +25,21 @@ use super::sink::Sink;
 use super::sources::{Access, Failure, Listen, Source, Via};
 use super::tap::Settings;
 use crate::craft::{Draft, Surroundings};
-use crate::net::{Place, RETIRE, RING};
+use crate::net::{Place, RING};
 use crate::pcap::{Direction, InterfaceInfo, InterfaceStatistics, LinkType, PacketRecord};
 
 /// How long a stop may go unnoticed.
 const ATTENTION: Duration = Duration::from_millis(50);
+/// How often it is looked whether a recorder has caught up.
+const GLANCE: Duration = Duration::from_millis(2);
 /// How often it is told how far it is, at least.
 const TELL: Duration = Duration::from_millis(100);
 /// Bytes kept of a packet: all that the longest answer has before its data, or an error of a router quotes.
 const SNAP: usize = 2048;
+/// How often a recorder says how far it is while no packet comes.
+const LOOK: Duration = Duration::from_millis(20);
+/// A recorder that does not say for so long whether an answer came in time is not waited for.
+const MOST_BEHIND: Duration = Duration::from_secs(10);
 /// How long a probe that is answered is remembered, for answers that come twice.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -201,7 +207,7 @@ impl Pinger {
         for (listen, loopback) in &self.taps {
             let (place, listen) = (self.place.clone(), listen.clone());
             let source = Source { place, listen, label: String::new(), detail: String::new() };
-            recorders.push(Recorder::open(access, &source, &self.settings())?);
+            recorders.push(Recorder::open(access, &source, &self.settings())?.attentive(LOOK));
             books.push(Arc::new(Mutex::new(Book::new(*loopback, LINGER))));
         }
         let counters: Vec<Arc<Counters>> = recorders.iter().map(Recorder::counters).collect();
@@ -274,8 +280,8 @@ fn listen<'scope>(scope: &'scope Scope<'scope, '_>, recorder: Recorder, mut ear:
 /// What the threads say. Probes are numbered through all rounds, so that the number of a probe says which host it went to
 /// and in which round.
 pub(super) enum Heard {
-    /// The probe of this number is about to be sent.
-    Asked(u64, Instant),
+    /// The probe of this number is about to be sent: now, by both clocks.
+    Asked(u64, Instant, u64),
     /// It was not sent after all.
     NotSent(u64, Failure),
     /// No further one is sent.
@@ -327,6 +333,10 @@ impl Sink for Ear {
         Ok(())
     }
 
+    fn caught_up(&mut self, until_ns: u64) {
+        lock(&self.book).caught_up(until_ns);
+    }
+
     fn finish(&mut self, _: &[InterfaceStatistics]) -> Result<(), Failure> {
         Ok(())
     }
@@ -346,8 +356,8 @@ struct Run<'a> {
     tell: &'a mut dyn FnMut(News<'_>) -> Result<(), Failure>,
     /// Times of sending by the raw sockets, for sendings that no tap saw.
     times: HashMap<u64, u64>,
-    /// The probes that wait for an answer, and until when.
-    open: BTreeMap<u64, Instant>,
+    /// The probes that wait for an answer, and until when: by both clocks.
+    open: BTreeMap<u64, (Instant, u64)>,
     all_asked: bool,
     start: Instant,
     /// When it was told last that all is told.
@@ -373,24 +383,35 @@ impl Run<'_> {
                 return;
             }
             let mut wake = now + ATTENTION;
-            wake = self.open.values().next().map_or(wake, |deadline| wake.min(*deadline));
+            if let Some((deadline, _)) = self.open.values().next() {
+                // One that is over waits for a recorder.
+                wake = wake.min((*deadline).max(now + GLANCE));
+            }
             if let Ok(heard) = self.heard.recv_deadline(wake) {
                 self.take(heard);
             }
         }
     }
 
-    /// Tells of the probes whose time is over; gives whether there were any.
+    /// Tells of the probes whose time is over; gives whether there were any. What came in time counts, however long it takes
+    /// until it is looked at.
     fn give_up(&mut self, now: Instant) -> bool {
         let mut any = false;
-        while let Some(first) = self.open.first_entry().filter(|first| *first.get() <= now) {
-            any = true;
-            let number = *first.key();
-            first.remove();
+        while let Some((number, (deadline, deadline_ns))) = self.open.first_key_value().map(|(n, d)| (*n, *d))
+        {
             let host = self.pinger.targets.get(self.target_of(number));
-            let book = host.and_then(|host| self.books.get(host.tap));
+            let book = host.and_then(|host| self.books.get(host.tap)).map(Arc::clone);
+            let is_over = deadline <= now;
+            if !is_over
+                || book.as_ref().is_some_and(|b| !lock(b).has_seen(deadline_ns))
+                    && now < deadline + MOST_BEHIND
+            {
+                break;
+            }
+            any = true;
+            self.open.remove(&number);
             // If it is not open any more, its answer is on its way here.
-            if book.is_some_and(|book| lock(book).withdraw(number)) {
+            if book.is_some_and(|book| lock(&book).withdraw(number)) {
                 self.tell(number, Pinged::Timeout);
             }
         }
@@ -399,7 +420,7 @@ impl Run<'_> {
 
     fn take(&mut self, heard: Heard) {
         match heard {
-            Heard::Asked(number, at) => self.asked(number, at),
+            Heard::Asked(number, at, at_ns) => self.asked(number, at, at_ns),
             Heard::NotSent(number, failure) => {
                 self.open.remove(&number);
                 let target = self.target_of(number);
@@ -410,24 +431,16 @@ impl Run<'_> {
                 self.tell(number, Pinged::NotSent(failure));
             }
             Heard::AllAsked => self.all_asked = true,
-            Heard::Of(number, Seen::Answer(mut answer)) => {
-                if answer.sent_ns.is_none() {
-                    self.fetch_times();
-                    answer.sent_ns = self.times.get(&number).copied();
-                }
-                answer.index = usize::try_from(self.round_of(number)).unwrap_or(usize::MAX);
-                self.open.remove(&number);
-                self.tell(number, Pinged::Answer(answer));
-            }
+            Heard::Of(number, Seen::Answer(answer)) => self.answered(number, answer),
             Heard::Of(number, Seen::Duplicate(_, kind)) => self.tell(number, Pinged::Duplicate(kind)),
             Heard::Of(..) | Heard::Ended(End::Stopped | End::Reached) => {}
             Heard::Ended(End::Failed(failure)) => self.fail(failure),
         }
     }
 
-    fn asked(&mut self, number: u64, at: Instant) {
-        let slack = if self.pinger.is_fast() { RETIRE * 5 / 2 } else { Duration::ZERO };
-        self.open.insert(number, at + self.pinger.wait + slack);
+    fn asked(&mut self, number: u64, at: Instant, at_ns: u64) {
+        let wait_ns = u64::try_from(self.pinger.wait.as_nanos()).unwrap_or(u64::MAX);
+        self.open.insert(number, (at + self.pinger.wait, at_ns.saturating_add(wait_ns)));
         let target = self.target_of(number);
         if let Some(course) = self.done.hosts.get_mut(target) {
             course.sent += 1;
@@ -436,6 +449,20 @@ impl Run<'_> {
             course.seconds = at.duration_since(self.start).as_secs_f64().max(seconds);
         }
         self.fetch_times();
+    }
+
+    fn answered(&mut self, number: u64, mut answer: Box<Answer>) {
+        if answer.sent_ns.is_none() {
+            self.fetch_times();
+            answer.sent_ns = self.times.get(&number).copied();
+        }
+        answer.index = usize::try_from(self.round_of(number)).unwrap_or(usize::MAX);
+        let asked = self.open.remove(&number);
+        // It may be looked at long after it came, and before its time was given up: what is late is late all the same.
+        let wait_ns = u64::try_from(self.pinger.wait.as_nanos()).unwrap_or(u64::MAX);
+        let until = answer.sent_ns.map(|sent| sent.saturating_add(wait_ns)).or(asked.map(|(_, until)| until));
+        let late = until.is_some_and(|until| answer.received_ns > until);
+        self.tell(number, if late { Pinged::Timeout } else { Pinged::Answer(answer) });
     }
 
     fn fetch_times(&mut self) {

@@ -43,8 +43,8 @@ fn time(ns: Option<u64>) -> String {
 /// The table on the terminal.
 #[derive(Default)]
 pub(super) struct Table {
-    /// Lines that stand there now.
-    drawn: usize,
+    /// What stands there now.
+    drawn: Vec<String>,
     last: Option<Instant>,
     /// What went wrong last; it stands below the table.
     pub problem: Option<String>,
@@ -56,23 +56,26 @@ impl Table {
         if self.last.is_some_and(|last| last.elapsed() < EVERY) {
             return Ok(());
         }
-        self.last = Some(Instant::now());
         let (terminal_size::Width(width), terminal_size::Height(height)) =
             terminal_size::terminal_size().unwrap_or((terminal_size::Width(80), terminal_size::Height(24)));
         let lines = self.lines(rows, usize::from(width), usize::from(height));
+        if lines == self.drawn {
+            return Ok(());
+        }
+        self.last = Some(Instant::now());
         self.erase(out)?;
-        self.drawn = lines.len();
         lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        self.drawn = lines;
         out.flush()
     }
 
     /// Takes it away; the cursor stands where it began.
     pub fn erase(&mut self, out: &mut impl Write) -> std::io::Result<()> {
-        if self.drawn > 0 {
+        if !self.drawn.is_empty() {
             // ECMA-48: cursor up, to the first column, erase to the end of the screen.
-            write!(out, "\x1b[{}A\r\x1b[J", self.drawn)?;
+            write!(out, "\x1b[{}A\r\x1b[J", self.drawn.len())?;
         }
-        self.drawn = 0;
+        self.drawn.clear();
         Ok(())
     }
 
@@ -143,15 +146,17 @@ mod tests {
 
     #[test]
     fn it_is_drawn_over_itself_and_not_too_often() {
-        let (tally, course) = (Tally::default(), Course::default());
-        let rows: [Row<'_>; 1] = [("h:80", &tally, &course)];
+        let tally = Tally::default();
+        let sent = |sent| Course { sent, errors: 0, seconds: 1.0 };
         let (mut table, mut out) = (Table::default(), Vec::new());
-        table.draw(&rows, &mut out).unwrap();
+        table.draw(&[("h:80", &tally, &sent(1))], &mut out).unwrap();
         let first = out.len();
-        table.draw(&rows, &mut out).unwrap();
+        table.draw(&[("h:80", &tally, &sent(2))], &mut out).unwrap();
         assert_eq!(out.len(), first, "too soon");
         table.last = None;
-        table.draw(&rows, &mut out).unwrap();
+        table.draw(&[("h:80", &tally, &sent(1))], &mut out).unwrap();
+        assert_eq!(out.len(), first, "it stands there");
+        table.draw(&[("h:80", &tally, &sent(2))], &mut out).unwrap();
         table.erase(&mut out).unwrap();
         table.erase(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap();

@@ -75,7 +75,7 @@ fn five_round_trips_and_their_summary() {
         assert!(words[4].parse::<f64>().unwrap() > 0.0 && matches!(words[5], "µs" | "ms"), "{line}");
     }
     assert_eq!(lines[5..7], ["--- 10.77.0.2:80", "5 sent, 5 answered, 0 % loss"]);
-    for part in ["rtt min ", ", median ", ", avg ", ", max ", ", jitter "] {
+    for part in ["rtt min ", ", median ", ", avg ", ", p99 ", ", max ", ", jitter ", " (RFC 3550), mdev "] {
         assert!(lines[7].contains(part), "{}", lines[7]);
     }
 }
@@ -249,15 +249,81 @@ fn ctrl_c_prints_the_summary() {
 }
 
 #[test]
+fn ten_thousand_a_second_are_answered_and_counted() {
+    if !lab("ten_thousand_a_second_are_answered_and_counted") {
+        return;
+    }
+    // The kernel itself answers for a port that nobody listens at.
+    let options = ["-c", "2000", "--interval", "0.0001", "--wait", "5"];
+    let found = lines(&[&options[..], &["10.77.0.2:81"]].concat());
+    let mut numbers: Vec<u32> = found[..2000].iter().map(|line| words(line)[2].parse().unwrap()).collect();
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(1..=2000), "each has one line");
+    assert_eq!(found[2000..2002], ["--- 10.77.0.2:81", "2000 sent, 2000 answered, 0 % loss"]);
+    let rate = words(&found[2003]).join(" ");
+    assert!(rate.starts_with("rate ") && rate.ends_with(" a second, 10000 asked"), "{rate}");
+}
+
+#[test]
+fn a_terminal_shows_a_table_in_place() {
+    if !lab("a_terminal_shows_a_table_in_place") {
+        return;
+    }
+    let command = format!("{} tcping --lab -c 3 --interval 0.3 10.77.0.2 10.77.0.2:81", program().display());
+    let out = Command::new("script").args(["-qec", &command, "/dev/null"]).stdin(Stdio::null()).output();
+    let Ok(out) = out else { return skip("a_terminal_shows_a_table_in_place", "there is no script") };
+    assert_eq!(out.status.code(), Some(0));
+    let shown = text(&out.stdout).replace('\r', "");
+    let frames: Vec<&str> = shown.split("\u{1b}[3A\u{1b}[J").collect();
+    assert!(frames.len() >= 3, "drawn again in place: {shown:?}");
+    let (summary, tables) = frames.split_last().unwrap();
+    for table in tables {
+        let rows: Vec<Vec<&str>> = table.lines().map(words).collect();
+        assert_eq!((rows.len(), rows[0][0]), (3, "host"), "{table:?}");
+        assert_eq!((rows[1][0], rows[2][0]), ("10.77.0.2:80", "10.77.0.2:81"));
+    }
+    let sent: u64 = words(tables.last().unwrap().lines().nth(2).unwrap())[1].parse().unwrap();
+    assert!((2..=3).contains(&sent), "{shown:?}");
+    assert!(summary.starts_with("--- 10.77.0.2:80\n3 sent, 3 answered, 0 % loss\nrtt min "), "{summary:?}");
+    assert!(!shown.contains(" seq "), "no lines besides");
+}
+
+#[test]
+fn the_exit_status_can_say_whether_there_was_an_answer() {
+    if !lab("the_exit_status_can_say_whether_there_was_an_answer") {
+        return;
+    }
+    for (host, asked, usual) in
+        [("10.77.0.2:81", 0, 0), ("10.77.0.2:9999", 1, 0), ("192.0.2.77", 2, 1), ("10.77.0.2:70000", 2, 2)]
+    {
+        let status = |more: &[&str]| {
+            tcping(&[&["--lab", "-c", "1", "--wait", "0.1", host], more].concat()).status.code()
+        };
+        assert_eq!((status(&["--need-answer"]), status(&[])), (Some(asked), Some(usual)), "{host}");
+    }
+}
+
+#[test]
+fn an_address_that_could_be_one_with_a_port_is_said() {
+    if !lab("an_address_that_could_be_one_with_a_port_is_said") {
+        return;
+    }
+    let out = tcping(&["--lab", "-c", "1", "--wait", "0.1", "fd77::2:80"]);
+    let note = "note: fd77::2:80 is taken as the address fd77::2:80; write [fd77::2]:80 for port 80\n";
+    assert_eq!((text(&out.stderr).as_str(), out.status.code()), (note, Some(0)));
+    assert!(text(&out.stdout).starts_with("[fd77::2:80]:80 seq 1 "), "{}", text(&out.stdout));
+}
+
+#[test]
 fn a_wrong_call_says_so() {
     for (arguments, part) in [
         (vec![], "HOST"),
         (vec!["10.77.0.2:70000"], "0 to 65535"),
         (vec!["[fd77::2"], "bracket"),
         (vec!["-c", "0", "10.77.0.2"], "-c"),
-        (vec!["--interval", "0", "10.77.0.2"], "0.001 to 86400"),
+        (vec!["--interval", "0", "10.77.0.2"], "0.00001 to 86400"),
         (vec!["--wait", "1e30", "10.77.0.2"], "0.001 to 86400"),
-        (vec!["--interval", "0.001", "10.77.0.2", "10.77.0.2:81"], "2000 packets a second"),
+        (vec!["--interval", "0.00001", "10.77.0.2", "10.77.0.2:81"], "200000 packets a second"),
         (vec!["--lab", "--netns", "x", "10.77.0.2"], "--netns"),
     ] {
         let out = tcping(&arguments);

@@ -456,35 +456,142 @@ fn edgy() -> impl Strategy<Value = u32> {
     prop_oneof![(0u32..8).prop_map(|n| n.wrapping_sub(4)), any::<u32>()]
 }
 
-fn segment(sequence: u32, acknowledgment: u32, flags: u8, payload: usize, to_us: bool) -> Vec<u8> {
-    let (from, to, source, destination) =
-        if to_us { ("10.77.0.2", "10.77.0.1", 80, 40000) } else { ("10.77.0.1", "10.77.0.2", 40000, 80) };
-    packet(&format!(
-        "ip(src={from}, dst={to})/tcp(srcport={source}, dstport={destination}, seq={sequence}, \
-         ack={acknowledgment}, flags={flags})/zero({payload})"
-    ))
+/// What a segment says, in numbers that never wrap.
+#[derive(Clone, Copy, Debug)]
+struct Says {
+    sequence: u64,
+    acknowledgment: u64,
+    flags: u8,
+    payload: u64,
 }
 
-/// The rules once more, in 64 bits and word by word.
-fn expected(probe: (u32, u32, u8, usize), reply: (u32, u32, u8)) -> Option<AnswerKind> {
-    let (sequence, acknowledgment, flags, payload) = probe;
-    let (fin, syn, rst, ack) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0, flags & 16 != 0);
-    let length = payload as u64 + u64::from(fin) + u64::from(syn);
-    let right = (u64::from(sequence) + length) % (1 << 32);
-    let (r_syn, r_rst, r_ack) = (reply.2 & 2 != 0, reply.2 & 4 != 0, reply.2 & 16 != 0);
-    let covers = r_ack && u64::from(reply.1) == right;
-    if rst {
-        None
-    } else if r_rst && ack {
-        (reply.0 == acknowledgment && (!r_ack || covers)).then_some(AnswerKind::Reset)
-    } else if r_rst {
-        covers.then_some(AnswerKind::Reset)
-    } else if r_syn {
-        let only_syn = r_ack && u64::from(reply.1) == (u64::from(sequence) + 1) % (1 << 32);
-        (syn && (covers || only_syn)).then_some(AnswerKind::SynAck)
-    } else {
-        covers.then_some(AnswerKind::Ack)
+impl Says {
+    fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
     }
+}
+
+const FIN: u8 = 1;
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const ACK: u8 = 16;
+/// Sequence numbers are counted modulo this (RFC 9293, 3.4).
+const SPACE: u64 = 1 << 32;
+
+/// The other way around: all that may answer a segment, as RFC 9293 has its receiver write it. Which of RST, SYN and ACK are
+/// set, the sequence number and the acknowledgment where they are prescribed, and what it is.
+fn answers_to(probe: &Says) -> Vec<(u8, Option<u64>, Option<u64>, AnswerKind)> {
+    // 3.10.7.1: a segment with RST is discarded, whatever the state.
+    if probe.has(RST) {
+        return Vec::new();
+    }
+    let length = probe.payload + u64::from(probe.has(SYN)) + u64::from(probe.has(FIN));
+    let all = Some((probe.sequence + length) % SPACE);
+    // Data is acknowledged in any state that takes it (3.10.7.4).
+    let mut answers = vec![(ACK, None, all, AnswerKind::Ack)];
+    if probe.has(ACK) {
+        // 3.10.7.1: <SEQ=SEG.ACK><CTL=RST>; some set ACK besides.
+        answers.push((RST, Some(probe.acknowledgment), None, AnswerKind::Reset));
+        answers.push((RST | ACK, Some(probe.acknowledgment), all, AnswerKind::Reset));
+    } else {
+        // 3.10.7.1: <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>; in SYN-RECEIVED its sequence number is another.
+        answers.push((RST | ACK, None, all, AnswerKind::Reset));
+    }
+    if probe.has(SYN) {
+        // 3.10.7.2: <ACK=RCV.NXT> is SEG.SEQ+1, or behind the data that came along (RFC 7413, 4.2.2).
+        answers.push((SYN | ACK, None, Some((probe.sequence + 1) % SPACE), AnswerKind::SynAck));
+        answers.push((SYN | ACK, None, all, AnswerKind::SynAck));
+    }
+    answers
+}
+
+fn expected(probe: &Says, reply: &Says) -> Option<AnswerKind> {
+    let is = |said: u64, wanted: &Option<u64>| wanted.is_none_or(|wanted| said == wanted);
+    let answers = answers_to(probe);
+    let found = answers.iter().find(|(flags, sequence, acknowledgment, _)| {
+        // A reset may have SYN set as well: RST is looked at first.
+        let looked_at = if reply.has(RST) { RST | ACK } else { RST | SYN | ACK };
+        reply.flags & looked_at == *flags
+            && is(reply.sequence, sequence)
+            && is(reply.acknowledgment, acknowledgment)
+    });
+    found.map(|(.., kind)| *kind)
+}
+
+/// Bytes of a segment over IPv4 or IPv6; checksums play no part in the matching.
+fn bytes_of(says: &Says, v6: bool, to_us: bool) -> Vec<u8> {
+    let ends: [u8; 2] = if to_us { [2, 1] } else { [1, 2] };
+    let ports: [u16; 2] = if to_us { [80, 40000] } else { [40000, 80] };
+    let length = 20 + says.payload as u16;
+    let mut packet = Vec::with_capacity(60 + says.payload as usize);
+    if v6 {
+        packet.extend([0x60, 0, 0, 0, (length >> 8) as u8, length as u8, 6, 64]);
+        ends.iter().for_each(|end| packet.extend([0xfd, 0x77, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, *end]));
+    } else {
+        let [high, low] = (20 + length).to_be_bytes();
+        packet.extend([0x45, 0, high, low, 0, 7, 0, 0, 64, 6, 0, 0]);
+        ends.iter().for_each(|end| packet.extend([10, 77, 0, *end]));
+    }
+    ports.iter().for_each(|port| packet.extend(port.to_be_bytes()));
+    packet.extend((says.sequence as u32).to_be_bytes());
+    packet.extend((says.acknowledgment as u32).to_be_bytes());
+    packet.extend([0x50, says.flags, 0, 0, 0, 0, 0, 0]);
+    packet.resize(packet.len() + says.payload as usize, b'x');
+    packet
+}
+
+/// Sequence numbers around which something wraps, changes its sign, or is nothing special.
+const EDGES: [u64; 8] = [0, 1, (1 << 31) - 1, 1 << 31, (1 << 31) + 1, SPACE - 1460, SPACE - 2, SPACE - 1];
+const PAYLOADS: [u64; 4] = [0, 1, 2, 1460];
+
+/// The flags FIN, SYN, RST, ACK by four bits.
+fn flags_of(bits: usize) -> u8 {
+    [FIN, SYN, RST, ACK].iter().enumerate().map(|(at, flag)| (bits as u8 >> at & 1) * flag).sum()
+}
+
+/// All 65 536 combinations of 8 sequence numbers, 4 payloads, 16 sets of flags of the probe, 16 of the reply, and 8
+/// acknowledgments near what is right; each over both versions of IP, and with several sequence numbers of the reply, which
+/// are what counts in a reset.
+#[test]
+fn acknowledgments_are_right_in_all_combinations_at_the_edges() {
+    let (mut combinations, mut answers) = (0_u32, [0_u32; 3]);
+    for (at, sequence) in EDGES.into_iter().enumerate() {
+        for (payload, probe_flags) in
+            PAYLOADS.into_iter().flat_map(|p| (0..16).map(move |f| (p, flags_of(f))))
+        {
+            let acknowledgment = EDGES[(at + payload as usize) % 8];
+            let probe = Says { sequence, acknowledgment, flags: probe_flags, payload };
+            let probes = [false, true].map(|v6| Probe::of(RAW, &bytes_of(&probe, v6, false)));
+            let end = sequence + payload + u64::from(probe.has(SYN)) + u64::from(probe.has(FIN));
+            let near = [end, end + 1, end + SPACE - 1, end + (1 << 31), sequence, sequence + 1, 0, SPACE - 1];
+            let sequences = [acknowledgment, acknowledgment + 1, acknowledgment + SPACE - 1];
+            for reply_ack in near {
+                for reply_flags in (0..16).map(flags_of) {
+                    combinations += 1;
+                    for reply_sequence in sequences {
+                        let reply = Says {
+                            sequence: reply_sequence % SPACE,
+                            acknowledgment: reply_ack % SPACE,
+                            flags: reply_flags,
+                            payload: 0,
+                        };
+                        let wanted = expected(&probe, &reply);
+                        for (probe_bytes, v6) in probes.iter().zip([false, true]) {
+                            let found = probe_bytes.judge(RAW, &bytes_of(&reply, v6, true));
+                            assert_eq!(found, wanted, "{probe:x?} {reply:x?}");
+                        }
+                        for (count, kind) in
+                            answers.iter_mut().zip([AnswerKind::SynAck, AnswerKind::Reset, AnswerKind::Ack])
+                        {
+                            *count += u32::from(wanted == Some(kind));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(combinations, 65536);
+    assert!(answers.iter().all(|count| *count > 1000), "each kind of answer is among them: {answers:?}");
 }
 
 proptest! {
@@ -493,15 +600,20 @@ proptest! {
     fn acknowledgments_are_right_around_the_edge(
         sequence in edgy(), acknowledgment in edgy(), flags in 0u8..64, payload in 0usize..6,
         r_sequence in prop_oneof![Just(None), edgy().prop_map(Some)], near in -3i64..8, reply_flags in 0u8..64,
+        v6: bool,
     ) {
         let reply_ack = (i64::from(sequence) + near).rem_euclid(1 << 32) as u32;
         let reply_seq = r_sequence.unwrap_or(acknowledgment);
-        let probe = segment(sequence, acknowledgment, flags, payload, false);
-        let reply = segment(reply_seq, reply_ack, reply_flags, 0, true);
-        prop_assert_eq!(
-            judge(&probe, &reply),
-            expected((sequence, acknowledgment, flags, payload), (reply_seq, reply_ack, reply_flags))
-        );
+        let says = |sequence: u32, acknowledgment: u32, flags: u8, payload: usize| Says {
+            sequence: sequence.into(),
+            acknowledgment: acknowledgment.into(),
+            flags,
+            payload: payload as u64,
+        };
+        let probe = says(sequence, acknowledgment, flags, payload);
+        let reply = says(reply_seq, reply_ack, reply_flags, 0);
+        let found = judge(&bytes_of(&probe, v6, false), &bytes_of(&reply, v6, true));
+        prop_assert_eq!(found, expected(&probe, &reply));
     }
 
     #[test]

@@ -239,6 +239,7 @@ pub struct CaptureArgs {
                   Each SYN has a source port and a sequence number of its own. A SYN-ACK and a reset are both an answer \
                   of the host. An ICMP error is printed and counts as a loss, as in ping. Times are the kernel's: when it \
                   saw the SYN go out and the answer come in. Ctrl-C ends it with its summary.\n\n\
+                  On a terminal it shows a table that is refreshed in place, else a line for each packet.\n\n\
                   --json prints the lines of send; with several hosts each has `host` besides, and `index` counts the \
                   packets to that host.")]
 pub struct TcpingArgs {
@@ -248,12 +249,15 @@ pub struct TcpingArgs {
     /// End after so many packets to each host (default: go on until Ctrl-C)
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// From one packet to a host to the next; at most 1000 packets a second go to all hosts together
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = pause)]
+    /// From one packet to a host to the next; at most 100000 packets a second go to all hosts together
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
     pub interval: Duration,
     /// How long an answer may take
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = pause)]
     pub wait: Duration,
+    /// Exit statuses as ping's: 0 where a host answered, 1 where none did, 2 for any failure (default: no answer is 0 too)
+    #[arg(long)]
+    pub need_answer: bool,
     /// A line of JSON for each packet that was answered or timed out, then one for the summary of each host
     #[arg(long)]
     pub json: bool,
@@ -264,9 +268,18 @@ pub struct TcpingArgs {
 
 /// A time that is neither nothing nor without an end.
 fn pause(text: &str) -> Result<Duration, String> {
+    between(text, Duration::from_millis(1))
+}
+
+/// The time between packets.
+fn interval(text: &str) -> Result<Duration, String> {
+    between(text, Duration::from_micros(10))
+}
+
+fn between(text: &str, short: Duration) -> Result<Duration, String> {
     let long = Duration::from_secs(86400);
-    let time = seconds(text).ok().filter(|time| *time >= Duration::from_millis(1) && *time <= long);
-    time.ok_or_else(|| "it must be 0.001 to 86400 seconds".to_owned())
+    let time = seconds(text).ok().filter(|time| *time >= short && *time <= long);
+    time.ok_or_else(|| format!("it must be {} to 86400 seconds", short.as_secs_f64()))
 }
 
 /// A time in seconds, with a fraction or without.

@@ -24,6 +24,8 @@ pub mod send;
 pub mod send_args;
 pub mod sources;
 pub mod tcping;
+mod tcping_table;
+mod tcping_tally;
 
 use std::process::ExitCode;
 use std::time::Instant;

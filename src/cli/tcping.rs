@@ -1,6 +1,6 @@
 //! `rawbench tcping`: round-trip times by a TCP SYN and its answer, to several hosts side by side.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,15 +10,17 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::args::TcpingArgs;
-use super::output::{self, FAILED, Failure, Out, Outcome};
+use super::output::{self, FAILED, Failure, Out, Outcome, WRONG_CALL};
 use super::send::{Line, More, duration};
 use super::sources::System;
+use super::tcping_table::{Row, Table};
+use super::tcping_tally::{Tally, summary};
 use super::{json, live};
 use crate::craft::Draft;
-use crate::engine::{
-    self, Access, Answer, AnswerKind, Course, Courses, MOST_PER_SECOND, Ping, Pinged, Pinger, Place,
-};
+use crate::engine::{self, Access, Courses, News, Ping, Pinged, Pinger, Place};
 
+/// Packets a second to all hosts together, at most.
+pub const MOST_PROBES: f64 = 100_000.0;
 /// The port of a host that is named without one.
 const USUAL_PORT: u16 = 80;
 
@@ -29,6 +31,8 @@ pub struct Host {
     pub name: Name,
     /// Its TCP port.
     pub port: u16,
+    /// It may have been meant otherwise: how it was taken.
+    pub note: Option<String>,
 }
 
 /// What a host is called.
@@ -45,7 +49,8 @@ impl FromStr for Host {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(address) = text.parse::<Ipv6Addr>() {
-            return Ok(Self { name: Name::Address(address.into()), port: USUAL_PORT });
+            let note = another_meaning(text, address);
+            return Ok(Self { name: Name::Address(address.into()), port: USUAL_PORT, note });
         }
         let (name, port) = match text.strip_prefix('[') {
             Some(rest) => {
@@ -62,9 +67,13 @@ impl FromStr for Host {
             None => {
                 let (name, port) = text.split_once(':').map_or((text, None), |(n, p)| (n, Some(p)));
                 if port.is_some_and(|p| p.contains(':')) {
-                    return Err(
-                        "an IPv6 address is needed, with a port in brackets: fd77::2 or [fd77::2]:80".into(),
-                    );
+                    return Err(match with_port(text) {
+                        Some((address, port)) => {
+                            format!("an IPv6 address with a port stands in brackets: [{address}]:{port}")
+                        }
+                        None => "an IPv6 address is needed, with a port in brackets: fd77::2 or [fd77::2]:80"
+                            .into(),
+                    });
                 }
                 (name.parse().map_or_else(|_| Name::Text(name.to_owned()), Name::Address), port)
             }
@@ -74,13 +83,26 @@ impl FromStr for Host {
         }
         let port = port.map_or(Ok(USUAL_PORT), str::parse);
         let port = port.map_err(|_| "a port is a number from 0 to 65535".to_owned())?;
-        Ok(Self { name, port })
+        Ok(Self { name, port, note: None })
     }
 }
 
+/// An IPv6 address with a port behind it, if a text can be read so.
+fn with_port(text: &str) -> Option<(Ipv6Addr, u16)> {
+    let (address, port) = text.rsplit_once(':')?;
+    Some((address.parse().ok()?, port.parse().ok().filter(|_| !port.starts_with('+'))?))
+}
+
+/// What to say of an IPv6 address that looks like a shorter one with a port.
+fn another_meaning(text: &str, address: Ipv6Addr) -> Option<String> {
+    let (shorter, port) = with_port(text)?;
+    Some(format!("{text} is taken as the address {address}; write [{shorter}]:{port} for port {port}"))
+}
+
 impl Host {
-    /// Its address; that of a name is asked of this machine's resolver, and said.
-    fn resolve(&self, place: &Place) -> Result<SocketAddr, Failure> {
+    /// Its address; that of a name is asked of this machine's resolver, and said. Of several addresses the first that there is
+    /// a way to.
+    fn resolve(&self, access: &Access, place: &Place) -> Result<SocketAddr, Failure> {
         let name = match &self.name {
             Name::Address(address) => return Ok((*address, self.port).into()),
             Name::Text(name) => name,
@@ -92,11 +114,18 @@ impl Host {
         let failed = |why: String| {
             Failure::failed(anyhow::anyhow!("cannot find the address of {name}: {why}.{elsewhere}"))
         };
-        let mut found =
-            (name.as_str(), self.port).to_socket_addrs().map_err(|error| failed(error.to_string()))?;
-        let first = found.next().ok_or_else(|| failed("there is none".into()))?;
-        output::message(&format!("note: {name} is {}.{elsewhere}", first.ip()));
-        Ok(first)
+        let found: Vec<SocketAddr> = (name.as_str(), self.port)
+            .to_socket_addrs()
+            .map_err(|error| failed(error.to_string()))?
+            .collect();
+        let has_a_way = |to: &&SocketAddr| access.neighbourhood(place, to.ip(), true).source.is_some();
+        let chosen = match found.as_slice() {
+            [only] => Some(only),
+            several => several.iter().find(has_a_way).or(several.first()),
+        };
+        let chosen = chosen.ok_or_else(|| failed("there is none".into()))?;
+        output::message(&format!("note: {name} is {}.{elsewhere}", chosen.ip()));
+        Ok(*chosen)
     }
 
     fn label(&self) -> String {
@@ -113,10 +142,28 @@ impl Host {
 /// The call is wrong, a name has no address, the privilege is missing, the system has no way to a host, standard
 /// output fails.
 pub fn run(args: &TcpingArgs, access: &Access) -> Outcome {
+    let outcome = measure(args, access);
+    if !args.need_answer {
+        return outcome.map(|(status, _)| status);
+    }
+    match outcome {
+        Ok((0, true)) => Ok(0),
+        Ok((0, false)) => Ok(NO_ANSWER),
+        Ok(_) => Ok(WRONG_CALL),
+        Err(Failure::Message { error, .. }) => Err(Failure::Message { status: WRONG_CALL, error }),
+        Err(closed) => Err(closed),
+    }
+}
+
+/// With `--need-answer` no host answered: ping's exit status 1.
+const NO_ANSWER: u8 = 1;
+
+/// The exit status, and whether any host answered.
+fn measure(args: &TcpingArgs, access: &Access) -> Result<(u8, bool), Failure> {
     let rate = args.hosts.len() as f64 / args.interval.as_secs_f64();
-    if rate > MOST_PER_SECOND + 0.5 {
+    if rate > MOST_PROBES + 0.5 {
         return Err(Failure::wrong_call(format!(
-            "{} hosts every {} s are {rate:.0} packets a second, and {MOST_PER_SECOND} are the most: make the --interval \
+            "{} hosts every {} s are {rate:.0} packets a second, and {MOST_PROBES} are the most: make the --interval \
              longer",
             args.hosts.len(),
             args.interval.as_secs_f64()
@@ -125,7 +172,8 @@ pub fn run(args: &TcpingArgs, access: &Access) -> Outcome {
     let place = args.place.place();
     let (mut drafts, mut hosts) = (Vec::new(), Vec::new());
     for host in &args.hosts {
-        let address = host.resolve(&place)?;
+        host.note.iter().for_each(|note| output::message(&format!("note: {note}")));
+        let address = host.resolve(access, &place)?;
         drafts.push(syn(address)?);
         hosts.push(Asked { label: host.label(), address: address.ip(), tally: Tally::default() });
     }
@@ -136,10 +184,20 @@ pub fn run(args: &TcpingArgs, access: &Access) -> Outcome {
     let stop = Arc::new(AtomicBool::new(false));
     let interrupted = Arc::clone(&stop);
     live::on_interrupt(move || interrupted.store(true, Ordering::Relaxed))?;
-    let mut report =
-        Report { out: output::out(), json: args.json, wait: args.wait, hosts, closed: false, no_time: 0 };
-    let done = pinger.run(access, &stop, &mut |ping| report.tell(ping))?;
-    report.end(&done)
+    let table = (!args.json && std::io::stdout().is_terminal()).then(Table::default);
+    let mut report = Report {
+        out: output::out(),
+        json: args.json,
+        table,
+        wait: args.wait,
+        asked: 1.0 / args.interval.as_secs_f64(),
+        hosts,
+        closed: false,
+        no_time: 0,
+    };
+    let done = pinger.run(access, &stop, &mut |news| report.tell(news))?;
+    let answered = report.hosts.iter().any(|host| host.tally.answered > 0);
+    report.end(&done).map(|status| (status, answered))
 }
 
 /// The SYN to a host.
@@ -157,82 +215,6 @@ struct Asked {
     tally: Tally,
 }
 
-/// What became of the packets to a host.
-#[derive(Default)]
-struct Tally {
-    /// Packets that the host itself answered.
-    answered: u64,
-    /// Packets that an ICMP error came for.
-    icmp_errors: u64,
-    timeouts: u64,
-    duplicates: u64,
-    /// Round-trip times of the host's answers in nanoseconds: all of them, which the median needs.
-    times: Vec<u64>,
-}
-
-/// Round-trip times in nanoseconds.
-#[derive(Debug, PartialEq)]
-struct Times {
-    min: u64,
-    /// Of an even number of times the mean of the two in the middle.
-    median: u64,
-    avg: u64,
-    max: u64,
-    /// The standard deviation, as ping's mdev: the square root of the mean square of the distance from the mean.
-    jitter: u64,
-}
-
-impl Tally {
-    fn take(&mut self, what: &Pinged) {
-        match what {
-            Pinged::Answer(answer) if is_icmp_error(answer) => self.icmp_errors += 1,
-            Pinged::Answer(answer) => {
-                self.answered += 1;
-                self.times.extend(answer.rtt_ns());
-            }
-            Pinged::Duplicate(_) => self.duplicates += 1,
-            Pinged::Timeout => self.timeouts += 1,
-            Pinged::NotSent(_) => {}
-        }
-    }
-
-    /// Packets without an answer of the host.
-    fn lost(&self) -> u64 {
-        self.timeouts + self.icmp_errors
-    }
-
-    /// Packets whose fate is known.
-    fn decided(&self) -> u64 {
-        self.answered + self.lost()
-    }
-
-    /// In percent of the packets whose fate is known.
-    fn loss(&self) -> Option<f64> {
-        (self.decided() > 0).then(|| self.lost() as f64 * 100.0 / self.decided() as f64)
-    }
-
-    fn times(&self) -> Option<Times> {
-        let mut sorted = self.times.clone();
-        sorted.sort_unstable();
-        let (min, max) = (*sorted.first()?, *sorted.last()?);
-        let (low, high) = (sorted.get((sorted.len() - 1) / 2)?, sorted.get(sorted.len() / 2)?);
-        let count = sorted.len() as f64;
-        let mean = sorted.iter().map(|ns| *ns as f64).sum::<f64>() / count;
-        let variance = sorted.iter().map(|ns| (*ns as f64 - mean).powi(2)).sum::<f64>() / count;
-        Some(Times {
-            min,
-            median: low.midpoint(*high),
-            avg: mean.round() as u64,
-            max,
-            jitter: variance.sqrt().round() as u64,
-        })
-    }
-}
-
-fn is_icmp_error(answer: &Answer) -> bool {
-    matches!(answer.kind, AnswerKind::IcmpUnreachable | AnswerKind::IcmpOther)
-}
-
 /// A line of `send --json`; with several hosts it says of which.
 #[derive(Serialize)]
 struct HostLine<'a> {
@@ -242,11 +224,14 @@ struct HostLine<'a> {
     host: Option<&'a str>,
 }
 
-/// Prints what happens.
+/// Prints what happens: lines, or on a terminal a table.
 struct Report {
     out: Out,
     json: bool,
+    table: Option<Table>,
     wait: Duration,
+    /// Packets a second to each host that were asked for.
+    asked: f64,
     hosts: Vec<Asked>,
     /// Whoever read standard output has gone.
     closed: bool,
@@ -255,30 +240,50 @@ struct Report {
 }
 
 impl Report {
-    fn tell(&mut self, ping: &Ping) -> Result<(), engine::Failure> {
-        let several = self.hosts.len() > 1;
-        let Some(host) = self.hosts.get_mut(ping.target) else { return Ok(()) };
-        host.tally.take(&ping.what);
-        if let Pinged::NotSent(failure) = &ping.what {
-            output::message(&format!(
-                "rawbench: {} seq {} was not sent: {}",
-                host.label, ping.number, failure.text
-            ));
-            return Ok(());
-        }
-        if let Pinged::Answer(answer) = &ping.what {
-            self.no_time += u64::from(answer.sent_ns.is_none());
-        }
-        let written = if self.json {
-            json_line(ping, several.then_some(host.label.as_str()), &mut self.out)
-        } else {
-            let width = self.hosts.iter().map(|host| host.label.len()).max().unwrap_or(0);
-            self.text_line(ping, width)
+    fn tell(&mut self, news: News<'_>) -> Result<(), engine::Failure> {
+        let written = match news {
+            News::Ping(ping) => self.take(ping),
+            News::Rest(courses) => self.show(courses),
         };
-        written.and_then(|()| self.out.flush()).map_err(|error| {
+        written.map_err(|error| {
             self.closed |= error.kind() == std::io::ErrorKind::BrokenPipe;
             engine::Failure::new(format!("cannot write to standard output: {error}"))
         })
+    }
+
+    fn take(&mut self, ping: &Ping) -> std::io::Result<()> {
+        let several = self.hosts.len() > 1;
+        let Some(host) = self.hosts.get_mut(ping.target) else { return Ok(()) };
+        host.tally.take(&ping.what);
+        match &ping.what {
+            Pinged::NotSent(failure) => {
+                let text = format!("{} seq {} was not sent: {}", host.label, ping.number, failure.text);
+                match &mut self.table {
+                    Some(table) => table.problem = text.lines().next().map(str::to_owned),
+                    None => output::message(&format!("rawbench: {text}")),
+                }
+                return Ok(());
+            }
+            Pinged::Answer(answer) => self.no_time += u64::from(answer.sent_ns.is_none()),
+            Pinged::Duplicate(_) | Pinged::Timeout => {}
+        }
+        if self.json {
+            return json_line(ping, several.then_some(host.label.as_str()), &mut self.out);
+        }
+        if self.table.is_some() {
+            return Ok(());
+        }
+        let width = self.hosts.iter().map(|host| host.label.len()).max().unwrap_or(0);
+        self.text_line(ping, width)
+    }
+
+    /// Lets a person see what was told.
+    fn show(&mut self, courses: &Courses) -> std::io::Result<()> {
+        let Some(table) = &mut self.table else { return self.out.flush() };
+        let rows = self.hosts.iter().zip(&courses.hosts);
+        let rows: Vec<Row<'_>> =
+            rows.map(|(host, course)| (host.label.as_str(), &host.tally, course)).collect();
+        table.draw(&rows, &mut self.out)
     }
 
     fn text_line(&mut self, ping: &Ping, width: usize) -> std::io::Result<()> {
@@ -304,19 +309,21 @@ impl Report {
         if self.closed {
             return Err(Failure::ClosedPipe);
         }
+        if let Some(table) = &mut self.table {
+            table.erase(&mut self.out)?;
+        }
         let several = self.hosts.len() > 1;
         for (host, course) in self.hosts.iter().zip(&done.hosts) {
             if self.json {
-                let Course { sent, errors, seconds } = *course;
-                let pps = if seconds > 0.0 { sent as f64 / seconds } else { 0.0 };
-                let answered = host.tally.answered;
+                let (answered, pps) = (host.tally.answered, course.per_second());
+                let (sent, errors, seconds) = (course.sent, course.errors, course.seconds);
                 let line = Line::Summary { sent, answered, seconds, pps, errors, more: More::default() };
                 json::write_line(
                     &HostLine { line, host: several.then_some(host.label.as_str()) },
                     &mut self.out,
                 )?;
             } else {
-                writeln!(self.out, "{}", summary(&host.label, &host.tally, course))?;
+                writeln!(self.out, "{}", summary(&host.label, &host.tally, course, self.asked))?;
             }
         }
         self.out.flush()?;
@@ -325,6 +332,12 @@ impl Report {
                 "note: the kernel did not show when {} of the answered packets went out, so their round-trip time is not \
                  known",
                 self.no_time
+            ));
+        }
+        if done.lost > 0 {
+            output::message(&format!(
+                "note: the kernel dropped {} packets before they could be looked at: answers among them count as losses",
+                done.lost
             ));
         }
         match &done.failure {
@@ -343,38 +356,6 @@ fn json_line(ping: &Ping, host: Option<&str>, out: &mut Out) -> std::io::Result<
         Pinged::Duplicate(_) | Pinged::NotSent(_) => return Ok(()),
     };
     json::write_line(&HostLine { line, host }, out)
-}
-
-/// The last lines about a host.
-fn summary(label: &str, tally: &Tally, course: &Course) -> String {
-    let mut text = format!("--- {label}\n{} sent, {} answered", course.sent, tally.answered);
-    let open = course.sent.saturating_sub(tally.decided());
-    for (count, what) in [
-        (tally.icmp_errors, "with an ICMP error"),
-        (tally.duplicates, "duplicates"),
-        (course.errors, "not sent"),
-        (open, "not waited for"),
-    ] {
-        if count > 0 {
-            text += &format!(", {count} {what}");
-        }
-    }
-    if let Some(loss) = tally.loss() {
-        text += &format!(", {} % loss", percent(loss));
-    }
-    if let Some(Times { min, median, avg, max, jitter }) = tally.times() {
-        let [min, median, avg, max, jitter] = [min, median, avg, max, jitter].map(duration);
-        text += &format!(
-            "\nrtt min {min}, median {median}, avg {avg}, max {max}, jitter {jitter} (standard deviation, ping's mdev)"
-        );
-    }
-    text
-}
-
-/// A number with two decimals at the most, and no more than it needs.
-fn percent(value: f64) -> String {
-    let text = format!("{value:.2}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]
@@ -427,39 +408,26 @@ mod tests {
         }
     }
 
-    fn tally(times: &[u64]) -> Tally {
-        Tally { answered: times.len() as u64, times: times.to_vec(), ..Tally::default() }
-    }
-
     #[test]
-    fn times_are_those_of_ping() {
-        assert_eq!(tally(&[]).times(), None);
-        assert_eq!(tally(&[7]).times(), Some(Times { min: 7, median: 7, avg: 7, max: 7, jitter: 0 }));
-        // Mean 5, squares of the distances 9 1 1 1 0 0 4 16, their mean 4.
-        let eight = tally(&[9, 2, 5, 4, 4, 7, 5, 4]).times();
-        assert_eq!(eight, Some(Times { min: 2, median: 4, avg: 5, max: 9, jitter: 2 }));
-        let odd = tally(&[3000, 1000, 8000]).times().unwrap();
-        assert_eq!((odd.median, odd.avg, odd.jitter), (3000, 4000, 2944));
-        let large = tally(&[u64::MAX, u64::MAX]).times().unwrap();
-        assert_eq!((large.median, large.jitter), (u64::MAX, 0));
-    }
-
-    #[test]
-    fn loss_is_that_of_the_packets_whose_fate_is_known() {
-        assert_eq!(tally(&[]).loss(), None);
-        let some = Tally { timeouts: 1, icmp_errors: 1, ..tally(&[1, 2, 3, 4]) };
-        assert_eq!(percent(some.loss().unwrap()), "33.33");
-        let course = Course { sent: 7, errors: 1, seconds: 6.0 };
+    fn an_address_that_looks_like_one_with_a_port_is_noted() {
+        let note = |text: &str| text.parse::<Host>().unwrap().note;
         assert_eq!(
-            summary("h:80", &some, &course),
-            "--- h:80\n7 sent, 4 answered, 1 with an ICMP error, 1 not sent, 1 not waited for, 33.33 % loss\n\
-             rtt min 0.0 µs, median 0.0 µs, avg 0.0 µs, max 0.0 µs, jitter 0.0 µs (standard deviation, ping's mdev)"
+            note("fd77::2:80").as_deref(),
+            Some("fd77::2:80 is taken as the address fd77::2:80; write [fd77::2]:80 for port 80")
         );
-        let silent = Tally { timeouts: 3, ..Tally::default() };
-        let course = Course { sent: 3, errors: 0, seconds: 3.0 };
-        assert_eq!(summary("h:80", &silent, &course), "--- h:80\n3 sent, 0 answered, 100 % loss");
-        assert_eq!(summary("h:80", &Tally::default(), &Course::default()), "--- h:80\n0 sent, 0 answered");
-        assert_eq!([0.0, 12.5, 100.0, 0.01].map(percent), ["0", "12.5", "100", "0.01"]);
+        for text in [
+            "fd77::2",
+            "::1",
+            "fd77::2:ab",
+            "[fd77::2:80]",
+            "[fd77::2]:80",
+            "10.77.0.2:80",
+            "1:2:3:4:5:6:7:8",
+        ] {
+            assert_eq!(note(text), None, "{text}");
+        }
+        let error = "fd77::2:65000".parse::<Host>().unwrap_err();
+        assert!(error.ends_with("in brackets: [fd77::2]:65000"), "{error}");
     }
 
     #[test]

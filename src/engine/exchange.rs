@@ -186,20 +186,29 @@ impl Exchange {
 
     /// Takes a packet.
     pub fn take(&mut self, record: &Record<'_>) -> Seen {
-        let heads = network(record.link_type, record.bytes).and_then(Heads::read);
+        self.take_read(record, Self::heads(record).as_ref())
+    }
+
+    /// What [`Self::take_read`] has to know of a packet: read once for many exchanges.
+    pub(super) fn heads<'a>(record: &Record<'a>) -> Option<Heads<'a>> {
+        network(record.link_type, record.bytes).and_then(Heads::read)
+    }
+
+    /// Takes a packet that was read.
+    pub(super) fn take_read(&mut self, record: &Record<'_>, heads: Option<&Heads<'_>>) -> Seen {
         let may_be_probe = record.outgoing || self.loopback;
-        if let Some(index) = may_be_probe.then(|| self.sighting(record, heads.as_ref())).flatten() {
+        if let Some(index) = may_be_probe.then(|| self.sighting(record, heads)).flatten() {
             return Seen::Sighting(index);
         }
         let Some(heads) = heads else { return Seen::Unrelated };
         if !record.outgoing {
-            let seen = self.answer(record, &heads);
+            let seen = self.answer(record, heads);
             if seen != Seen::Unrelated {
                 return seen;
             }
         }
         let reset = matches!(heads.body, Body::Tcp(segment) if segment.has(Segment::RST));
-        if reset && self.buckets.contains_key(&Some(Key::of(&heads))) {
+        if reset && self.buckets.contains_key(&Some(Key::of(heads))) {
             return Seen::KernelReset;
         }
         Seen::Unrelated

@@ -5,6 +5,7 @@
 //! something to fetch. Captured packets do not go through a channel: they stand in the spool, and its index is shared,
 //! so that the recorder never waits for the viewer.
 
+mod asker;
 mod book;
 mod control;
 mod counters;
@@ -60,7 +61,7 @@ pub use job::{Happened, Job, MOST_PER_SECOND, Summary};
 pub use ladder::{Ladder, Step, Way, has_closed, newest};
 pub use limits::{Limits, Terms};
 pub use pace::{Control, Pace, Schedule, rate};
-pub use pinger::{Course, Courses, Ping, Pinged, Pinger};
+pub use pinger::{Course, Courses, News, Ping, Pinged, Pinger};
 pub use plan::{Amount, Held, Packets, Plan};
 pub use probe::{AnswerKind, Probe};
 pub use reading::Reading;

@@ -48,6 +48,7 @@ pub struct Recorder {
     filter_text: Option<String>,
     packets: Option<u64>,
     duration: Option<Duration>,
+    patience: Duration,
     counters: Arc<Counters>,
     stop: Arc<AtomicBool>,
 }
@@ -85,6 +86,7 @@ impl Recorder {
             filter_text: settings.filter_text.clone(),
             packets: None,
             duration: None,
+            patience: PATIENCE,
             counters: Arc::default(),
             stop: Arc::default(),
         })
@@ -102,6 +104,13 @@ impl Recorder {
     pub fn limited(mut self, packets: Option<u64>, duration: Option<Duration>) -> Self {
         self.packets = packets;
         self.duration = duration;
+        self
+    }
+
+    /// Says at least so often how far it is, while no packet comes ([`Sink::caught_up`]).
+    #[must_use]
+    pub(super) fn attentive(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -147,7 +156,7 @@ impl Recorder {
 
     fn record(&mut self, work: &mut Work, sink: &mut dyn Sink, wake: &dyn Fn()) -> End {
         let mut pace = Pace::new(wake, self.duration);
-        let patience = if self.taps.len() > 1 { WAKE_EVERY } else { PATIENCE };
+        let patience = if self.taps.len() > 1 { WAKE_EVERY } else { self.patience };
         loop {
             for place in 0..self.taps.len() {
                 if self.stop.load(Ordering::Relaxed) {
@@ -156,8 +165,9 @@ impl Recorder {
                 let Some(timeout) = pace.timeout(patience) else {
                     return self.drain(work, sink, End::Reached);
                 };
+                let begun_ns = now_ns();
                 match self.receive(place, timeout, work, sink) {
-                    Ok(Came::Nothing) => {}
+                    Ok(Came::Nothing) => self.say_how_far(begun_ns, sink),
                     Ok(Came::Packets) => pace.packets_came(),
                     Ok(Came::Incident) => wake(),
                     Ok(Came::Enough) => return finished(work.flush(sink), End::Reached),
@@ -263,6 +273,14 @@ impl Recorder {
                     }
                 }
             }
+        }
+    }
+
+    /// No packet came since a receive began: what the kernel saw until then was handed over.
+    fn say_how_far(&self, begun_ns: u64, sink: &mut dyn Sink) {
+        if let [tap] = self.taps.as_slice() {
+            let delay = u64::try_from(tap.delay().as_nanos()).unwrap_or(u64::MAX);
+            sink.caught_up(begun_ns.saturating_sub(delay));
         }
     }
 

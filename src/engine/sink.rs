@@ -43,6 +43,8 @@ pub trait Sink {
     fn tick(&mut self) -> Result<(), Failure> {
         Ok(())
     }
+    /// All that the kernel saw before this time, in nanoseconds since 1970, was handed over.
+    fn caught_up(&mut self, _until_ns: u64) {}
     /// It wants nothing more: the capture ends as if a limit was reached.
     fn is_complete(&self) -> bool {
         false

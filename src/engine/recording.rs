@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
-use super::control::Waker;
 use super::counters::Counters;
+use super::post::Waker;
 use super::recorder::{End, Recorder, Stop};
 use super::sink::{Lost, Sink};
 use super::sources::Failure;

@@ -37,6 +37,8 @@ pub struct Exchanges {
     problem: Mutex<Option<String>>,
     /// What this bench sent while it captured; none: the capture is not of this bench's making.
     sent: Option<Arc<Sent>>,
+    /// How much it had sent before, and how much of that it will not know again.
+    before: [u64; 2],
 }
 
 impl std::fmt::Debug for Exchanges {
@@ -49,7 +51,14 @@ impl Exchanges {
     /// Those of a capture during which this bench sends.
     #[must_use]
     pub fn live(sent: Arc<Sent>) -> Self {
-        Self { sent: Some(sent), ..Self::default() }
+        let before = [sent.noted(), sent.missed()];
+        Self { sent: Some(sent), before, ..Self::default() }
+    }
+
+    /// This bench has sent something since the capture began.
+    #[must_use]
+    pub fn is_sent_to(&self) -> bool {
+        self.sent.as_ref().is_some_and(|sent| sent.noted() > self.before[0])
     }
 
     /// How many packets are known: the first ones of the capture.
@@ -98,7 +107,7 @@ impl Exchanges {
     /// Packets of streams that went out too fast for this bench to know them again.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.sent.as_ref().map_or(0, |sent| sent.missed())
+        self.sent.as_ref().map_or(0, |sent| sent.missed() - self.before[1])
     }
 
     /// Why the packets behind the last known one cannot be known; in words for a person.

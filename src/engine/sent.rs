@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::heads::network;
@@ -25,8 +25,8 @@ const SHORTEST: usize = 46;
 #[derive(Debug, Default)]
 pub struct Sent {
     log: Mutex<Log>,
-    /// Nothing was sent yet: nobody has to look.
-    any: AtomicBool,
+    /// How many were remembered; 0: nobody has to look.
+    noted: AtomicU64,
     missed: AtomicU64,
 }
 
@@ -81,7 +81,7 @@ impl Sent {
     fn note_at(&self, link_type: u32, frame: &[u8], now_ns: u64) -> bool {
         let print = fingerprint(network(link_type, frame).unwrap_or(frame), [false; 2]);
         let mut log = self.log();
-        self.any.store(true, Ordering::Release);
+        self.noted.fetch_add(1, Ordering::Release);
         if !log.has_room(now_ns) {
             self.missed.fetch_add(1, Ordering::Relaxed);
             return false;
@@ -96,7 +96,7 @@ impl Sent {
 
     /// Whether a packet that a capture saw at this time is one that was sent; each sending is seen once.
     pub fn is_sighting(&self, link_type: u32, frame: &[u8], time_ns: u64) -> bool {
-        if !self.any.load(Ordering::Acquire) {
+        if self.noted() == 0 {
             return false;
         }
         let packet = network(link_type, frame).unwrap_or(frame);
@@ -105,6 +105,12 @@ impl Sent {
         let ways = if packet.first().is_some_and(|first| first >> 4 == 4) { 4 } else { 1 };
         log.unseen > 0
             && (0..ways).any(|way| log.take(fingerprint(packet, [way & 1 != 0, way & 2 != 0]), time_ns))
+    }
+
+    /// How many packets were offered to be remembered.
+    #[must_use]
+    pub fn noted(&self) -> u64 {
+        self.noted.load(Ordering::Acquire)
     }
 
     /// Packets that were sent while so many others were still unseen that they were not remembered.

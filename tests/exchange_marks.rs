@@ -92,17 +92,14 @@ fn theirs(tcp: &str) -> String {
 #[test]
 fn a_handshake_by_hand_is_told_packet_by_packet() {
     let mut all = Taken::default();
-    assert_eq!(all.take(&ours("seq=1000, flags=S"), OUT, true), "sent by this bench, #1");
+    assert_eq!(all.take(&ours("seq=1000, flags=S"), OUT, true), "sent by this bench");
     assert_eq!(all.take(&theirs("seq=7, ack=1001, flags=S."), BACK, false), "answer to 1 in 100 µs");
     assert_eq!(all.why(2), "acknowledges 1001 = sequence 1000 + SYN 1 (RFC 9293 3.10.7.3)");
     assert_eq!(all.roles(1)[0].partner(), Some(1));
     assert_eq!(all.why(1), all.why(2), "the question says why it is answered");
     assert_eq!(all.take(&theirs("seq=7, ack=1001, flags=S."), BACK, false), "again: answer to 1");
-    assert_eq!(all.take(&ours("seq=1001, ack=8, flags=."), OUT, true), "sent by this bench, #2");
-    assert_eq!(
-        all.take(&(ours("seq=1001, ack=8, flags=P.") + "/\"GET\""), OUT, true),
-        "sent by this bench, #3"
-    );
+    assert_eq!(all.take(&ours("seq=1001, ack=8, flags=."), OUT, true), "sent by this bench");
+    assert_eq!(all.take(&(ours("seq=1001, ack=8, flags=P.") + "/\"GET\""), OUT, true), "sent by this bench");
     assert_eq!(all.take(&theirs("seq=8, ack=1004, flags=."), BACK, false), "answer to 5 in 100 µs");
     assert_eq!(all.why(6), "acknowledges 1004 = sequence 1001 + 3 bytes (RFC 9293 3.10.7.4)");
     // What follows acknowledges no more: the connection goes on.
@@ -130,7 +127,7 @@ fn the_kernels_reset_is_told_from_one_that_was_sent_here_and_in_files_by_its_num
     let mut all = Taken::default();
     all.take(&ours("seq=1000, flags=S"), OUT, true);
     all.take(&theirs("seq=7, ack=1001, flags=S."), BACK, false);
-    assert_eq!(all.take(&ours("seq=1001, flags=R"), OUT, true), "sent by this bench, #2");
+    assert_eq!(all.take(&ours("seq=1001, flags=R"), OUT, true), "sent by this bench");
     assert_eq!(all.take(&ours("seq=1001, flags=R"), OUT, false), "reset sent by the kernel");
     // Nobody knows who sent what is in a file, and which way it went.
     let mut file = Taken::default();
@@ -152,17 +149,17 @@ fn on_loopback_each_packet_is_seen_once_and_both_ends_are_here() {
         format!("ip(src=127.0.0.1, dst=127.0.0.1)/tcp(srcport={from}, dstport={to}, {rest})")
     };
     let mut all = Taken::default();
-    assert_eq!(all.take(&lo(40000, 80, "seq=4294967295, flags=S"), EITHER, true), "sent by this bench, #1");
+    assert_eq!(all.take(&lo(40000, 80, "seq=4294967295, flags=S"), EITHER, true), "sent by this bench");
     assert_eq!(all.take(&lo(80, 40000, "seq=7, ack=0, flags=S."), EITHER, false), "answer to 1 in 100 µs");
     let why = "acknowledges 0 = sequence 4294967295 + SYN 1 modulo 2^32 (RFC 9293 3.10.7.3)";
     assert_eq!(all.why(2), why);
     assert_eq!(all.take(&lo(40000, 80, "seq=0, flags=R"), EITHER, false), "reset sent by the kernel");
-    assert_eq!(all.take(&lo(40001, 81, "seq=5, flags=S"), EITHER, true), "sent by this bench, #2");
+    assert_eq!(all.take(&lo(40001, 81, "seq=5, flags=S"), EITHER, true), "sent by this bench");
     assert_eq!(all.take(&lo(81, 40001, "seq=0, ack=6, flags=R."), EITHER, false), "answer to 4 in 100 µs");
     assert_eq!(all.why(5), "acknowledges 6 = sequence 5 + SYN 1 (RFC 9293 3.10.7.1)");
     // Two ends that this bench plays both: an answer, and a question of its own.
     let both = all.take(&lo(80, 40000, "seq=7, ack=0, flags=S."), EITHER, true);
-    assert_eq!(both, "again: answer to 1; sent by this bench, #3");
+    assert_eq!(both, "again: answer to 1; sent by this bench");
 }
 
 #[test]
@@ -172,7 +169,7 @@ fn icmp_errors_echo_and_datagrams_find_their_questions() {
     let back = "ip(src=10.77.0.2, dst=10.77.0.1)";
     assert_eq!(
         all.take(&format!("{to}/udp(srcport=40000, dstport=53)/\"q\""), OUT, true),
-        "sent by this bench, #1"
+        "sent by this bench"
     );
     let quote = hex_pairs(&all.packets[0][..28]);
     let error = format!("ip(src=10.9.9.9, dst=10.77.0.1)/icmp(type=3, code=3)/hex({quote})");

@@ -5,7 +5,7 @@ use super::roles::{Group, Marks, One};
 /// Points that are drawn at most, twice this number: of each stretch of time the shortest and the longest.
 const STRETCHES: usize = 600;
 /// Bars of the histogram.
-const BARS: usize = 30;
+const BARS: usize = 20;
 
 /// Which exchanges are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -127,7 +127,7 @@ impl Role {
             (Some(What::Stray), _) => write!(text, "stray: answers nothing"),
             (Some(What::KernelReset), _) if one.ours => write!(text, "reset sent by the kernel"),
             (Some(What::KernelReset), _) => write!(text, "reset by the kernel of the sender"),
-            (None, _) if one.ours => write!(text, "sent by this bench, #{}", self.number),
+            (None, _) if one.ours => write!(text, "sent by this bench"),
             (None, _) => match (one.answer(), one.rtt_ns) {
                 (Some(answer), Some(rtt)) => write!(text, "answered by {} in {}", answer + 1, span(rtt)),
                 (Some(answer), None) => write!(text, "answered by {}", answer + 1),

@@ -1,8 +1,8 @@
 //! The table of exchanges, and the round-trip times over time and as a histogram.
 
 use eframe::egui::{
-    Align, Align2, CentralPanel, Color32, CornerRadius, Frame, Id, Layout, Margin, Panel, Rect, RichText,
-    Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2,
+    Align, Align2, CentralPanel, Color32, CornerRadius, Frame, Id, Layout, Margin, Panel, Rangef, Rect,
+    RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2,
 };
 use egui_plot::{Bar, BarChart, GridMark, HoverPosition, Plot, PlotPoint, Points};
 
@@ -215,8 +215,10 @@ fn unlog(value: f64) -> String {
 /// Room above and below, in powers of ten.
 const MARGIN: f64 = 0.08;
 
-fn plot<'a>(id: &str, size: eframe::egui::Vec2) -> Plot<'a> {
+fn plot<'a>(ui: &Ui, id: &str, size: eframe::egui::Vec2) -> Plot<'a> {
     Plot::new(id.to_owned())
+        .grid_color(look(ui).line)
+        .grid_spacing(Rangef::new(24.0, 160.0))
         .width(size.x)
         .height(size.y)
         .show_background(false)
@@ -252,7 +254,7 @@ fn times_ui(
         }
         HoverPosition::Elsewhere { .. } => None,
     };
-    let plot = plot("round-trip times", size)
+    let plot = plot(ui, "round-trip times", size)
         .include_x(left - 0.001)
         .include_x(right + 0.001)
         .include_y(low - MARGIN)
@@ -307,7 +309,7 @@ fn bars_ui(ui: &mut Ui, table: &Table, size: eframe::egui::Vec2) {
         .collect();
     let (low, high) = (table.bars.first().map_or(0, |b| b.from_ns), table.bars.last().map_or(0, |b| b.to_ns));
     let most = table.bars.iter().map(|b| b.count).max().unwrap_or(0);
-    let shown = plot("histogram", size)
+    let shown = plot(ui, "histogram", size)
         .include_x(log(low) - MARGIN)
         .include_x(log(high) + MARGIN)
         .include_y(0.0)

@@ -1,18 +1,20 @@
 //! What a packet is to those that were sent: at the end of its row, and with the reason above its headers.
 
-use eframe::egui::{Color32, CursorIcon, Id, Label, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, text};
+use eframe::egui::{
+    Color32, CursorIcon, FontId, Id, Label, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, text,
+};
 
 use super::State;
 use super::columns::cell_text;
-use super::theme::{look, mono};
+use super::theme::{look, mono, plain};
 use crate::app::{CaptureState, Command, Workbench};
-use crate::engine::{Role as Mark, What};
+use crate::engine::{Role as Mark, What, span};
 
 /// Size of a mark's text, and its distance from what stands before it.
-const SIZE: f32 = 11.0;
+const SIZE: f32 = 11.5;
 const SPACE: f32 = 10.0;
 /// The part of a cell that a mark may take from the text before it.
-const MOST: f32 = 0.62;
+const MOST: f32 = 0.7;
 
 /// What a row says of its packet: in the order of the marks.
 #[must_use]
@@ -23,17 +25,17 @@ pub fn text_of(marks: &[Option<Mark>; 2]) -> String {
 
 /// Draws a text with a mark at its end, which is cut last. Gives where the mark stands.
 pub fn marked_text(ui: &Ui, cell: Rect, text: &str, mark: &str, (color, dim): (Color32, Color32)) -> Rect {
-    let width = |text: &str, size: f32| {
-        let galley = ui.fonts_mut(|f| f.layout_no_wrap(text.to_owned(), mono(size), Color32::WHITE));
+    let width = |text: &str, font: FontId| {
+        let galley = ui.fonts_mut(|f| f.layout_no_wrap(text.to_owned(), font, Color32::WHITE));
         galley.size().x.ceil()
     };
-    let (own, wanted) = (width(text, super::columns::MONO), width(mark, SIZE));
+    let (own, wanted) = (width(text, mono(super::columns::MONO)), width(mark, plain(SIZE)));
     let room = if own + SPACE + wanted <= cell.width() { wanted } else { wanted.min(cell.width() * MOST) };
     let left = (cell.left() + own + SPACE).min(cell.right() - room);
     let before = cell.with_max_x(left - SPACE);
     cell_text(ui, before, false, text, mono(super::columns::MONO), color);
     let place = Rect::from_min_max(pos2(left, cell.top()), pos2(left + room, cell.bottom()));
-    cell_text(ui, place, false, mark, mono(SIZE), dim);
+    cell_text(ui, place, false, mark, plain(SIZE), dim);
     place
 }
 
@@ -88,7 +90,10 @@ pub fn reasons_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
         if role.what.is_none() {
             // A row of a question says little; here there is room.
             text = match (role.exchange.ours, role.exchange.answer(), role.exchange.asks) {
-                (true, Some(answer), _) => format!("{text}, answered by {}", answer + 1),
+                (true, Some(answer), _) => match role.exchange.rtt_ns {
+                    Some(rtt) => format!("{text}, answered by {} in {}", answer + 1, span(rtt)),
+                    None => format!("{text}, answered by {}", answer + 1),
+                },
                 (true, None, true) => format!("{text}, no answer yet"),
                 (false, None, _) => "asks, and has no answer in this capture".into(),
                 _ => text,

@@ -4,7 +4,7 @@ use eframe::egui::{
     Align, Align2, CentralPanel, Color32, CornerRadius, Frame, Id, Layout, Margin, Panel, Rangef, Rect,
     RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2,
 };
-use egui_plot::{Bar, BarChart, GridMark, HoverPosition, Plot, PlotPoint, Points};
+use egui_plot::{Bar, BarChart, GridInput, GridMark, HoverPosition, Plot, PlotPoint, Points};
 
 use super::State;
 use super::bars::grouped;
@@ -189,7 +189,10 @@ fn odd_ui(ui: &mut Ui, bench: &Workbench, table: &Table) {
     let counts = [
         (total.late, "late (after more than 1 s)"),
         (total.strays, "stray: from the other end, and no answer to anything"),
-        (total.resets, "reset by the kernel, which knows nothing of the connection: hold the port"),
+        (
+            total.resets,
+            "sent by the kernel as a reset, since it knows nothing of the connection: hold the port",
+        ),
         (table.beyond, "sent beyond what is kept"),
         (bench.capture().exchanges().missed(), "sent too fast to be known again"),
     ];
@@ -208,8 +211,31 @@ fn log(ns: u64) -> f64 {
     (ns.max(1) as f64).log10()
 }
 
+/// A mark of an axis in words: 20 µs, not 20.0 µs.
 fn unlog(value: f64) -> String {
-    span(10f64.powf(value).round().clamp(0.0, 1e18) as u64)
+    let text = span(10f64.powf(value).round().clamp(0.0, 1e18) as u64);
+    text.replace(".00 ", " ").replace(".0 ", " ")
+}
+
+/// Marks at round times: 1, 2 and 5 of each power of ten, or equal steps where there are few of these.
+fn marks(input: GridInput) -> Vec<GridMark> {
+    let (low, high) = input.bounds;
+    if !(low.is_finite() && high.is_finite() && low < high && (-1.0..=20.0).contains(&high)) {
+        return Vec::new();
+    }
+    if high - low > 1.1 {
+        let powers = low.floor().max(0.0) as i32..=high.ceil() as i32;
+        let all = powers.flat_map(|power| [1.0f64, 2.0, 5.0].map(|n| f64::from(power) + n.log10()));
+        return all.map(|value| GridMark { value, step_size: 0.3 }).collect();
+    }
+    let (from, to) = (10f64.powf(low), 10f64.powf(high));
+    let wanted = (to - from) / 5.0;
+    let power = 10f64.powf(wanted.log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|n| n * power).into_iter().find(|step| *step >= wanted);
+    let step = step.unwrap_or(wanted).max(1e-3);
+    let first = (from / step).ceil() as u64;
+    let values = (first..first.saturating_add(12)).map(|n| n as f64 * step).take_while(|value| *value <= to);
+    values.map(|v| GridMark { value: v.log10(), step_size: ((v + step) / v).log10() }).collect()
 }
 
 /// Room above and below, in powers of ten.
@@ -261,6 +287,7 @@ fn times_ui(
         .include_y(high + MARGIN)
         .x_axis_formatter(|mark: GridMark, _| format!("{} s", short(mark.value)))
         .y_axis_formatter(|mark: GridMark, _| unlog(mark.value))
+        .y_grid_spacer(marks)
         .y_axis_min_width(52.0)
         .label_formatter(hover);
     let selected = bench.capture().selected().map(|s| s.index);
@@ -315,6 +342,7 @@ fn bars_ui(ui: &mut Ui, table: &Table, size: eframe::egui::Vec2) {
         .include_y(0.0)
         .include_y(most as f64 * 1.15)
         .x_axis_formatter(|mark: GridMark, _| unlog(mark.value))
+        .x_grid_spacer(marks)
         .y_axis_formatter(|mark: GridMark, _| {
             if mark.value.fract() == 0.0 && mark.value >= 0.0 {
                 grouped(mark.value as u64)

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::exchanges::Reason;
 use super::gaps::Gaps;
 use super::list::{RowMaker, Sorted};
-use crate::engine::{Counters, Flows, Incident, Ladder, Reading, Reassembly, Sieve};
+use crate::engine::{Counters, Exchanges, Flows, Incident, Ladder, Reading, Reassembly, Sieve};
 use crate::filter::{Facts, Packet};
 use crate::pcap::{self, CaptureFile, ChecksumState, IndexEntry};
 use crate::wire::dissect::dissect;
@@ -101,6 +102,12 @@ pub struct CaptureState {
     pub(super) sieve: Option<Arc<Sieve>>,
     /// What is known of its packets from those before, as far as anybody asked.
     pub(super) flows: Arc<Flows>,
+    /// What its packets are to those that were sent, as far as anybody asked.
+    pub(super) exchanges: Arc<Exchanges>,
+    /// Somebody asks.
+    pub(super) traced: bool,
+    /// What the packet at a position is, and why.
+    pub(super) reasons: Option<(usize, Vec<Reason>)>,
     /// The order of the rows; `None`: that of the capture.
     pub(super) sorted: Option<Sorted>,
     pub(super) gaps: Gaps,

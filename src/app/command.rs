@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::capture_options::CaptureOptions;
+use super::exchanges::ExchangeCommand;
 use super::find::Find;
 use super::list::ListCommand;
 use super::stream::StreamCommand;
@@ -107,6 +108,8 @@ pub enum Command {
     HoldPort(bool),
     /// Show the conversation of the selected packet as a ladder, or no more.
     Ladder(bool),
+    /// Do something with the exchanges.
+    Exchanges(ExchangeCommand),
     /// Send the draft.
     Send,
     /// Streams, and packets of the list that are sent again.
@@ -219,6 +222,8 @@ pub enum Question {
     SavePath,
     /// No file dialog is to be had: type the path.
     OpenPath,
+    /// No file dialog is to be had: type the path.
+    ExportPath,
     /// What another machine is to capture.
     Remote,
     /// How the packets of the list are to be sent again.

@@ -1,6 +1,7 @@
 //! What the engine's threads report, taken into the state.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::builder::Builder;
@@ -9,7 +10,7 @@ use super::command::{Outgoing, Then};
 use super::workbench::{LOCALHOST, LocalSources, Request, Workbench};
 use crate::craft::{Draft, Surroundings, presets};
 use crate::engine::{
-    Engine, Event, Failure, HostWay, Incident, Listen, Neighbourhood, Order, Place, Source, Via,
+    Engine, Event, Exchanges, Failure, HostWay, Incident, Listen, Neighbourhood, Order, Place, Source, Via,
 };
 
 /// The last packet that was sent.
@@ -65,6 +66,8 @@ impl Workbench {
                 self.show(CaptureState::new(Some(file), Origin::Live(source.label)), Some(generation));
                 self.capture.follow = follow;
                 self.capture.counters = Some(counters);
+                let sent = self.engine.as_ref().map(Engine::sent);
+                self.capture.exchanges = Arc::new(sent.map_or_else(Exchanges::default, Exchanges::live));
                 self.capture.running = true;
                 self.start_waiting();
                 if let Some(Outgoing { place, via, frame }) = pending {
@@ -191,6 +194,10 @@ impl Workbench {
                 self.done(format!("saved {packets} packets ({bytes} bytes) to {}", path.display()));
                 self.save_ended(save, Some(packets));
             }
+            Event::Exported(path, Ok(count)) => {
+                self.done(format!("wrote {count} exchanges to {}", path.display()));
+            }
+            Event::Exported(_, Err(failure)) => self.notice(failure),
             Event::NotSaved(save, failure) => {
                 self.notice(failure);
                 self.save_ended(save, None);

@@ -225,7 +225,9 @@ impl Workbench {
             Some(Question::Unsaved { then, .. }) => then,
             Some(Question::Remote | Question::Again { .. }) => return,
             // What was to happen after the save does not.
-            Some(Question::SavePath | Question::OpenPath) => return self.path_cancelled(),
+            Some(Question::SavePath | Question::OpenPath | Question::ExportPath) => {
+                return self.path_cancelled();
+            }
             None => return,
         };
         match choice {

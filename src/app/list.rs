@@ -408,7 +408,7 @@ impl Workbench {
     }
 
     /// Selects a packet, or brings a gap into sight.
-    fn go_to(&mut self, line: Line) {
+    pub(super) fn go_to(&mut self, line: Line) {
         self.capture.follow = false;
         match line {
             Line::Packet(position) => {

@@ -51,6 +51,8 @@ pub enum Request {
     AskOpen,
     /// Ask for a name to save under; a proposal.
     AskSave(String),
+    /// Ask for a name to write the exchanges under; a proposal.
+    AskExport(String),
     /// Set the keyboard focus to the filter's box.
     FocusFilter,
     /// Set the keyboard focus to the box in which is typed what is sought.
@@ -107,8 +109,9 @@ pub struct Workbench {
     pub(super) guard: Guard,
     /// What the draft answers, as long as it is that answer, for a person.
     pub(super) answering: Option<String>,
-    /// The ladder is wanted.
+    /// The ladder is wanted, or the table of exchanges.
     pub(super) ladder: bool,
+    pub(super) table: bool,
 }
 
 impl Workbench {
@@ -151,6 +154,7 @@ impl Workbench {
             guard: Guard::default(),
             answering: None,
             ladder: false,
+            table: false,
         };
         bench.order(Order::Sources);
         let directory = bench.directory.clone();
@@ -311,7 +315,8 @@ impl Workbench {
             }
             Command::Reply(index) => self.reply(index),
             Command::HoldPort(on) => self.guard.on = on,
-            Command::Ladder(on) => self.ladder = on,
+            Command::Ladder(on) => (self.ladder, self.table) = (on, false),
+            Command::Exchanges(command) => self.apply_exchanges(command),
             Command::Stream(command) => self.stream(command),
             Command::SendVia(via) => self.send_via(via),
             Command::Source(index) => self.choose_source(index),

@@ -8,29 +8,26 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::counters::Counters;
-use super::errands::{follow, save, seek, seek_next};
+use super::errands::{follow, save, seek, seek_next, trace, transmit};
+use super::exchanges::Exchanges;
 use super::find::{Hit, Search};
 use super::flows::Flows;
 use super::guard::{Guard, Port};
 use super::limits::Terms;
+use super::post::{Post, QUEUE, Waker, thread};
 use super::reading::{Desk, Reading, What};
 use super::reassembly::Reassembly;
 use super::recorder::{End, Recorder};
 use super::recording::Recording;
 use super::screen;
+use super::sent::Sent;
 use super::sieve::Sieve;
 use super::sorter::Sorter;
 use super::sources::{Access, Failure, HostWay, Listen, Neighbourhood, Source, Via};
 use super::tap::Settings;
-use super::transmitter::{Frame, Transmitter};
+use super::transmitter::Frame;
 use crate::net::Place;
 use crate::pcap::{CaptureFile, LeftSpool, Report, Saved};
-
-/// Tells the viewer that something is there to fetch. May be called from any thread, and often.
-pub type Waker = Arc<dyn Fn() + Send + Sync>;
-
-/// Orders that may wait.
-const QUEUE: usize = 256;
 
 /// Something to do.
 #[derive(Debug)]
@@ -128,6 +125,23 @@ pub enum Order {
         /// Set when nobody wants to know any more: no event follows.
         cancelled: Arc<AtomicBool>,
     },
+    /// Find out what the packets of a capture are to those that were sent, as long as anybody else wants to know. The
+    /// exchanges have been begun.
+    Trace {
+        /// Of which capture.
+        file: CaptureFile,
+        /// What is known already.
+        exchanges: Arc<Exchanges>,
+    },
+    /// Write the exchanges of a capture to a file, in the format that its name asks for.
+    Export {
+        /// Of which capture.
+        file: CaptureFile,
+        /// What is known of them.
+        exchanges: Arc<Exchanges>,
+        /// Where.
+        path: PathBuf,
+    },
     /// Look for spools in this directory that a killed program left behind.
     FindLeft(PathBuf),
     /// Save a capture.
@@ -214,6 +228,8 @@ pub enum Event {
     },
     /// It is not.
     NotSaved(u64, Failure),
+    /// So many exchanges stand in this file, or why they do not.
+    Exported(PathBuf, Result<usize, Failure>),
 }
 
 /// The threads behind a window.
@@ -228,6 +244,9 @@ pub struct Engine {
     follower: Sender<Order>,
     sorter: Sender<Order>,
     finder: Sender<Order>,
+    matcher: Sender<Order>,
+    /// What was sent and was not seen yet.
+    pub(super) sent: Arc<Sent>,
     pub(super) access: Arc<Access>,
     /// The newest datagram that was asked for.
     sought: Arc<AtomicU64>,
@@ -289,20 +308,15 @@ impl Engine {
             let post = post.clone();
             thread("finder", move |orders: Receiver<Order>| orders.iter().for_each(|o| seek_next(o, &post)))?
         };
-        let transmitter = thread("transmitter", {
-            let (access, post) = (Arc::clone(&access), post.clone());
-            move |orders: Receiver<Order>| {
-                let mut transmitter = Transmitter::default();
-                for order in orders {
-                    if let Order::Send { place, via, frame } = order {
-                        post.event(match transmitter.send(&access, &place, &via, &frame) {
-                            Ok(bytes) => Event::Sent(bytes),
-                            Err(failure) => Event::NotSent(failure),
-                        });
-                    }
-                }
-            }
-        })?;
+        let matcher = {
+            let wake = Arc::clone(&post.wake);
+            thread("matcher", move |orders: Receiver<Order>| orders.iter().for_each(|o| trace(o, &*wake)))?
+        };
+        let sent = Arc::new(Sent::default());
+        let transmitter = {
+            let (access, post, sent) = (Arc::clone(&access), post.clone(), Arc::clone(&sent));
+            thread("transmitter", move |orders| transmit(&orders, &access, &sent, &post))?
+        };
         let desk = Desk::default();
         Ok(Self {
             control,
@@ -315,6 +329,8 @@ impl Engine {
             follower,
             sorter,
             finder,
+            matcher,
+            sent,
             access,
             sought,
             events,
@@ -343,11 +359,12 @@ impl Engine {
             Order::Follow { .. } => &self.follower,
             Order::Sort { .. } => &self.sorter,
             Order::Find { .. } => &self.finder,
+            Order::Trace { .. } => &self.matcher,
             Order::Reassemble { ask, .. } => {
                 self.sought.store(ask, Ordering::Relaxed);
                 &self.reassembler
             }
-            Order::Save { .. } | Order::FindLeft(_) => &self.saver,
+            Order::Save { .. } | Order::FindLeft(_) | Order::Export { .. } => &self.saver,
             _ => &self.control,
         };
         queue.try_send(order).is_ok()
@@ -364,34 +381,16 @@ impl Engine {
         self.desk.keep(wanted);
     }
 
+    /// What this bench sends, for the captures that see it.
+    #[must_use]
+    pub fn sent(&self) -> Arc<Sent> {
+        Arc::clone(&self.sent)
+    }
+
     /// The next event, if there is one.
     #[must_use]
     pub fn next_event(&self) -> Option<Event> {
         self.events.try_recv().ok()
-    }
-}
-
-fn thread(name: &str, body: impl FnOnce(Receiver<Order>) + Send + 'static) -> Result<Sender<Order>, Failure> {
-    let (sender, receiver) = bounded(QUEUE);
-    std::thread::Builder::new()
-        .name(name.into())
-        .spawn(move || body(receiver))
-        .map_err(|e| Failure::new(format!("cannot start the thread '{name}': {e}")))?;
-    Ok(sender)
-}
-
-/// The way of events to the viewer.
-#[derive(Clone)]
-pub(super) struct Post {
-    event: Sender<Event>,
-    pub(super) wake: Waker,
-}
-
-impl Post {
-    pub(super) fn event(&self, event: Event) {
-        // Fails only when the viewer is gone, and then nobody waits for it.
-        let _ = self.event.send(event);
-        (self.wake)();
     }
 }
 
@@ -430,7 +429,10 @@ impl Control {
                 }
                 Order::Stop => self.stop(),
                 Order::Send { .. } | Order::Open { .. } | Order::Save { .. } => {}
-                Order::FindLeft(_) | Order::Reassemble { .. } => {}
+                Order::FindLeft(_)
+                | Order::Reassemble { .. }
+                | Order::Trace { .. }
+                | Order::Export { .. } => {}
                 Order::Sift { .. } | Order::Follow { .. } | Order::Sort { .. } | Order::Find { .. } => {}
             }
         }

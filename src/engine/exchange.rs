@@ -262,7 +262,7 @@ impl Exchange {
 }
 
 /// The flags of a TCP packet that begins with its IP header: letters, or a number where a bit has none.
-fn flags(packet: &[u8]) -> String {
+pub(super) fn flags(packet: &[u8]) -> String {
     const RAW: u32 = 101;
     let found = dissect(RAW, packet);
     let tcp = found.layers.iter().position(|l| l.header.key == "tcp");

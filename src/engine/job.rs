@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::exchange::Answer;
@@ -11,9 +12,10 @@ use super::job_run;
 use super::pace::{Control, Pace};
 use super::probe::AnswerKind;
 use super::recorder::link_type;
+use super::sent::{Noting, Sent};
 use super::sequence::{Replay, Sequence, Unsendable, WITH_ETHERNET};
 use super::sources::{Access, Failure, Listen, Via};
-use super::streaming::{Progress, State, Streaming};
+use super::streaming::{Ledger, Progress, State, Streaming};
 use crate::craft::Surroundings;
 use crate::craft::fragment::Pieces;
 use crate::craft::stream::Stream;
@@ -45,6 +47,8 @@ pub struct Job {
     interface: Option<Interface>,
     /// The interface of an IPv6 destination that every link has for itself.
     scope: Option<u32>,
+    /// Who remembers what is sent, for captures that run beside.
+    pub(super) noted: Option<Arc<Sent>>,
     /// How fast.
     pub pace: Pace,
     /// For how long.
@@ -148,6 +152,7 @@ impl Job {
             loopback: true,
             interface: None,
             scope: None,
+            noted: None,
             pace: Pace::per_second(MOST_PER_SECOND),
             duration: None,
             wait: Duration::from_secs(1),
@@ -410,6 +415,17 @@ impl Job {
         Ok(summary)
     }
 
+    fn stream(
+        &mut self,
+        exits: &Exits,
+        control: &Control,
+        mut ledger: impl Ledger,
+        tell: &mut dyn FnMut(&Progress),
+    ) -> Progress {
+        let streaming = Streaming::new(&self.via, exits, control, self.pace, self.duration, &mut ledger);
+        streaming.run(&mut self.sequence, tell)
+    }
+
     fn unwatched(
         &mut self,
         exits: &Exits,
@@ -419,9 +435,7 @@ impl Job {
         let mut summary = Summary::default();
         let mut told = 0;
         let mut refused = None;
-        let mut nobody = ();
-        let streaming = Streaming::new(&self.via, exits, control, self.pace, self.duration, &mut nobody);
-        let progress = streaming.run(&mut self.sequence, &mut |progress| {
+        let mut tell_on = |progress: &Progress| {
             let new = progress.failures.iter().skip(told);
             let failures = new.map(|(n, f)| Happened::NotSent(usize::try_from(*n).unwrap_or(0), f.clone()));
             let all = failures.chain([Happened::Progress(Box::new(progress.clone()))]);
@@ -434,7 +448,13 @@ impl Job {
             if refused.is_some() {
                 control.stop();
             }
-        });
+        };
+        // Past the queue of the interface no capture sees what is sent.
+        let hidden = self.via != Via::Ip && self.pace.is_fast();
+        let progress = match self.noted.clone().filter(|_| !hidden) {
+            Some(sent) => self.stream(exits, control, Noting::new(&sent, self.link), &mut tell_on),
+            None => self.stream(exits, control, (), &mut tell_on),
+        };
         summary.failure = refused;
         summary.take(&progress, self.pace);
         summary

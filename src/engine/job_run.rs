@@ -14,6 +14,7 @@ use super::file_plan::FilePlan;
 use super::job::{Happened, Job, Summary};
 use super::pace::{Control, Pace};
 use super::recorder::{End, Recorder, now_ns};
+use super::sent::Sent;
 use super::sink::Unwritten;
 use super::sources::{Access, Failure, Source};
 use super::streaming::{Ledger, Progress, State, Streaming};
@@ -30,6 +31,8 @@ const AFTERMATH: Duration = Duration::from_millis(50);
 /// Enters each packet as a probe before it is sent.
 struct Probes {
     exchange: Arc<Mutex<Exchange>>,
+    /// Who remembers it for captures that run beside.
+    noted: Option<Arc<Sent>>,
     link: LinkType,
     /// The probe of the first packet; the exchange counts as the stream does.
     first: Option<(u64, usize)>,
@@ -50,6 +53,9 @@ impl Ledger for Probes {
             && let Some(field) = bytes.get_mut(2..4)
         {
             field.copy_from_slice(&length.to_be_bytes());
+        }
+        if let Some(sent) = &self.noted {
+            sent.note(self.link.0, &bytes);
         }
         let index = lock(&self.exchange).expect(self.link.0, &bytes, now_ns());
         self.first.get_or_insert((number, index));
@@ -134,7 +140,7 @@ fn send(
     exchange: Arc<Mutex<Exchange>>,
     told: &Sender<Progress>,
 ) {
-    let mut probes = Probes { exchange, link: job.link, first: None };
+    let mut probes = Probes { exchange, noted: job.noted.clone(), link: job.link, first: None };
     let streaming = Streaming::new(&job.via, exits, control, job.pace, job.duration, &mut probes);
     // Fails only when nobody listens any more.
     streaming.run(&mut job.sequence, &mut |progress| drop(told.send(progress.clone())));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::job::{Happened, Job};
 use super::pace::{Control, Pace};
 use super::sending::Told;
+use super::sent::Sent;
 use super::sequence::{Checksums, Replay, Unsendable};
 use super::sieve::Sieve;
 use super::sources::{Access, Failure, Via};
@@ -93,14 +94,27 @@ impl Plan {
 
     /// Makes the packets ready and sends them. What cannot be sent as it is is told before anything is sent, and then
     /// nothing is.
-    pub(super) fn run(&self, access: &Access, control: &Control, tell: &mut dyn FnMut(Told)) {
-        if let Err(failure) = self.try_run(access, control, tell) {
+    pub(super) fn run(
+        &self,
+        access: &Access,
+        sent: &Arc<Sent>,
+        control: &Control,
+        tell: &mut dyn FnMut(Told),
+    ) {
+        if let Err(failure) = self.try_run(access, sent, control, tell) {
             tell(Told::Over(Err(failure)));
         }
     }
 
-    fn try_run(&self, access: &Access, control: &Control, tell: &mut dyn FnMut(Told)) -> Result<(), Failure> {
+    fn try_run(
+        &self,
+        access: &Access,
+        sent: &Arc<Sent>,
+        control: &Control,
+        tell: &mut dyn FnMut(Told),
+    ) -> Result<(), Failure> {
         let mut job = self.job(access)?;
+        job.noted = Some(Arc::clone(sent));
         let held = job.unsendable()?;
         if let Some(first) = held.first() {
             match &self.packets {

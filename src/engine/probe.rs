@@ -45,7 +45,7 @@ impl AnswerKind {
 
 /// What a probe asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Question {
+pub(super) enum Question {
     Tcp(Segment),
     Udp {
         source: u16,
@@ -74,13 +74,15 @@ pub struct Probe {
 
 /// What the IP header of a probe says, and what it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ip {
+pub(super) struct Ip {
     source: IpAddr,
-    destination: IpAddr,
-    protocol: u8,
+    pub destination: IpAddr,
+    pub protocol: u8,
     /// 0: not set, or set by the kernel and not known yet.
     id: u16,
-    question: Question,
+    pub question: Question,
+    /// What it carries begins so; an ICMP error quotes at least as much (RFC 792).
+    start: Option<[u8; 8]>,
 }
 
 /// By what the packets of one exchange find each other: protocol, the remote end, and two numbers (ports; identifier
@@ -109,66 +111,7 @@ impl Probe {
     }
 
     pub(super) fn judge_heads(&self, reply: &Heads<'_>) -> Option<AnswerKind> {
-        let ip = self.ip?;
-        if !may_reach(ip.source, reply.destination) {
-            return None;
-        }
-        if let Body::IcmpError { unreachable, quoted } = reply.body {
-            let quote = Heads::read_quote(quoted)?;
-            let kind = if unreachable { AnswerKind::IcmpUnreachable } else { AnswerKind::IcmpOther };
-            return self.is_quoted(&ip, &quote).then_some(kind);
-        }
-        if reply.source != ip.destination && !is_group(ip.destination) {
-            return None;
-        }
-        match (ip.question, reply.body) {
-            (Question::Tcp(probe), Body::Tcp(reply)) => tcp_answer(&probe, &reply),
-            (Question::Udp { source, destination }, Body::Udp { source: from, destination: to }) => {
-                (from == destination && to == source).then_some(AnswerKind::Udp)
-            }
-            (
-                Question::Icmp { reply: wanted, ident, sequence, target },
-                Body::IcmpMessage { kind, ident: i, sequence: s, target: t },
-            ) => {
-                let same = reply.protocol == ip.protocol && kind == wanted;
-                let answers = same && i == ident && s == sequence && t == target;
-                let echo = heads::is_echo_reply(ip.protocol, wanted);
-                answers.then_some(if echo { AnswerKind::EchoReply } else { AnswerKind::Other })
-            }
-            (Question::Protocol, Body::Plain) => (reply.protocol == ip.protocol).then_some(AnswerKind::Other),
-            _ => None,
-        }
-    }
-
-    /// Whether an ICMP error quotes this packet: RFC 792 (the IP header and at least 64 bits behind it), RFC 4443 (as
-    /// much as there is room for).
-    ///
-    /// Addresses and protocol, the IP identification where it is set, then ports and sequence number, ports, or
-    /// identifier and sequence number.
-    fn is_quoted(&self, ip: &Ip, quote: &Quote<'_>) -> bool {
-        let source = is_filled_in(ip.source) || quote.source == ip.source;
-        let id = ip.id == 0 || quote.id == ip.id;
-        if !source || !id || quote.destination != ip.destination || quote.protocol != ip.protocol {
-            return false;
-        }
-        if quote.later_fragment {
-            // It has no transport header: only the identification can say that it is ours.
-            return ip.id != 0;
-        }
-        let Some(start) = quote.transport.get(..8) else { return false };
-        let word = |at: usize| u16::from_be_bytes([start[at], start[at + 1]]);
-        match ip.question {
-            Question::Tcp(probe) => {
-                let sequence = u32::from(word(4)) << 16 | u32::from(word(6));
-                (word(0), word(2), sequence) == (probe.source, probe.destination, probe.sequence)
-            }
-            Question::Udp { source, destination } => (word(0), word(2)) == (source, destination),
-            Question::Icmp { ident, sequence, .. } => (word(4), word(6)) == (ident, sequence),
-            Question::Silent | Question::Protocol => {
-                let ours = network(self.link_type, &self.frame).and_then(Heads::read);
-                ours.is_some_and(|h| h.transport.get(..8) == Some(start))
-            }
-        }
+        self.ip.as_ref()?.judge(reply)
     }
 
     /// Whether a packet is this one as it stands on the wire: the outgoing copy, or on loopback the only one. A raw
@@ -211,17 +154,79 @@ impl Probe {
 }
 
 impl Ip {
-    fn of(heads: &Heads<'_>) -> Self {
+    pub fn of(heads: &Heads<'_>) -> Self {
         Self {
             source: heads.source,
             destination: heads.destination,
             protocol: heads.protocol,
             id: heads.id,
             question: question(heads),
+            start: heads.transport.first_chunk().copied(),
         }
     }
 
-    fn key(&self) -> Key {
+    /// As [`Probe::judge`].
+    pub fn judge(&self, reply: &Heads<'_>) -> Option<AnswerKind> {
+        let ip = self;
+        if !may_reach(ip.source, reply.destination) {
+            return None;
+        }
+        if let Body::IcmpError { unreachable, quoted } = reply.body {
+            let quote = Heads::read_quote(quoted)?;
+            let kind = if unreachable { AnswerKind::IcmpUnreachable } else { AnswerKind::IcmpOther };
+            return self.is_quoted(&quote).then_some(kind);
+        }
+        if reply.source != ip.destination && !is_group(ip.destination) {
+            return None;
+        }
+        match (ip.question, reply.body) {
+            (Question::Tcp(probe), Body::Tcp(reply)) => tcp_answer(&probe, &reply),
+            (Question::Udp { source, destination }, Body::Udp { source: from, destination: to }) => {
+                (from == destination && to == source).then_some(AnswerKind::Udp)
+            }
+            (
+                Question::Icmp { reply: wanted, ident, sequence, target },
+                Body::IcmpMessage { kind, ident: i, sequence: s, target: t },
+            ) => {
+                let same = reply.protocol == ip.protocol && kind == wanted;
+                let answers = same && i == ident && s == sequence && t == target;
+                let echo = heads::is_echo_reply(ip.protocol, wanted);
+                answers.then_some(if echo { AnswerKind::EchoReply } else { AnswerKind::Other })
+            }
+            (Question::Protocol, Body::Plain) => (reply.protocol == ip.protocol).then_some(AnswerKind::Other),
+            _ => None,
+        }
+    }
+
+    /// Whether an ICMP error quotes this packet: RFC 792 (the IP header and at least 64 bits behind it), RFC 4443 (as
+    /// much as there is room for).
+    ///
+    /// Addresses and protocol, the IP identification where it is set, then ports and sequence number, ports, or
+    /// identifier and sequence number.
+    fn is_quoted(&self, quote: &Quote<'_>) -> bool {
+        let source = is_filled_in(self.source) || quote.source == self.source;
+        let id = self.id == 0 || quote.id == self.id;
+        if !source || !id || quote.destination != self.destination || quote.protocol != self.protocol {
+            return false;
+        }
+        if quote.later_fragment {
+            // It has no transport header: only the identification can say that it is ours.
+            return self.id != 0;
+        }
+        let Some(start) = quote.transport.get(..8) else { return false };
+        let word = |at: usize| u16::from_be_bytes([start[at], start[at + 1]]);
+        match self.question {
+            Question::Tcp(probe) => {
+                let sequence = u32::from(word(4)) << 16 | u32::from(word(6));
+                (word(0), word(2), sequence) == (probe.source, probe.destination, probe.sequence)
+            }
+            Question::Udp { source, destination } => (word(0), word(2)) == (source, destination),
+            Question::Icmp { ident, sequence, .. } => (word(4), word(6)) == (ident, sequence),
+            Question::Silent | Question::Protocol => self.start.as_ref().is_some_and(|ours| ours == start),
+        }
+    }
+
+    pub fn key(&self) -> Key {
         let remote = Some(self.destination).filter(|to| !is_group(*to));
         let (local_port, remote_port) = match self.question {
             Question::Tcp(segment) => (segment.source, segment.destination),

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::control::{Event, Post};
+use super::control::Event;
+use super::post::Post;
 use super::recorder::End;
 use super::remote::{Remote, Running, Stopper};
 use super::sources::{Failure, Source};

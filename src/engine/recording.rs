@@ -6,9 +6,9 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::control::Waker;
 use super::counters::Counters;
 use super::limits::{LimitedSpool, Limits};
+use super::post::Waker;
 use super::recorder::{End, Recorder, Stop};
 use super::sources::Failure;
 use super::trigger::{Trigger, When};

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::control::{Engine, Waker};
+use super::control::Engine;
 use super::job::{Happened, Job, Summary};
 use super::pace::Control;
 use super::plan::{Held, Plan};
+use super::post::Waker;
+use super::sent::Sent;
 use super::sources::{Access, Failure};
 use crate::net::Transmitted;
 
@@ -46,7 +48,7 @@ impl Engine {
     /// # Errors
     /// The system gives no thread.
     pub fn send(&self, plan: Plan) -> Result<Sending, Failure> {
-        Sending::carry_out(Arc::clone(&self.access), plan, Arc::clone(&self.post.wake))
+        Sending::carry_out(Arc::clone(&self.access), plan, self.sent(), Arc::clone(&self.post.wake))
     }
 }
 
@@ -69,8 +71,13 @@ impl Sending {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(super) fn carry_out(access: Arc<Access>, plan: Plan, waker: Waker) -> Result<Self, Failure> {
-        Self::spawn(waker, move |control, tell| plan.run(&access, control, tell))
+    pub(super) fn carry_out(
+        access: Arc<Access>,
+        plan: Plan,
+        sent: Arc<Sent>,
+        waker: Waker,
+    ) -> Result<Self, Failure> {
+        Self::spawn(waker, move |control, tell| plan.run(&access, &sent, control, tell))
     }
 
     fn spawn(

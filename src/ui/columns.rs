@@ -8,6 +8,7 @@ use eframe::egui::{
 };
 
 use super::State;
+use super::marks::marked_text;
 use super::theme::{self, LIST_ROW, look};
 use crate::app::{ColumnSetting, Command, ListCommand, ListRow, Sheet, What, Workbench, own_columns};
 use crate::pcap::Direction;
@@ -29,7 +30,7 @@ const FITTED: std::ops::RangeInclusive<f32> = 16.0..=800.0;
 
 /// Sizes of the header's and the cells' text.
 const TITLE: f32 = 11.5;
-const MONO: f32 = 11.5;
+pub const MONO: f32 = 11.5;
 const PLAIN: f32 = 12.0;
 
 /// What the header remembers between frames.
@@ -438,14 +439,17 @@ fn text_of(what: &What, index: usize, found: &ListRow) -> String {
     }
 }
 
-/// Draws the texts of a row: the main ones in `text`, the others in `dim`.
+/// Draws the texts of a row: the main ones in `text`, the others in `dim`. What the packet is to others stands behind its info;
+/// gives where.
 pub fn cells_ui(
     ui: &Ui,
     bench: &Workbench,
     (layout, rect): (&Layout, Rect),
     found: &ListRow,
+    mark: &str,
     (text, dim): (Color32, Color32),
-) {
+) -> Option<Rect> {
+    let mut marked = None;
     for (index, what) in bench.list().columns().iter().enumerate() {
         let cell = layout.cell(index, rect);
         if cell.right() < rect.left() || cell.left() > rect.right() {
@@ -455,8 +459,13 @@ pub fn cells_ui(
             What::Number | What::Time | What::Direction => dim,
             _ => text,
         };
+        if matches!(what, What::Info) && !mark.is_empty() && marked.is_none() {
+            marked = Some(marked_text(ui, cell, &found.row.info, mark, (text, dim)));
+            continue;
+        }
         cell_text(ui, cell, what.is_number(), &text_of(what, index, found), font_of(what), color);
     }
+    marked
 }
 
 /// What a screen reader says of the columns that show keys.

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::app::{Command, Find, Hold, ListCommand, Sheet, StreamCommand, Theme, Workbench};
+use crate::app::{Command, ExchangeCommand, Find, Hold, ListCommand, Sheet, StreamCommand, Theme, Workbench};
 use crate::craft::export;
 use crate::craft::presets;
 use crate::craft::print::Detail;
@@ -88,6 +88,18 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         false => ("Show the conversation as a ladder", true),
     };
     all.push(entry(name, ctrl(Key::J), Command::Ladder(on)));
+    let exchange = |command| Command::Exchanges(command);
+    let (name, on) = match bench.shows_exchanges() {
+        true => ("Show the packet, not the exchanges", false),
+        false => ("Show the exchanges: what answered, and how long it took", true),
+    };
+    all.push(entry(name, ctrl_shift(Key::J), exchange(ExchangeCommand::Show(on))));
+    let partner = "Go to the packet that the selected one answers, or to its answer";
+    all.push(entry(partner, ctrl(Key::P), exchange(ExchangeCommand::Partner)));
+    all.push(entry("Export the exchanges as CSV or JSON", None, exchange(ExchangeCommand::AskExport)));
+    if !bench.capture().is_traced() {
+        all.push(entry("Mark what answers what", None, exchange(ExchangeCommand::Trace)));
+    }
     let (name, on) = match bench.hold() {
         Hold::Off => ("Hold this port against the kernel's resets", true),
         _ => ("Hold no port any more", false),

@@ -11,12 +11,13 @@ use super::diagram::{Pen, diagram_ui};
 use super::filter_menu::Menu;
 use super::flows::flows_ui;
 use super::lit::Lit;
+use super::marks::reasons_ui;
 use super::options::{option_line, options_ui};
 use super::reassembly;
 use super::row_menu::packet_buttons;
 use super::shown::Shown;
 use super::theme::{GAP, look};
-use crate::app::{Command, Selected, Workbench};
+use crate::app::{Command, ExchangeCommand, Selected, Workbench};
 use crate::craft::Draft;
 use crate::craft::export;
 use crate::craft::print::Detail;
@@ -70,6 +71,7 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
     );
     CentralPanel::default().frame(frame).show(ui, |ui| {
         ScrollArea::vertical().id_salt("detail-scroll").auto_shrink(false).show(ui, |ui| {
+            reasons_ui(ui, bench, state, commands);
             flows_ui(ui, bench.capture(), state, commands);
             let folded = reassembly::is_of_whole(bench.capture());
             let told = bench.capture().told().unwrap_or_default();
@@ -131,9 +133,9 @@ pub fn headers_ui(
 
 /// The forms in which the packet can be shown, and its conversation.
 pub fn forms_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
-    let ladder = bench.shows_ladder();
+    let (ladder, table) = (bench.shows_ladder(), bench.shows_exchanges());
     for (form, name) in [(Headers::Tree, "Tree"), (Headers::Diagram, "Diagram")] {
-        if ui.selectable_label(!ladder && state.headers == form, name).clicked() {
+        if ui.selectable_label(!ladder && !table && state.headers == form, name).clicked() {
             state.headers = form;
             commands.push(Command::Ladder(false));
         }
@@ -141,6 +143,10 @@ pub fn forms_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mu
     let hint = "the whole conversation, an arrow for each packet (Ctrl+J)";
     if ui.selectable_label(ladder, "Ladder").on_hover_text(hint).clicked() {
         commands.push(Command::Ladder(true));
+    }
+    let hint = "what was sent, what answered it, and how long that took (Ctrl+Shift+J)";
+    if ui.selectable_label(table, "Exchanges").on_hover_text(hint).clicked() {
+        commands.push(Command::Exchanges(ExchangeCommand::Show(true)));
     }
 }
 

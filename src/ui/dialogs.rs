@@ -18,6 +18,8 @@ pub enum Purpose {
     Open,
     /// A name to save under.
     Save,
+    /// A name to write the exchanges under.
+    Export,
 }
 
 /// How a dialog ended.
@@ -71,13 +73,17 @@ fn ask(purpose: Purpose, proposal: &str) -> Outcome {
     if std::env::var_os("RAWBENCH_NO_DIALOGS").is_some() || !has_dialogs() {
         return Outcome::Missing;
     }
-    let dialog = rfd::FileDialog::new()
-        .add_filter("Capture files", &["pcapng", "pcap", "cap"])
-        .add_filter("All files", &["*"]);
+    let dialog = rfd::FileDialog::new();
+    let dialog = match purpose {
+        Purpose::Export => dialog.add_filter("CSV", &["csv"]).add_filter("JSON lines", &["json", "jsonl"]),
+        _ => dialog.add_filter("Capture files", &["pcapng", "pcap", "cap"]),
+    };
+    let dialog = dialog.add_filter("All files", &["*"]);
     let begun = Instant::now();
     let path = match purpose {
         Purpose::Open => dialog.set_title("Open a capture").pick_file(),
         Purpose::Save => dialog.set_title("Save the capture").set_file_name(proposal).save_file(),
+        Purpose::Export => dialog.set_title("Export the exchanges").set_file_name(proposal).save_file(),
     };
     match path {
         Some(path) => Outcome::Chosen(path),

@@ -8,6 +8,7 @@ use super::State;
 use super::colours::{Shade, shade};
 use super::columns::{self, Layout};
 use super::filter_menu;
+use super::marks;
 use super::row_menu::row_menu;
 use super::rows::rows_ui;
 use super::theme::{self, LIST_ROW, look};
@@ -140,12 +141,15 @@ fn row_ui(
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LIST_ROW), Sense::click());
     let row = &found.row;
     let rule = found.rule.and_then(|rule| bench.list().settings().colour_rules.get(rule));
+    let roles = bench.capture().roles(found.number - 1);
+    let said = marks::text_of(&roles);
     let spoken = || {
         let cells = columns::spoken_cells(bench, found);
         let rule = rule.map(|rule| format!(", {}", rule.name)).unwrap_or_default();
         let main =
             format!("{} {} {} {} {}", found.number, row.source, row.destination, row.protocol, row.info);
-        format!("{main}{cells}{rule}")
+        let said = if said.is_empty() { String::new() } else { format!(", {said}") };
+        format!("{main}{cells}{said}{rule}")
     };
     response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, selected, spoken()));
     let hue = look.protocol_hue(row.protocol);
@@ -158,8 +162,11 @@ fn row_ui(
         CornerRadius::ZERO,
         if outgoing { hue } else { theme::mix(look.panel, hue, 70) },
     );
-    columns::cells_ui(ui, bench, (layout, rect), found, (text, dim));
-    if response.clicked() {
+    let marked = columns::cells_ui(ui, bench, (layout, rect), found, &said, (text, dim));
+    let place = marked.map(|place| place.intersect(rect)).filter(Rect::is_positive);
+    let led =
+        place.is_some_and(|place| marks::mark_ui(ui, place, (found.number, &roles), dim, commands, state));
+    if response.clicked() && !led {
         response.surrender_focus();
         commands.push(Command::Select(Some(found.number - 1)));
         commands.push(Command::Follow(false));

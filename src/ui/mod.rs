@@ -13,6 +13,7 @@ mod detail;
 mod diagram;
 mod dialogs;
 mod editor;
+mod exchanges;
 mod filter;
 mod filter_box;
 mod filter_menu;
@@ -22,6 +23,7 @@ mod hold;
 mod ladder;
 mod list;
 mod lit;
+mod marks;
 mod options;
 mod overlays;
 mod payload;
@@ -47,7 +49,7 @@ use eframe::egui::{CentralPanel, Context, Frame, Panel, Response, Ui};
 pub use stats::Stats;
 pub use window::run;
 
-use crate::app::{Command, Question, Request, Workbench};
+use crate::app::{Command, ExchangeCommand, Question, Request, Workbench};
 use dialogs::{Dialog, Outcome, Purpose};
 use lit::Lit;
 
@@ -157,6 +159,9 @@ impl App {
         }
         self.bench.sift_on();
         self.bench.follow_on();
+        if let Some(wait) = self.bench.exchanges_on() {
+            context.request_repaint_after(wait.max(REPAINT));
+        }
         if let Some(wait) = self.bench.sort_on() {
             context.request_repaint_after(wait.max(REPAINT));
         }
@@ -247,7 +252,10 @@ impl App {
             Request::AskSave(name) if self.dialog.is_none() => {
                 self.dialog = Some(Dialog::open(Purpose::Save, &name, context));
             }
-            Request::AskOpen | Request::AskSave(_) => {}
+            Request::AskExport(name) if self.dialog.is_none() => {
+                self.dialog = Some(Dialog::open(Purpose::Export, &name, context));
+            }
+            Request::AskOpen | Request::AskSave(_) | Request::AskExport(_) => {}
             Request::FocusFilter => context.memory_mut(|m| m.request_focus(filter::box_id())),
             Request::FocusFind => context.memory_mut(|m| m.request_focus(filter::find_id())),
             Request::Show(position) => self.state.scroll_to = Some(position),
@@ -271,12 +279,16 @@ impl App {
         match (outcome, purpose) {
             (Outcome::Chosen(path), Purpose::Open) => self.commands.push(Command::OpenPath(path)),
             (Outcome::Chosen(path), Purpose::Save) => self.commands.push(Command::SavePath(path)),
+            (Outcome::Chosen(path), Purpose::Export) => {
+                self.commands.push(Command::Exchanges(ExchangeCommand::Export(path)));
+            }
             (Outcome::Cancelled, _) => self.bench.path_cancelled(),
             (Outcome::Missing, purpose) => {
                 self.state.path_opened = true;
                 self.bench.ask_path(match purpose {
                     Purpose::Open => Question::OpenPath,
                     Purpose::Save => Question::SavePath,
+                    Purpose::Export => Question::ExportPath,
                 });
             }
         }
@@ -307,9 +319,10 @@ fn capture_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &
         .default_size(half)
         .size_range(120.0..=900.0)
         .frame(Frame::new().fill(look.panel))
-        .show(ui, |ui| match bench.shows_ladder() {
-            true => ladder::ladder_ui(ui, bench, state, commands),
-            false => detail::detail_ui(ui, bench, state, commands),
+        .show(ui, |ui| match (bench.shows_exchanges(), bench.shows_ladder()) {
+            (true, _) => exchanges::exchanges_ui(ui, bench, state, commands),
+            (_, true) => ladder::ladder_ui(ui, bench, state, commands),
+            _ => detail::detail_ui(ui, bench, state, commands),
         });
     CentralPanel::default().frame(Frame::new().fill(look.panel)).show(ui, |ui| {
         list::list_ui(ui, bench, state, commands);

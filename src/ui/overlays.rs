@@ -10,7 +10,7 @@ use eframe::egui::{
 use super::State;
 use super::commands::{Entry, entries};
 use super::theme::look;
-use crate::app::{Choice, Command, Notice, Question, Severity, Workbench};
+use crate::app::{Choice, Command, ExchangeCommand, Notice, Question, Severity, Workbench};
 use crate::craft::presets;
 use crate::engine::Place;
 
@@ -95,6 +95,10 @@ pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: 
             Question::Left { text, path, more } => left_ui(ui, text, (path, *more), commands),
             Question::SavePath => {
                 path_ui(ui, state, "Save the capture as", "Save", commands, Command::SavePath)
+            }
+            Question::ExportPath => {
+                let export = |path| Command::Exchanges(ExchangeCommand::Export(path));
+                path_ui(ui, state, "Export the exchanges as CSV or .json", "Export", commands, export)
             }
             Question::OpenPath => {
                 path_ui(ui, state, "Open a capture file", "Open", commands, Command::OpenPath)

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod capture;
 mod capture_files;
+mod changed;
 pub mod checksum_text;
 pub mod craft;
 pub mod doctor;

@@ -43,6 +43,7 @@ mod tap;
 mod tee;
 mod transmitter;
 mod trigger;
+mod witness;
 mod work;
 
 pub use control::{Engine, Event, Order, Waker};
@@ -80,3 +81,4 @@ pub use crate::net::{Interface, Parcel, Place, Transmitted};
 pub use crate::pcap::CaptureFile;
 pub use transmitter::{Frame, Transmitter, frame_of};
 pub use trigger::{Predicate, Trigger, When};
+pub use witness::{Asked, Compared, Part, Sighted};

@@ -6,6 +6,8 @@
 pub mod answer;
 pub mod bits;
 pub mod checksum;
+pub mod compare;
+mod compare_fields;
 pub mod digest;
 pub mod dissect;
 pub mod dump;

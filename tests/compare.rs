@@ -147,12 +147,7 @@ fn a_tag_that_was_put_in_stands_between_the_layers_of_both() {
     let order: Vec<_> = found.sections.iter().map(|s| (s.short(), s.change)).collect();
     assert_eq!(
         order,
-        [
-            ("Ethernet", Change::Same),
-            ("VLAN", Change::Added),
-            ("IPv4", Change::Same),
-            ("TCP", Change::Same)
-        ]
+        [("Ethernet", Change::Same), ("VLAN", Change::Added), ("IPv4", Change::Same), ("TCP", Change::Same)]
     );
     // The tag, and the number in front of it that says there is one.
     assert_eq!(told(&found).iter().map(|t| t.0.as_str()).collect::<Vec<_>>(), ["eth.type"]);
@@ -183,12 +178,16 @@ fn padding_of_the_link_says_what_it_is() {
     let found = compare(&whole(ETHERNET, &asked), &whole(ETHERNET, &seen), KEPT);
     let told = told(&found);
     assert_eq!(told.len(), 1);
-    assert_eq!((told[0].0.as_str(), told[0].3.as_str()), ("Trailer", "zeros up to the shortest frame that the link takes"));
+    assert_eq!(
+        (told[0].0.as_str(), told[0].3.as_str()),
+        ("Trailer", "zeros up to the shortest frame that the link takes")
+    );
 }
 
 #[test]
 fn options_are_compared_one_by_one() {
-    let with = |options: &str| packet(&format!("ip(src=10.0.0.1, dst=10.0.0.2)/tcp(flags=S, options=[{options}])"));
+    let with =
+        |options: &str| packet(&format!("ip(src=10.0.0.1, dst=10.0.0.2)/tcp(flags=S, options=[{options}])"));
     let asked = with("mss(1460), sackOK, nop, wscale(7)");
     // A router clamps the MSS, a firewall takes an option out.
     let seen = with("mss(1400), nop, nop, nop, wscale(7)");
@@ -211,8 +210,12 @@ fn quoted<'a>(asked: &'a [u8], seen: &'a [u8], way: Way) -> Comparison {
 
 #[test]
 fn what_a_quote_leaves_out_is_no_difference() {
-    let asked = packet("ip(src=10.77.0.1, dst=10.77.0.2, id=7)/tcp(srcport=40000, dstport=80, seq=5, flags=S)/\"hello\"");
-    for (bytes, key, there) in [(28, "tcp.seq_raw", true), (28, "tcp.ack_raw", false), (45, "tcp.checksum", true)] {
+    let asked = packet(
+        "ip(src=10.77.0.1, dst=10.77.0.2, id=7)/tcp(srcport=40000, dstport=80, seq=5, flags=S)/\"hello\"",
+    );
+    for (bytes, key, there) in
+        [(28, "tcp.seq_raw", true), (28, "tcp.ack_raw", false), (45, "tcp.checksum", true)]
+    {
         let found = quoted(&asked, &error(&asked, bytes), KEPT);
         assert_eq!(found.differences(), 0, "{:?}", told(&found));
         assert_eq!(row(&found, key).seen.is_some(), there, "{key}");
@@ -235,9 +238,12 @@ fn what_a_quote_leaves_out_is_no_difference() {
 
 #[test]
 fn what_a_nat_and_routers_did_is_told() {
-    let asked = packet("eth()/ip(src=10.77.0.1, dst=192.0.2.9, id=7, ttl=5)/udp(srcport=40000, dstport=33434)/\"hello\"");
+    let asked = packet(
+        "eth()/ip(src=10.77.0.1, dst=192.0.2.9, id=7, ttl=5)/udp(srcport=40000, dstport=33434)/\"hello\"",
+    );
     // Behind the NAT: another source, another port, one router on.
-    let seen = packet("ip(src=198.51.100.1, dst=192.0.2.9, id=7, ttl=1)/udp(srcport=1025, dstport=33434)/\"hello\"");
+    let seen =
+        packet("ip(src=198.51.100.1, dst=192.0.2.9, id=7, ttl=1)/udp(srcport=1025, dstport=33434)/\"hello\"");
     let message = error(&seen, 28);
     let asked_side = whole(ETHERNET, &asked).from_network();
     let found = compare(&asked_side, &whole(RAW, &message).quote().unwrap(), KEPT);
@@ -277,7 +283,8 @@ fn a_quote_ends_where_extensions_begin() {
 
 #[test]
 fn a_capture_that_kept_less_is_no_difference() {
-    let asked = packet("ip(src=10.77.0.1, dst=10.77.0.2, id=7)/tcp(srcport=40000, dstport=80, flags=S)/\"hello\"");
+    let asked =
+        packet("ip(src=10.77.0.1, dst=10.77.0.2, id=7)/tcp(srcport=40000, dstport=80, flags=S)/\"hello\"");
     let found = compare(&whole(RAW, &asked), &Side::captured(RAW, &asked[..30], asked.len()), KEPT);
     assert_eq!((found.differences(), found.cut), (0, Some(Cut::Captured)), "{:?}", told(&found));
     assert!(found.not_there() > 3);

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::compare::CompareCommand;
 use super::find::Find;
 use super::list::ListCommand;
 use super::stream::StreamCommand;
@@ -106,6 +107,8 @@ pub enum Command {
     HoldPort(bool),
     /// Show the conversation of the selected packet as a ladder, or no more.
     Ladder(bool),
+    /// The selected packet beside the one that was asked for.
+    Compare(CompareCommand),
     /// Send the draft.
     Send,
     /// Streams, and packets of the list that are sent again.

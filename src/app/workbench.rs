@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
 use super::command::{Command, Outgoing, Question, Theme, Then};
+use super::compare::Comparing;
 use super::files::Traffic;
 use super::filter::{CaptureBox, FilterBox};
 use super::find::FindBox;
@@ -113,6 +114,7 @@ pub struct Workbench {
     pub(super) answering: Option<String>,
     /// The ladder is wanted.
     pub(super) ladder: bool,
+    pub(super) comparing: Comparing,
 }
 
 impl Workbench {
@@ -154,6 +156,7 @@ impl Workbench {
             guard: Guard::default(),
             answering: None,
             ladder: false,
+            comparing: Comparing::default(),
         };
         bench.order(Order::Sources);
         let directory = bench.directory.clone();
@@ -314,7 +317,8 @@ impl Workbench {
             }
             Command::Reply(index) => self.reply(index),
             Command::HoldPort(on) => self.guard.on = on,
-            Command::Ladder(on) => self.ladder = on,
+            Command::Ladder(on) => self.show_ladder(on),
+            Command::Compare(command) => self.compare(command),
             Command::Stream(command) => self.stream(command),
             Command::SendVia(via) => self.send_via(via),
             Command::Source(index) => self.choose_source(index),
@@ -458,6 +462,7 @@ impl Workbench {
     pub(super) fn send_out(&mut self, draft: &Draft, via: Via) {
         let Some(place) = self.source().map(|s| s.place.clone()) else { return };
         let frame = crate::engine::frame_of(draft);
+        self.asked(crate::engine::Asked::of(draft, &via));
         if self.capture.running {
             self.order(Order::Send { place, via, frame });
         } else if self.capture.starting {

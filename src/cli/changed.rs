@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::engine::Compared;
-use crate::wire::compare::{Change, Comparison, Row, Section};
+use crate::wire::compare::{Change, Row, Section};
 
 /// A line of `--json`.
 #[derive(Debug, Serialize)]
@@ -59,7 +59,8 @@ impl<'a> Line<'a> {
     /// Of the packet of this number, from 1 on.
     pub(super) fn of(index: usize, compared: &'a Compared) -> Self {
         let found = &compared.comparison;
-        let layer = |s: &Section| LayerLine { layer: s.header.map_or("", |h| h.key), only: only(s), why: s.why };
+        let layer =
+            |s: &Section| LayerLine { layer: s.header.map_or("", |h| h.key), only: only(s), why: s.why };
         Self {
             event: "changed",
             index,
@@ -91,46 +92,6 @@ fn only(section: &Section) -> &'static str {
 pub(super) fn write(index: usize, compared: &Compared, out: &mut impl Write) -> std::io::Result<()> {
     let found = &compared.comparison;
     let how = compared.quoted_by.map_or_else(|| "left".to_owned(), |from| format!("{from} quotes it"));
-    let count = found.differences();
-    let said = match count {
-        0 => "as it was asked for".to_owned(),
-        1 => "with 1 difference".to_owned(),
-        _ => format!("with {count} differences"),
-    };
-    let cut = match (found.cut, found.not_there()) {
-        (Some(cut), values @ 1..) => format!(" ({values} values {})", cut.text()),
-        _ => String::new(),
-    };
-    writeln!(out, "{index:>6} {how} {said}{cut}")?;
-    for line in lines(found) {
-        writeln!(out, "         {line}")?;
-    }
-    Ok(())
-}
-
-/// A line for each difference, in columns.
-fn lines(found: &Comparison) -> Vec<String> {
-    const NONE: &str = "nothing";
-    let name = |row: &Row, section: &Section| match row.key.is_empty() {
-        true => format!("{} {}", section.short(), row.label),
-        false => row.key.clone(),
-    };
-    let value = |text: &Option<String>| text.clone().unwrap_or_else(|| NONE.into());
-    let rows: Vec<[String; 4]> = found
-        .changed()
-        .map(|(s, r)| [name(r, s), value(&r.asked), value(&r.seen), r.why.clone().unwrap_or_default()])
-        .collect();
-    let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
-    let (first, second, third) = (width(0), width(1), width(2));
-    let mut lines: Vec<String> = found
-        .lone()
-        .map(|s| {
-            let sign = if s.change == Change::Added { '+' } else { '-' };
-            format!("{sign} {}: {}", s.name(), s.why.unwrap_or_default())
-        })
-        .collect();
-    lines.extend(rows.iter().map(|[key, asked, seen, why]| {
-        format!("{key:<first$}  {asked:>second$} → {seen:<third$}  {why}").trim_end().to_owned()
-    }));
-    lines
+    writeln!(out, "{index:>6} {how} {}", found.summary())?;
+    found.lines(true).iter().try_for_each(|line| writeln!(out, "         {line}"))
 }

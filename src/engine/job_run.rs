@@ -130,7 +130,8 @@ pub(super) fn watched(
             })
             .map_err(|e| Failure::new(format!("cannot start the recorder's thread: {e}")))?;
         let sending = std::thread::Builder::new().name("transmitter".into());
-        let sending = sending.spawn_scoped(scope, move || send(job, exits, control, (exchange, asked), &told));
+        let sending =
+            sending.spawn_scoped(scope, move || send(job, exits, control, (exchange, asked), &told));
         match sending {
             Ok(_) => run.all(),
             Err(e) => {

@@ -9,7 +9,9 @@ use super::exchange::{Exchange, Record, Seen};
 use super::sink::{Lost, Sink, Unwritten};
 use super::sources::Failure;
 use super::witness::Sighted;
-use crate::pcap::{ChecksumState, Direction, InterfaceInfo, InterfaceStatistics, LinkType, PacketRecord, Writer};
+use crate::pcap::{
+    ChecksumState, Direction, InterfaceInfo, InterfaceStatistics, LinkType, PacketRecord, Writer,
+};
 
 /// The matcher, whoever holds it.
 pub(super) fn lock(exchange: &Mutex<Exchange>) -> MutexGuard<'_, Exchange> {

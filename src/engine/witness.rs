@@ -76,7 +76,8 @@ impl Asked {
     pub fn part_in(&self, seen: &Sighted) -> Option<Part> {
         let own = dissect_from(self.first, &self.bytes);
         let found = dissect(seen.link_type, &seen.bytes);
-        let network = |layers: &[crate::wire::view::Layer]| layers.iter().find(|l| l.header.network).map(|l| l.start);
+        let network =
+            |layers: &[crate::wire::view::Layer]| layers.iter().find(|l| l.header.network).map(|l| l.start);
         let (from, to) = match (network(&own.layers), network(&found.layers)) {
             (Some(from), Some(to)) => (self.bytes.get(from..)?, seen.bytes.get(to..)?),
             // Of a frame without an IP header nothing but itself is expected.
@@ -102,7 +103,8 @@ impl Asked {
             heads::ICMP | heads::ICMPV6 => 4..8,
             _ => 0..8,
         };
-        let same = ours.transport.get(untouched.clone()).is_some_and(|b| quote.transport.get(untouched) == Some(b));
+        let same =
+            ours.transport.get(untouched.clone()).is_some_and(|b| quote.transport.get(untouched) == Some(b));
         (same || ours.id != 0 && ours.id == quote.id).then_some(Part::Quote)
     }
 

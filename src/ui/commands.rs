@@ -2,7 +2,7 @@
 
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::app::{Command, Find, Hold, ListCommand, Sheet, StreamCommand, Theme, Workbench};
+use crate::app::{Command, CompareCommand, Find, Hold, ListCommand, Sheet, StreamCommand, Theme, Workbench};
 use crate::craft::export;
 use crate::craft::presets;
 use crate::craft::print::Detail;
@@ -86,6 +86,13 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         false => ("Show the conversation as a ladder", true),
     };
     all.push(entry(name, ctrl(Key::J), Command::Ladder(on)));
+    let compares = bench.comparing().is_on();
+    let name = if compares {
+        "Show the packet, not the comparison"
+    } else {
+        "Compare the packet with what was asked for"
+    };
+    all.push(entry(name, ctrl(Key::D), Command::Compare(CompareCommand::Show(!compares))));
     let (name, on) = match bench.hold() {
         Hold::Off => ("Hold this port against the kernel's resets", true),
         _ => ("Hold no port any more", false),

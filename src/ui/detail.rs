@@ -7,6 +7,7 @@ use eframe::egui::{
 
 use super::State;
 use super::builder::{bar_frame, layer_heading};
+use super::compare::offer_ui;
 use super::diagram::{Pen, diagram_ui};
 use super::filter_menu::Menu;
 use super::flows::flows_ui;
@@ -16,7 +17,7 @@ use super::reassembly;
 use super::row_menu::packet_buttons;
 use super::shown::Shown;
 use super::theme::{GAP, look};
-use crate::app::{Command, Selected, Workbench};
+use crate::app::{Command, CompareCommand, Selected, Workbench};
 use crate::craft::Draft;
 use crate::craft::export;
 use crate::craft::print::Detail;
@@ -55,6 +56,7 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
     Panel::top("detail-bar").frame(bar_frame(ui)).show_separator_line(false).show(ui, |ui| {
         bar_ui(ui, bench, (packet, reassembly::datagrams(bench.capture())), state, commands);
     });
+    offer_ui(ui, bench, commands);
     let shown = Shown {
         id: "detail",
         bytes: &packet.bytes,
@@ -131,9 +133,10 @@ pub fn headers_ui(
 
 /// The forms in which the packet can be shown, and its conversation.
 pub fn forms_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
-    let ladder = bench.shows_ladder();
+    let (ladder, compares) = (bench.shows_ladder(), bench.comparing().is_on());
     for (form, name) in [(Headers::Tree, "Tree"), (Headers::Diagram, "Diagram")] {
-        if ui.selectable_label(!ladder && state.headers == form, name).clicked() {
+        let shown = !ladder && !compares && state.headers == form;
+        if ui.selectable_label(shown, name).clicked() {
             state.headers = form;
             commands.push(Command::Ladder(false));
         }
@@ -141,6 +144,11 @@ pub fn forms_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mu
     let hint = "the whole conversation, an arrow for each packet (Ctrl+J)";
     if ui.selectable_label(ladder, "Ladder").on_hover_text(hint).clicked() {
         commands.push(Command::Ladder(true));
+    }
+    let hint = "beside the packet that was sent last, or the one in the builder: what the kernel and the path changed \
+                (Ctrl+D)";
+    if ui.selectable_label(compares, "Compare").on_hover_text(hint).clicked() {
+        commands.push(Command::Compare(CompareCommand::Show(true)));
     }
 }
 

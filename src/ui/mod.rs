@@ -8,6 +8,7 @@ mod builder;
 mod colours;
 mod columns;
 mod commands;
+mod compare;
 mod detail;
 mod diagram;
 mod dialogs;
@@ -279,9 +280,10 @@ fn capture_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &
         .default_size(half)
         .size_range(120.0..=900.0)
         .frame(Frame::new().fill(look.panel))
-        .show(ui, |ui| match bench.shows_ladder() {
-            true => ladder::ladder_ui(ui, bench, state, commands),
-            false => detail::detail_ui(ui, bench, state, commands),
+        .show(ui, |ui| match (bench.shows_ladder(), bench.comparing().is_on()) {
+            (true, _) => ladder::ladder_ui(ui, bench, state, commands),
+            (false, true) => compare::compare_ui(ui, bench, state, commands),
+            (false, false) => detail::detail_ui(ui, bench, state, commands),
         });
     CentralPanel::default().frame(Frame::new().fill(look.panel)).show(ui, |ui| {
         list::list_ui(ui, bench, state, commands);

@@ -288,7 +288,7 @@ fn seen_only(seen: &Side<'_>, index: usize, way: Way) -> Section {
     let layer = &seen.found.layers[index];
     let link = layer.header.family == Family::Link;
     let (why, expected) = match link && way.raw_socket {
-        true => ("the kernel's: the packet was asked for without a link header", true),
+        true => ("put before the packet by the kernel, which routes it", true),
         false => ("only in what was seen", false),
     };
     let rows = lone_rows(seen, index, Change::Added);

@@ -74,8 +74,7 @@ pub(super) fn layer_rows(asked: At<'_>, seen: At<'_>, way: Way) -> Vec<Row> {
     for field in view.layer().header.leaves() {
         let places = (place(asked, field), place(seen, field));
         let (key, label) = (key(&view, field), field.label.to_owned());
-        let mut row =
-            Row { key, label, asked: None, seen: None, change: Change::Same, why: None };
+        let mut row = Row { key, label, asked: None, seen: None, change: Change::Same, why: None };
         match places {
             (Some(a), Some(s)) => {
                 let same = a.is_same(&s);
@@ -123,14 +122,10 @@ pub(super) fn lone_rows(side: &Side<'_>, index: usize, change: Change) -> Vec<Ro
     };
     let leaves = view.layer().header.leaves();
     let mut rows: Vec<Row> = leaves
-        .filter_map(|f| {
-            Some(row(key(&view, f), f.label.to_owned(), place((side, index), f)?.text(f)))
-        })
+        .filter_map(|f| Some(row(key(&view, f), f.label.to_owned(), place((side, index), f)?.text(f))))
         .collect();
     let items = view.items().into_iter().filter(|item| item.depth == 0);
-    rows.extend(items.map(|item| {
-        row(String::new(), option_label(&item), option_text(&item, side.bytes))
-    }));
+    rows.extend(items.map(|item| row(String::new(), option_label(&item), option_text(&item, side.bytes))));
     rows
 }
 
@@ -154,7 +149,10 @@ fn option_rows(view: &LayerView<'_>, other: &LayerView<'_>, seen: &Side<'_>, row
     for item in of(view) {
         let raw = view.bytes.get(item.range.clone()).unwrap_or_default();
         let same_kind = |s: &ItemSpan| {
-            let kinds = (item.list.kind_of(raw), s.list.kind_of(other.bytes.get(s.range.clone()).unwrap_or_default()));
+            let kinds = (
+                item.list.kind_of(raw),
+                s.list.kind_of(other.bytes.get(s.range.clone()).unwrap_or_default()),
+            );
             std::ptr::eq(item.item, s.item) && kinds.0 == kinds.1
         };
         let label = option_label(&item);
@@ -230,7 +228,9 @@ fn bytes_row(label: &str, asked: &[u8], seen: &[u8], cut: Option<Cut>) -> Row {
     let shown = |bytes: &[u8]| (!bytes.is_empty()).then(|| text(bytes));
     let why = match change {
         Change::Changed => Some(format!("from byte {common} on")),
-        Change::Cut if !seen.is_empty() => Some(format!("the first {} are as they were asked for", seen.len())),
+        Change::Cut if !seen.is_empty() => {
+            Some(format!("the first {} are as they were asked for", seen.len()))
+        }
         _ => None,
     };
     Row { key: String::new(), label: label.into(), asked: shown(asked), seen: shown(seen), change, why }
@@ -240,7 +240,8 @@ fn bytes_row(label: &str, asked: &[u8], seen: &[u8], cut: Option<Cut>) -> Row {
 fn why(asked: At<'_>, seen: At<'_>, field: &'static Field, way: Way) -> Option<String> {
     let (a, s) = (place(asked, field)?.stored(), place(seen, field)?.stored());
     if let Some(Compute::Checksum { coverage, .. }) = field.compute {
-        let kernel = way.raw_socket && field.raw_socket == RawSocket::Overwritten;
+        let quoted = seen.0.cut == Some(Cut::Quoted);
+        let kernel = !quoted && way.raw_socket && field.raw_socket == RawSocket::Overwritten;
         let verdict = checksum_why(asked, seen, coverage)?;
         return Some(if kernel { format!("the kernel writes it; {verdict}") } else { verdict });
     }

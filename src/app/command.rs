@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::compare::CompareCommand;
 use super::find::Find;
 use super::list::ListCommand;
+use super::script::ScriptCommand;
 use super::stream::StreamCommand;
 use crate::craft::export::Form;
 use crate::craft::print::Detail;
@@ -109,6 +110,8 @@ pub enum Command {
     Ladder(bool),
     /// The selected packet beside the one that was asked for.
     Compare(CompareCommand),
+    /// Scripts of expectations.
+    Script(ScriptCommand),
     /// Send the draft.
     Send,
     /// Streams, and packets of the list that are sent again.
@@ -215,6 +218,12 @@ pub enum Question {
     SavePath,
     /// No file dialog is to be had: type the path.
     OpenPath,
+    /// An edited script would be lost by this.
+    LoseScript(ScriptCommand),
+    /// No file dialog is to be had for a script: type the path.
+    OpenScriptPath,
+    /// No file dialog is to be had for a script: type the path.
+    SaveScriptPath,
     /// What another machine is to capture.
     Remote,
     /// How the packets of the list are to be sent again.

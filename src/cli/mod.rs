@@ -20,7 +20,6 @@ pub mod packet;
 pub mod read;
 pub mod reassembled;
 pub mod run;
-mod run_text;
 pub mod send;
 pub mod send_args;
 pub mod sources;

@@ -13,6 +13,7 @@ use super::{changed, json, live};
 use crate::craft::Draft;
 use crate::engine::{self, Access, Answer, Control, Happened, Job, Progress, State, Summary, Via};
 use crate::wire::notation::{self, Part};
+pub(super) use crate::wire::value::duration;
 use crate::wire::view::Path;
 use crate::wire::{summary, value};
 
@@ -388,26 +389,9 @@ fn summary_text(done: &Summary, asked: bool) -> String {
     text
 }
 
-/// A time as a person reads it.
-pub(super) fn duration(ns: u64) -> String {
-    let amount = ns as f64;
-    match ns {
-        0..1_000_000 => format!("{:.1} µs", amount / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.3} ms", amount / 1e6),
-        _ => format!("{:.3} s", amount / 1e9),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_have_a_unit_that_fits() {
-        assert_eq!(duration(84_120), "84.1 µs");
-        assert_eq!(duration(1_500_000), "1.500 ms");
-        assert_eq!(duration(2_000_000_000), "2.000 s");
-    }
 
     #[test]
     fn lines_are_those_of_the_contract() {

@@ -110,7 +110,11 @@ fn choices_ui(ui: &mut Ui, bench: &Workbench, compared: &Compared, commands: &mu
     let found = &compared.comparison;
     let what = if compared.part == Part::Quote { "Quoted " } else { "Seen " };
     let color = if found.differences() > 0 { look.warn } else { look.good };
-    ui.label(RichText::new(format!("{what}{}", found.summary())).size(12.5).color(color));
+    let text = match found.sections.iter().any(|s| s.header.is_some() && !s.is_lone()) {
+        true => format!("{what}{}", found.summary()),
+        false => "These packets have no layer in common.".into(),
+    };
+    ui.label(RichText::new(text).size(12.5).color(color));
 }
 
 fn table_ui(ui: &mut Ui, found: &Comparison, only: bool) {
@@ -120,12 +124,16 @@ fn table_ui(ui: &mut Ui, found: &Comparison, only: bool) {
         Some(crate::wire::compare::Cut::Quoted) => "Quoted",
         _ => "On the wire",
     };
-    let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), LINE + 2.0), Sense::hover());
+    // The bar of the scroll area keeps its place.
+    let bar = ui.spacing().scroll.allocated_width();
+    let (head, _) = ui.allocate_exact_size(vec2(ui.available_width() - bar, LINE + 2.0), Sense::hover());
     for (column, name) in ["Field", "Asked", seen, "Why"].into_iter().enumerate() {
         cell(ui, head, column, name, look.dim, false);
     }
     ui.painter().hline(head.x_range(), head.bottom(), (1.0, look.line));
-    ScrollArea::vertical().id_salt("compare").auto_shrink(false).show(ui, |ui| {
+    let area = ScrollArea::vertical().id_salt("compare").auto_shrink(false);
+    let always = eframe::egui::scroll_area::ScrollBarVisibility::AlwaysVisible;
+    area.scroll_bar_visibility(always).show(ui, |ui| {
         for section in &found.sections {
             let lone = section.is_lone();
             let told = section.differences() > 0 || lone && section.change != Change::Cut;

@@ -18,6 +18,10 @@ pub enum Purpose {
     Open,
     /// A name to save under.
     Save,
+    /// A script to open.
+    OpenScript,
+    /// A name to save a script under.
+    SaveScript,
 }
 
 /// How a dialog ended.
@@ -71,13 +75,17 @@ fn ask(purpose: Purpose, proposal: &str) -> Outcome {
     if std::env::var_os("RAWBENCH_NO_DIALOGS").is_some() || !has_dialogs() {
         return Outcome::Missing;
     }
-    let dialog = rfd::FileDialog::new()
-        .add_filter("Capture files", &["pcapng", "pcap", "cap"])
-        .add_filter("All files", &["*"]);
+    let (kind, endings): (_, &[&str]) = match purpose {
+        Purpose::Open | Purpose::Save => ("Capture files", &["pcapng", "pcap", "cap"]),
+        Purpose::OpenScript | Purpose::SaveScript => ("Scripts", &["bench"]),
+    };
+    let dialog = rfd::FileDialog::new().add_filter(kind, endings).add_filter("All files", &["*"]);
     let begun = Instant::now();
     let path = match purpose {
         Purpose::Open => dialog.set_title("Open a capture").pick_file(),
         Purpose::Save => dialog.set_title("Save the capture").set_file_name(proposal).save_file(),
+        Purpose::OpenScript => dialog.set_title("Open a script").pick_file(),
+        Purpose::SaveScript => dialog.set_title("Save the script").set_file_name(proposal).save_file(),
     };
     match path {
         Some(path) => Outcome::Chosen(path),

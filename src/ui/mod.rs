@@ -30,6 +30,7 @@ mod reassembly;
 mod remote;
 mod row_menu;
 mod rows;
+mod script;
 mod sending;
 mod sheets;
 mod shown;
@@ -46,7 +47,7 @@ use eframe::egui::{CentralPanel, Context, Frame, Panel, Response, Ui};
 pub use stats::Stats;
 pub use window::run;
 
-use crate::app::{Command, Question, Request, Workbench};
+use crate::app::{Command, Question, Request, ScriptCommand, Workbench};
 use dialogs::{Dialog, Outcome, Purpose};
 use lit::Lit;
 
@@ -139,6 +140,7 @@ impl App {
         self.poll_dialog();
         let text_owns_undo =
             self.state.typing.as_ref().is_some_and(|t| t.touched) || self.state.payload.owns_undo();
+        let text_owns_undo = text_owns_undo || context.memory(|m| m.has_focus(script::editor_id()));
         overlays::shortcuts(context, &self.bench, text_owns_undo, &mut self.commands);
         if context.input(|i| i.viewport().close_requested()) && !self.closing {
             context.send_viewport_cmd(eframe::egui::ViewportCommand::CancelClose);
@@ -160,7 +162,10 @@ impl App {
             .default_size(half)
             .size_range(430.0..=1000.0)
             .frame(Frame::NONE)
-            .show(ui, |ui| builder::builder_ui(ui, bench, state, commands));
+            .show(ui, |ui| match bench.scripts().is_shown() {
+                true => script::script_ui(ui, bench, commands),
+                false => builder::builder_ui(ui, bench, state, commands),
+            });
         CentralPanel::default().frame(Frame::NONE).show(ui, |ui| capture_ui(ui, bench, state, commands));
         overlays::notices_ui(ui, bench, commands);
         overlays::question_ui(ui, bench, state, commands);
@@ -222,7 +227,13 @@ impl App {
             Request::AskSave(name) if self.dialog.is_none() => {
                 self.dialog = Some(Dialog::open(Purpose::Save, &name, context));
             }
-            Request::AskOpen | Request::AskSave(_) => {}
+            Request::AskOpenScript if self.dialog.is_none() => {
+                self.dialog = Some(Dialog::open(Purpose::OpenScript, "", context));
+            }
+            Request::AskSaveScript(name) if self.dialog.is_none() => {
+                self.dialog = Some(Dialog::open(Purpose::SaveScript, &name, context));
+            }
+            Request::AskOpen | Request::AskSave(_) | Request::AskOpenScript | Request::AskSaveScript(_) => {}
             Request::FocusFilter => context.memory_mut(|m| m.request_focus(filter::box_id())),
             Request::FocusFind => context.memory_mut(|m| m.request_focus(filter::find_id())),
             Request::Show(position) => self.state.scroll_to = Some(position),
@@ -244,12 +255,20 @@ impl App {
         match (outcome, purpose) {
             (Outcome::Chosen(path), Purpose::Open) => self.commands.push(Command::OpenPath(path)),
             (Outcome::Chosen(path), Purpose::Save) => self.commands.push(Command::SavePath(path)),
+            (Outcome::Chosen(path), Purpose::OpenScript) => {
+                self.commands.push(Command::Script(ScriptCommand::OpenPath(path)));
+            }
+            (Outcome::Chosen(path), Purpose::SaveScript) => {
+                self.commands.push(Command::Script(ScriptCommand::SavePath(path)));
+            }
             (Outcome::Cancelled, _) => self.bench.path_cancelled(),
             (Outcome::Missing, purpose) => {
                 self.state.path_opened = true;
                 self.bench.ask_path(match purpose {
                     Purpose::Open => Question::OpenPath,
                     Purpose::Save => Question::SavePath,
+                    Purpose::OpenScript => Question::OpenScriptPath,
+                    Purpose::SaveScript => Question::SaveScriptPath,
                 });
             }
         }

@@ -1,5 +1,5 @@
 //! What the kernel and routers changed of packets that were really sent: in the lab, and through two routers, each in a
-//! network namespace of its own.
+//! network namespace of its own. And scripts of the window that are run there.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail this way")]
 
 #[path = "common/capture.rs"]
@@ -10,8 +10,12 @@ mod cli;
 mod common;
 
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cli::{stderr, stdout};
+use rawbench::app::{Command as AppCommand, Part, ScriptCommand, Workbench};
+use rawbench::engine::{Access, Engine};
 use serde_json::Value;
 
 fn send(arguments: &[&str]) -> (Vec<Value>, String) {
@@ -149,4 +153,89 @@ fn a_router_quotes_what_came_to_it() {
     assert_eq!(ttl["why"], "routers count it down: 1 on the way");
     assert_eq!(field(quote, "ip.checksum").unwrap()["why"], "right for what was seen");
     assert_eq!(quote["fields"].as_array().unwrap().len(), 2, "{quote}");
+}
+
+/// A workbench in a lab of its own, and what it waits for.
+struct Bench {
+    bench: Workbench,
+    lab: Child,
+    _directory: tempfile::TempDir,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = self.lab.kill();
+        let _ = self.lab.wait();
+    }
+}
+
+impl Bench {
+    fn new(test: &str) -> Option<Self> {
+        let (lab, door) = common::lab(test)?;
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine::start(Access::through(door).unwrap(), Arc::new(|| ())).unwrap();
+        let bench = Workbench::new(Some(engine), directory.path().to_path_buf());
+        let mut bench = Self { bench, lab, _directory: directory };
+        bench.wait("the sources", |b| b.source().is_some());
+        Some(bench)
+    }
+
+    fn wait(&mut self, what: &str, holds: impl Fn(&Workbench) -> bool) {
+        let begun = Instant::now();
+        while !holds(&self.bench) {
+            self.bench.drain(Duration::from_millis(5));
+            assert!(begun.elapsed() < Duration::from_secs(15), "{what}: {:?}", self.bench.notices());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+#[test]
+fn the_window_finds_the_packet_that_was_sent() {
+    let Some(mut b) = Bench::new("the_window_finds_the_packet_that_was_sent") else { return };
+    let packet = "ip(dst=10.77.0.2, id=0)/udp(srcport=40003, dstport=5)/\"hello\"";
+    b.bench.apply(AppCommand::LoadNotation(packet.into()));
+    b.bench.apply(AppCommand::Send);
+    // Others come by as well: the neighbour is asked for.
+    let (mut parts, mut position) = (Vec::new(), 0);
+    while parts.last() != Some(&Part::Quote) {
+        b.wait("the packet and its answer", |b| b.capture().len() > position);
+        b.bench.apply(AppCommand::Select(Some(position)));
+        position += 1;
+        let Some((part, found)) = b.bench.witness() else { continue };
+        let keys: Vec<String> = found.changed().map(|(_, row)| row.key.clone()).collect();
+        assert_eq!(keys, ["ip.id", "ip.checksum"]);
+        parts.push(part);
+    }
+    assert_eq!(parts, [Part::Packet, Part::Quote]);
+}
+
+#[test]
+fn the_window_runs_a_script_and_its_capture_shows_the_packets() {
+    let Some(mut b) = Bench::new("the_window_runs_a_script_and_its_capture_shows_the_packets") else {
+        return;
+    };
+    b.bench.apply(AppCommand::Script(ScriptCommand::Example(0)));
+    b.bench.apply(AppCommand::Script(ScriptCommand::Run));
+    b.wait("the end of the script", |b| b.scripts().run().is_some_and(|run| !run.is_running()));
+    let run = b.bench.scripts().run().unwrap();
+    assert_eq!(run.pass(), Some(true), "{}", run.report());
+    assert!(run.report().contains("9999         none"), "{}", run.report());
+    assert!(run.summary().unwrap().starts_with("pass: 4 tests, 0 failed"), "{:?}", run.summary());
+    let sent: u64 = run.lines.values().map(|line| line.sent).sum();
+    assert_eq!(sent, 3 + 8);
+    let least = usize::try_from(sent).unwrap() * 2 - 2;
+    b.wait("the packets in the list", |b| b.capture().len() > least);
+    // One that fails, and one that is stopped.
+    let wrong = "lab\ntest \"a\"\n> ip(dst=10.77.0.2)/tcp(srcport=40009, dstport=81, seq=5, flags=S)\n\
+                 < 0.3s tcp(srcport=81, dstport=40009, ack=7)\ntest \"b\"\n! 60s ip(src=10.9.9.9)\n";
+    b.bench.apply(AppCommand::Script(ScriptCommand::Text(wrong.into())));
+    b.bench.apply(AppCommand::Script(ScriptCommand::Run));
+    b.wait("the last line", |b| b.scripts().run().is_some_and(|run| run.at == Some(6)));
+    b.bench.apply(AppCommand::Script(ScriptCommand::Stop));
+    b.wait("the end of the script", |b| b.scripts().run().is_some_and(|run| !run.is_running()));
+    let run = b.bench.scripts().run().unwrap();
+    assert_eq!((run.pass(), run.lines[&4].failed), (Some(false), 1));
+    assert!(run.report().contains("tcp.ack_raw  expected 7  came 6"), "{}", run.report());
+    assert!(run.summary().unwrap().ends_with("(stopped)"));
 }

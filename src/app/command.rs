@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use super::capture_options::CaptureOptions;
+use super::compare::CompareCommand;
 use super::exchanges::ExchangeCommand;
 use super::find::Find;
 use super::list::ListCommand;
+use super::script::ScriptCommand;
 use super::stream::StreamCommand;
 use crate::craft::export::Form;
 use crate::craft::print::Detail;
@@ -110,6 +112,10 @@ pub enum Command {
     Ladder(bool),
     /// Do something with the exchanges.
     Exchanges(ExchangeCommand),
+    /// The selected packet beside the one that was asked for.
+    Compare(CompareCommand),
+    /// Scripts of expectations.
+    Script(ScriptCommand),
     /// Send the draft.
     Send,
     /// Streams, and packets of the list that are sent again.
@@ -224,6 +230,12 @@ pub enum Question {
     OpenPath,
     /// No file dialog is to be had: type the path.
     ExportPath,
+    /// An edited script would be lost by this.
+    LoseScript(ScriptCommand),
+    /// No file dialog is to be had for a script: type the path.
+    OpenScriptPath,
+    /// No file dialog is to be had for a script: type the path.
+    SaveScriptPath,
     /// What another machine is to capture.
     Remote,
     /// How the packets of the list are to be sent again.

@@ -35,7 +35,8 @@ impl Workbench {
         self.capture.gather_gaps();
         self.tell_incidents();
         let more = self.ladder_on();
-        self.drain_stream(start, budget) || more
+        let scripts = self.drain_script(start, budget);
+        self.drain_stream(start, budget) || scripts || more
     }
 
     /// Says what happened to the capture; lost packets stand in the status line.

@@ -112,6 +112,7 @@ impl Workbench {
             ExchangeCommand::Show(on) => {
                 self.table = on;
                 self.ladder &= !on;
+                self.comparing.on &= !on;
             }
             ExchangeCommand::Trace => self.capture.traced = true,
             ExchangeCommand::Partner => self.go_to_partner(),

@@ -223,7 +223,8 @@ impl Workbench {
         let then = match self.question.take() {
             Some(Question::Left { .. }) => return self.answer_left(choice),
             Some(Question::Unsaved { then, .. }) => then,
-            Some(Question::Remote | Question::Again { .. }) => return,
+            Some(Question::Remote | Question::Again { .. } | Question::LoseScript(_)) => return,
+            Some(Question::OpenScriptPath | Question::SaveScriptPath) => return,
             // What was to happen after the save does not.
             Some(Question::SavePath | Question::OpenPath | Question::ExportPath) => {
                 return self.path_cancelled();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::compare::CompareCommand;
 use super::workbench::Workbench;
 use crate::engine::{Ladder, Order, Step};
 use crate::wire::answer::Ends;
@@ -12,6 +13,12 @@ impl Workbench {
     #[must_use]
     pub fn shows_ladder(&self) -> bool {
         self.ladder
+    }
+
+    /// Shows the ladder in the place of the selected packet, or no more.
+    pub(super) fn show_ladder(&mut self, on: bool) {
+        (self.ladder, self.table) = (on, false);
+        self.compare(CompareCommand::Show(false));
     }
 
     /// The conversation, or why there is none to show.

@@ -309,11 +309,13 @@ impl Workbench {
         if let Some(plan) = self.streams.waiting.take() {
             self.carry_out(plan);
         }
+        self.start_waiting_script();
     }
 
     /// No capture will listen for it.
     pub(super) fn forget_waiting(&mut self) {
         self.streams.waiting = None;
+        self.forget_waiting_script();
     }
 
     /// Nothing goes out any more where one worked until now.

@@ -7,6 +7,7 @@ use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
 use super::capture_options::CaptureOptions;
 use super::command::{Command, Outgoing, Question, Theme, Then};
+use super::compare::Comparing;
 use super::events::LastSend;
 use super::files::Traffic;
 use super::filter::{CaptureBox, FilterBox};
@@ -14,8 +15,9 @@ use super::find::FindBox;
 use super::guard::Guard;
 use super::history::History;
 use super::list::ListState;
+use super::script::{ScriptCommand, Scripts};
+pub(super) use super::sources::LocalSources;
 use super::stream::Streams;
-use crate::craft::build::Sources;
 use crate::craft::{Draft, presets};
 use crate::engine::{Engine, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
 use crate::filter::complete::Words;
@@ -53,6 +55,10 @@ pub enum Request {
     AskSave(String),
     /// Ask for a name to write the exchanges under; a proposal.
     AskExport(String),
+    /// Ask for a script to open.
+    AskOpenScript,
+    /// Ask for a name to save a script under; a proposal.
+    AskSaveScript(String),
     /// Set the keyboard focus to the filter's box.
     FocusFilter,
     /// Set the keyboard focus to the box in which is typed what is sought.
@@ -101,6 +107,7 @@ pub struct Workbench {
     pub(super) preferred: Option<(Option<String>, Place)>,
     pub(super) sent: Option<LastSend>,
     pub(super) streams: Streams,
+    pub(super) scripts: Scripts,
     pub(super) directory: PathBuf,
     pub(super) traffic: Traffic,
     pub(super) engine: Option<Engine>,
@@ -112,6 +119,7 @@ pub struct Workbench {
     /// The ladder is wanted, or the table of exchanges.
     pub(super) ladder: bool,
     pub(super) table: bool,
+    pub(super) comparing: Comparing,
 }
 
 impl Workbench {
@@ -147,6 +155,7 @@ impl Workbench {
             preferred: None,
             sent: None,
             streams: Streams::default(),
+            scripts: Scripts::default(),
             directory,
             traffic: Traffic::default(),
             engine,
@@ -155,6 +164,7 @@ impl Workbench {
             answering: None,
             ladder: false,
             table: false,
+            comparing: Comparing::default(),
         };
         bench.order(Order::Sources);
         let directory = bench.directory.clone();
@@ -315,8 +325,10 @@ impl Workbench {
             }
             Command::Reply(index) => self.reply(index),
             Command::HoldPort(on) => self.guard.on = on,
-            Command::Ladder(on) => (self.ladder, self.table) = (on, false),
             Command::Exchanges(command) => self.apply_exchanges(command),
+            Command::Ladder(on) => self.show_ladder(on),
+            Command::Compare(command) => self.compare(command),
+            Command::Script(command) => self.script(command),
             Command::Stream(command) => self.stream(command),
             Command::SendVia(via) => self.send_via(via),
             Command::Source(index) => self.choose_source(index),
@@ -370,7 +382,7 @@ impl Workbench {
             Command::Theme(theme) => self.theme = theme,
             Command::Palette => self.palette = !self.palette,
             Command::Answer(choice) => self.answer(choice),
-            Command::Quit => self.unless_unsaved(Then::Quit),
+            Command::Quit => self.script(ScriptCommand::Quit),
             edit => self.apply_edit(edit),
         }
         // A port is held when it is typed to its end.
@@ -461,6 +473,7 @@ impl Workbench {
     pub(super) fn send_out(&mut self, draft: &Draft, via: Via) {
         let Some(place) = self.source().map(|s| s.place.clone()) else { return };
         let frame = crate::engine::frame_of(draft);
+        self.asked(crate::engine::Asked::of(draft, &via));
         if self.capture.running {
             self.order(Order::Send { place, via, frame });
         } else if self.capture.starting {
@@ -473,23 +486,3 @@ impl Workbench {
 
 /// This machine.
 pub(super) const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-
-/// Payloads of notations that are typed into the window.
-pub(super) struct LocalSources;
-
-impl Sources for LocalSources {
-    fn random(&mut self, count: usize) -> Vec<u8> {
-        let mut bytes = vec![0; count];
-        fastrand::fill(&mut bytes);
-        bytes
-    }
-
-    fn file(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        let fail = |e: std::io::Error| format!("cannot read {path}: {e}");
-        let size = std::fs::metadata(path).map_err(fail)?.len();
-        if size > crate::wire::notation::MAX_PAYLOAD as u64 {
-            return Err(format!("{path} has {size} bytes, more than a packet can carry"));
-        }
-        std::fs::read(path).map_err(fail)
-    }
-}

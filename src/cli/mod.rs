@@ -6,6 +6,7 @@
 pub mod args;
 pub mod capture;
 mod capture_files;
+mod changed;
 pub mod checksum_text;
 pub mod craft;
 pub mod doctor;
@@ -19,7 +20,6 @@ pub mod packet;
 pub mod read;
 pub mod reassembled;
 pub mod run;
-mod run_text;
 pub mod send;
 pub mod send_args;
 pub mod sources;

@@ -10,12 +10,11 @@ use serde::Serialize;
 
 use super::args::{PlaceArgs, seconds};
 use super::output::{self, FAILED, Failure, Out, Outcome, WRONG_CALL};
-use super::run_text;
 use super::sources::System;
 use super::{json, live};
-use crate::engine::script::{self, Runner, Said, Script, Table, Told, What, Why};
+use crate::engine::script::{self, Runner, Said, Script, Table, Told, What, Why, text as run_text};
 use crate::engine::{self, Access, Place};
-use crate::wire::{summary, value};
+use crate::wire::value;
 
 /// Most bytes of a script.
 const LONGEST: u64 = 16 << 20;
@@ -248,6 +247,7 @@ impl Report {
                 output::message(&format!("note: {note}"));
                 return Ok(());
             }
+            Said::At(_) => return Ok(()),
             Said::Told(told) => told,
         };
         if let What::TestOver { name, failed } = &told.what {
@@ -383,10 +383,4 @@ fn failed_line<'a>(at: At<'a>, why: &'a Why) -> Line<'a> {
         nearest = Some(value::hex_pairs(&came.bytes));
     }
     Line::Fail { at, why: run_text::why(why), differences, nearest, others }
-}
-
-/// A packet in a row: its source, its protocol, what it says.
-pub(super) fn row_text(link_type: u32, bytes: &[u8]) -> String {
-    let row = summary::row(link_type, bytes);
-    format!("{:<15} {:<5} {}", row.source, row.protocol, row.info).trim_end().to_owned()
 }

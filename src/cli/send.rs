@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::output::{self, FAILED, Failure, Out, Outcome};
 use super::send_args::{Planned, SendArgs};
-use super::{json, live};
+use super::{changed, json, live};
 use crate::craft::Draft;
 use crate::engine::{self, Access, Answer, Control, Happened, Job, Progress, State, Summary, Via};
 use crate::wire::notation::{self, Part};
+pub(super) use crate::wire::value::duration;
 use crate::wire::view::Path;
 use crate::wire::{summary, value};
 
@@ -48,6 +49,7 @@ pub fn run(args: &SendArgs, access: &Access) -> Outcome {
         wait: job.wait,
         closed: false,
         no_time: 0,
+        compared: args.compare.then_some(0),
         asked: args.rate.is_some(),
         seed: seed.filter(|_| args.seed.is_none()),
         line: !args.json && std::io::stderr().is_terminal(),
@@ -188,6 +190,8 @@ struct Report {
     closed: bool,
     /// Answers to packets whose sending the kernel did not show.
     no_time: u64,
+    /// Packets that were compared with how they left, where that is wanted.
+    compared: Option<u64>,
     /// A rate was asked for.
     asked: bool,
     /// The seed, where nobody chose it.
@@ -212,6 +216,9 @@ impl Report {
         }
         if let Happened::Answer(answer) = happened {
             self.no_time += u64::from(answer.sent_ns.is_none());
+        }
+        if let (Happened::Compared(_, compared), Some(count)) = (happened, &mut self.compared) {
+            *count += u64::from(compared.quoted_by.is_none());
         }
         let written = if self.json { self.json_line(happened) } else { self.text_line(happened) };
         written.and_then(|()| self.out.flush()).map_err(|error| {
@@ -243,6 +250,9 @@ impl Report {
         let line = match happened {
             Happened::Answer(answer) => Line::answer(answer.index + 1, answer),
             Happened::Timeout(index) => Line::Timeout { index: index + 1 },
+            Happened::Compared(index, compared) => {
+                return json::write_line(&changed::Line::of(index + 1, compared), &mut self.out);
+            }
             Happened::Duplicate(..)
             | Happened::KernelReset
             | Happened::NotSent(..)
@@ -261,6 +271,7 @@ impl Report {
             Happened::Duplicate(index, kind) => {
                 writeln!(self.out, "{:>6} {:<16} once more: a duplicate", index + 1, kind.name())
             }
+            Happened::Compared(index, compared) => changed::write(index + 1, compared, &mut self.out),
             Happened::KernelReset | Happened::NotSent(..) | Happened::Progress(_) => Ok(()),
         }
     }
@@ -311,6 +322,9 @@ impl Report {
         self.out.flush()?;
         if let (Some(seed), false) = (self.seed, self.json) {
             output::message(&format!("note: the same packets come with --seed {seed}"));
+        }
+        if let Some(unseen) = self.compared.and_then(|seen| done.sent.checked_sub(seen)).filter(|n| *n > 0) {
+            output::message(&format!("note: of the packets that were sent, {unseen} were not seen to leave"));
         }
         if self.no_time > 0 {
             output::message(&format!(
@@ -375,26 +389,9 @@ fn summary_text(done: &Summary, asked: bool) -> String {
     text
 }
 
-/// A time as a person reads it.
-pub(super) fn duration(ns: u64) -> String {
-    let amount = ns as f64;
-    match ns {
-        0..1_000_000 => format!("{:.1} µs", amount / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.3} ms", amount / 1e6),
-        _ => format!("{:.3} s", amount / 1e9),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_have_a_unit_that_fits() {
-        assert_eq!(duration(84_120), "84.1 µs");
-        assert_eq!(duration(1_500_000), "1.500 ms");
-        assert_eq!(duration(2_000_000_000), "2.000 s");
-    }
 
     #[test]
     fn lines_are_those_of_the_contract() {

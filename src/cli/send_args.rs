@@ -73,12 +73,16 @@ pub struct SendArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// How long to wait for answers after the last packet; ends early when all have answered; 0: only the summary
-    /// (default: 1 for a single packet, else 0)
+    /// (default: 1 for a single packet and with --compare, else 0)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub wait: Option<Duration>,
     /// Record the exchange: pcap when the name ends in .pcap, else pcapng
     #[arg(short = 'w', value_name = "FILE")]
     pub write: Option<PathBuf>,
+    /// Say what differs between each packet and how it was seen to leave, and how an ICMP error quotes it: what the kernel,
+    /// a router, a NAT changed
+    #[arg(long)]
+    pub compare: bool,
     /// A line of JSON for each packet that was answered or timed out, then one for the summary
     #[arg(long)]
     pub json: bool,
@@ -182,8 +186,9 @@ impl SendArgs {
             (None, factor) if self.file.is_some() => Pace::Recorded(factor.unwrap_or(1.0)),
             (None, _) => Pace::Rate { pps: MOST_PER_SECOND, burst: self.burst },
         };
-        let single = packets == Some(1);
-        job.wait = self.wait.unwrap_or(Duration::from_secs(u64::from(single)));
+        let waits = packets == Some(1) || self.compare;
+        job.wait = self.wait.unwrap_or(Duration::from_secs(u64::from(waits)));
+        job.compare = self.compare;
         job.write = self.write.clone();
         Ok(Ok(planned))
     }

@@ -16,6 +16,7 @@ use super::sent::{Noting, Sent};
 use super::sequence::{Replay, Sequence, Unsendable, WITH_ETHERNET};
 use super::sources::{Access, Failure, Listen, Via};
 use super::streaming::{Ledger, Progress, State, Streaming};
+use super::witness::Compared;
 use crate::craft::Surroundings;
 use crate::craft::fragment::Pieces;
 use crate::craft::stream::Stream;
@@ -57,6 +58,8 @@ pub struct Job {
     pub wait: Duration,
     /// Where to record what comes by.
     pub write: Option<PathBuf>,
+    /// What became of each packet on its way is told.
+    pub compare: bool,
     /// What a person should know before the packet goes out.
     pub notes: Vec<String>,
 }
@@ -74,6 +77,8 @@ pub enum Happened {
     NotSent(usize, Failure),
     /// A packet had no answer in time.
     Timeout(usize),
+    /// What was asked for beside what was seen of it: how it left, or how it is quoted.
+    Compared(usize, Box<Compared>),
     /// So far it is; some times a second.
     Progress(Box<Progress>),
 }
@@ -157,6 +162,7 @@ impl Job {
             duration: None,
             wait: Duration::from_secs(1),
             write: None,
+            compare: false,
             notes: Vec::new(),
         }
     }
@@ -366,7 +372,7 @@ impl Job {
     fn is_watched(&self) -> bool {
         let slow = matches!(self.pace, Pace::Rate { pps, .. } if pps <= MOST_PER_SECOND);
         let few = slow && self.sequence.most().is_some_and(|most| most <= FEW);
-        !self.wait.is_zero() || self.write.is_some() || few
+        !self.wait.is_zero() || self.write.is_some() || self.compare || few
     }
 
     /// Sends the packets and tells of what comes back. Ends early when `control` is stopped.

@@ -1,8 +1,9 @@
 //! A job whose packets are watched: a recorder sees them and what comes back, and each answer is told.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
@@ -16,10 +17,11 @@ use super::pace::{Control, Pace};
 use super::recorder::{End, Recorder, now_ns};
 use super::sent::Sent;
 use super::sink::Unwritten;
-use super::sources::{Access, Failure, Source};
+use super::sources::{Access, Failure, Source, Via};
 use super::streaming::{Ledger, Progress, State, Streaming};
 use super::tap::Settings;
 use super::tee::{Tee, lock};
+use super::witness::{Asked, Compared, Part, Sighted};
 use crate::net::{Parcel, SNAP_LENGTH};
 use crate::pcap::{Format, LinkType, Writer};
 
@@ -28,12 +30,17 @@ const ATTENTION: Duration = Duration::from_millis(10);
 /// What a recording goes on for after the end, so that what the last answer set off is in it: the kernel's reset.
 const AFTERMATH: Duration = Duration::from_millis(50);
 
+/// The packets as they were handed to the kernel, by the index of their probe.
+type Askings = Arc<Mutex<HashMap<usize, Vec<u8>>>>;
+
 /// Enters each packet as a probe before it is sent.
 struct Probes {
     exchange: Arc<Mutex<Exchange>>,
     /// Who remembers it for captures that run beside.
     noted: Option<Arc<Sent>>,
     link: LinkType,
+    /// The packets as they were asked for, where they are compared.
+    asked: Option<Askings>,
     /// The probe of the first packet; the exchange counts as the stream does.
     first: Option<(u64, usize)>,
 }
@@ -57,7 +64,13 @@ impl Ledger for Probes {
         if let Some(sent) = &self.noted {
             sent.note(self.link.0, &bytes);
         }
-        let index = lock(&self.exchange).expect(self.link.0, &bytes, now_ns());
+        // Entered under the same lock: whoever sees the packet finds what was asked for.
+        let mut exchange = lock(&self.exchange);
+        let index = exchange.expect(self.link.0, &bytes, now_ns());
+        if let Some(asked) = &self.asked {
+            asked.lock().unwrap_or_else(PoisonError::into_inner).insert(index, parcel.bytes.to_vec());
+        }
+        drop(exchange);
         self.first.get_or_insert((number, index));
     }
 
@@ -84,11 +97,14 @@ pub(super) fn watched(
     let recorder = Recorder::open(access, &source, &Settings::plain(false, SNAP_LENGTH))?;
     let exchange = Arc::new(Mutex::new(Exchange::new(job.loopback)));
     let (sender, seen) = unbounded();
+    let (sight, sighted) = unbounded();
+    let asked = job.compare.then(Askings::default);
     let mut sink = Tee {
         writer: writer(job)?,
         exchange: Arc::clone(&exchange),
         links: Vec::new(),
         sender,
+        sighted: job.compare.then_some(sight),
         unwritten: Unwritten::default(),
     };
     let (counters, stopper) = (recorder.counters(), recorder.stopper());
@@ -99,6 +115,9 @@ pub(super) fn watched(
         pace: job.pace,
         exchange: Arc::clone(&exchange),
         seen,
+        sighted,
+        asked: asked.clone(),
+        way: (job.link, job.via.clone()),
         progress,
         control,
         tell,
@@ -118,7 +137,8 @@ pub(super) fn watched(
             })
             .map_err(|e| Failure::new(format!("cannot start the recorder's thread: {e}")))?;
         let sending = std::thread::Builder::new().name("transmitter".into());
-        let sending = sending.spawn_scoped(scope, move || send(job, exits, control, exchange, &told));
+        let sending =
+            sending.spawn_scoped(scope, move || send(job, exits, control, (exchange, asked), &told));
         match sending {
             Ok(_) => run.all(),
             Err(e) => {
@@ -137,10 +157,11 @@ fn send(
     job: &mut Job,
     exits: &Exits,
     control: &Control,
-    exchange: Arc<Mutex<Exchange>>,
+    (exchange, asked): (Arc<Mutex<Exchange>>, Option<Askings>),
     told: &Sender<Progress>,
 ) {
-    let mut probes = Probes { exchange, noted: job.noted.clone(), link: job.link, first: None };
+    let noted = job.noted.clone();
+    let mut probes = Probes { exchange, noted, link: job.link, asked, first: None };
     let streaming = Streaming::new(&job.via, exits, control, job.pace, job.duration, &mut probes);
     // Fails only when nobody listens any more.
     streaming.run(&mut job.sequence, &mut |progress| drop(told.send(progress.clone())));
@@ -161,6 +182,11 @@ struct Run<'a> {
     pace: Pace,
     exchange: Arc<Mutex<Exchange>>,
     seen: Receiver<Seen>,
+    /// The packets of sightings, where they are compared.
+    sighted: Receiver<Sighted>,
+    asked: Option<Askings>,
+    /// Link type of what is handed to the kernel, and how.
+    way: (LinkType, Via),
     progress: Receiver<Progress>,
     control: &'a Control,
     tell: &'a mut dyn FnMut(Happened) -> Result<(), Failure>,
@@ -264,7 +290,15 @@ impl Run<'_> {
                     let own = self.times.iter().find(|(index, _)| *index == answer.index as u64);
                     answer.sent_ns = own.map(|(_, ns)| *ns);
                 }
+                let quoting = Sighted {
+                    link_type: LinkType::RAW.0,
+                    original: answer.packet.len(),
+                    bytes: if self.asked.is_some() { answer.packet.clone() } else { Vec::new() },
+                    left_to_card: false,
+                };
+                let (index, from) = (answer.index, answer.from);
                 self.tell(Happened::Answer(answer));
+                self.compare(index, Part::Quote, Some(from), &quoting);
             }
             Seen::Duplicate(index, kind) => {
                 self.summary.duplicates += 1;
@@ -274,13 +308,29 @@ impl Run<'_> {
                 self.summary.kernel_resets += 1;
                 self.tell(Happened::KernelReset);
             }
-            Seen::Sighting(index) => self.times.retain(|(other, _)| *other != index as u64),
+            Seen::Sighting(index) => {
+                self.times.retain(|(other, _)| *other != index as u64);
+                if let Ok(sighted) = self.sighted.try_recv() {
+                    self.compare(index, Part::Packet, None, &sighted);
+                }
+            }
             Seen::Unrelated | Seen::Stray => {}
         }
     }
 
+    /// Tells what became of a packet, where that is wanted.
+    fn compare(&mut self, index: usize, part: Part, quoted_by: Option<IpAddr>, seen: &Sighted) {
+        let Some(asked) = &self.asked else { return };
+        let bytes = asked.lock().unwrap_or_else(PoisonError::into_inner).get(&index).cloned();
+        let asked = bytes.map(|bytes| Asked::packet(self.way.0.0, bytes, &self.way.1));
+        if let Some(comparison) = asked.and_then(|asked| asked.compare(part, seen)) {
+            self.tell(Happened::Compared(index, Box::new(Compared { quoted_by, comparison })));
+        }
+    }
+
     fn tell(&mut self, happened: Happened) {
-        let always = matches!(happened, Happened::NotSent(..) | Happened::Progress(_));
+        let always =
+            matches!(happened, Happened::NotSent(..) | Happened::Progress(_) | Happened::Compared(..));
         if self.wait.is_zero() && !always || self.summary.failure.is_some() {
             return;
         }

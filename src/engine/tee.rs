@@ -8,7 +8,10 @@ use crossbeam_channel::Sender;
 use super::exchange::{Exchange, Record, Seen};
 use super::sink::{Lost, Sink, Unwritten};
 use super::sources::Failure;
-use crate::pcap::{Direction, InterfaceInfo, InterfaceStatistics, LinkType, PacketRecord, Writer};
+use super::witness::Sighted;
+use crate::pcap::{
+    ChecksumState, Direction, InterfaceInfo, InterfaceStatistics, LinkType, PacketRecord, Writer,
+};
 
 /// The matcher, whoever holds it.
 pub(super) fn lock(exchange: &Mutex<Exchange>) -> MutexGuard<'_, Exchange> {
@@ -22,6 +25,8 @@ pub(super) struct Tee {
     /// Link types of the interfaces, by their number.
     pub links: Vec<LinkType>,
     pub sender: Sender<Seen>,
+    /// Takes the packets that were seen to go out, each before its [`Seen::Sighting`], where somebody compares them.
+    pub sighted: Option<Sender<Sighted>>,
     pub unwritten: Unwritten,
 }
 
@@ -40,13 +45,22 @@ impl Sink for Tee {
             self.unwritten.took(writer.bytes(), record.data.len());
         }
         let link = usize::try_from(record.interface).ok().and_then(|i| self.links.get(i));
+        let link_type = link.map_or(u32::MAX, |l| l.0);
         let mut exchange = lock(&self.exchange);
         let seen = exchange.take(&Record {
-            link_type: link.map_or(u32::MAX, |l| l.0),
+            link_type,
             time_ns: record.timestamp_ns,
             outgoing: record.direction == Direction::Outbound,
             bytes: record.data,
         });
+        if let (Seen::Sighting(_), Some(sighted)) = (&seen, &self.sighted) {
+            let _ = sighted.send(Sighted {
+                link_type,
+                bytes: record.data.to_vec(),
+                original: usize::try_from(record.original_length).unwrap_or(usize::MAX),
+                left_to_card: record.checksum == ChecksumState::NotComputed,
+            });
+        }
         if !matches!(seen, Seen::Unrelated | Seen::Stray) {
             // Fails only when nobody waits for it any more.
             let _ = self.sender.send(seen);

@@ -8,7 +8,7 @@ use super::filter_box::FilterBox;
 use super::hold::hold_status_ui;
 use super::reading;
 use super::theme::look;
-use crate::app::{Command, Origin, Theme, Workbench};
+use crate::app::{Command, Origin, ScriptCommand, Theme, Workbench};
 use crate::engine::{HostWay, Place};
 use crate::filter::complete::Words;
 
@@ -37,6 +37,11 @@ pub fn top_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut 
         }
         if ui.button("Save").on_hover_text("the captured packets (Ctrl+S)").clicked() {
             commands.push(Command::Save);
+        }
+        let shown = bench.scripts().is_shown();
+        let hint = "packets and what must come back, run from top to bottom";
+        if ui.selectable_label(shown, "Script").on_hover_text(hint).clicked() {
+            commands.push(Command::Script(ScriptCommand::Show(!shown)));
         }
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let (name, theme) = match bench.theme() {

@@ -2,10 +2,14 @@
 
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::app::{Command, ExchangeCommand, Find, Hold, ListCommand, Sheet, StreamCommand, Theme, Workbench};
+use crate::app::{
+    Command, CompareCommand, ExchangeCommand, Find, Hold, ListCommand, ScriptCommand, Sheet, StreamCommand,
+    Theme, Workbench,
+};
 use crate::craft::export;
 use crate::craft::presets;
 use crate::craft::print::Detail;
+use crate::engine::script::EXAMPLES;
 
 /// An entry of the palette.
 pub struct Entry {
@@ -63,7 +67,6 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         entry("Find the packet before", Some(FIND_BEFORE), Command::Find(Find::Previous)),
         entry("Follow the newest packet", ctrl(Key::End), Command::Follow(true)),
         entry("Empty the packet list", ctrl_shift(Key::Delete), Command::Clear),
-        entry("Look for interfaces again", plain(Key::F5), Command::RefreshSources),
         entry("Switch between dark and light", ctrl(Key::T), Command::Theme(theme)),
         entry("All commands", ctrl(Key::K), Command::Palette),
         entry("Close the window", ctrl(Key::Q), Command::Quit),
@@ -100,6 +103,14 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
     if !bench.capture().is_traced() {
         all.push(entry("Mark what answers what", None, exchange(ExchangeCommand::Trace)));
     }
+    all.extend(script_entries(bench));
+    let compares = bench.comparing().is_on();
+    let name = if compares {
+        "Show the packet, not the comparison"
+    } else {
+        "Compare the packet with what was asked for"
+    };
+    all.push(entry(name, ctrl(Key::D), Command::Compare(CompareCommand::Show(!compares))));
     let (name, on) = match bench.hold() {
         Hold::Off => ("Hold this port against the kernel's resets", true),
         _ => ("Hold no port any more", false),
@@ -142,6 +153,32 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
     }
     for (index, source) in bench.sources().0.iter().enumerate() {
         all.push(entry(&format!("Source: {}", source.label), None, Command::Source(index)));
+    }
+    all
+}
+
+/// What can be done with scripts; where one is shown, F5 is its.
+fn script_entries(bench: &Workbench) -> Vec<Entry> {
+    let entry = |name: &str, shortcut, command| Entry { name: name.into(), shortcut, command };
+    let script = |name: &str, shortcut, command| entry(name, shortcut, Command::Script(command));
+    let shown = bench.scripts().is_shown();
+    let refresh = if shown { None } else { plain(Key::F5) };
+    let mut all = vec![entry("Look for interfaces again", refresh, Command::RefreshSources)];
+    if bench.scripts().is_running() {
+        all.push(script("Stop the script", None, ScriptCommand::Stop));
+    } else if shown {
+        all.push(script("Run the script", plain(Key::F5), ScriptCommand::Run));
+    }
+    all.push(match shown {
+        true => script("Show the builder, not the script", None, ScriptCommand::Show(false)),
+        false => script("Show the script", None, ScriptCommand::Show(true)),
+    });
+    all.push(script("Run a script…", None, ScriptCommand::AskOpen));
+    for (index, (name, _)) in EXAMPLES.iter().enumerate() {
+        all.push(script(&format!("Script: the example {name}"), None, ScriptCommand::Example(index)));
+    }
+    if shown {
+        all.push(script("Save the script as…", None, ScriptCommand::AskSave));
     }
     all
 }

@@ -7,6 +7,7 @@ use eframe::egui::{
 
 use super::State;
 use super::builder::{bar_frame, layer_heading};
+use super::compare::offer_ui;
 use super::diagram::{Pen, diagram_ui};
 use super::filter_menu::Menu;
 use super::flows::flows_ui;
@@ -17,7 +18,7 @@ use super::reassembly;
 use super::row_menu::packet_buttons;
 use super::shown::Shown;
 use super::theme::{GAP, look};
-use crate::app::{Command, ExchangeCommand, Selected, Workbench};
+use crate::app::{Command, CompareCommand, ExchangeCommand, Selected, Workbench};
 use crate::craft::Draft;
 use crate::craft::export;
 use crate::craft::print::Detail;
@@ -56,6 +57,7 @@ pub fn detail_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &m
     Panel::top("detail-bar").frame(bar_frame(ui)).show_separator_line(false).show(ui, |ui| {
         bar_ui(ui, bench, (packet, reassembly::datagrams(bench.capture())), state, commands);
     });
+    offer_ui(ui, bench, commands);
     let shown = Shown {
         id: "detail",
         bytes: &packet.bytes,
@@ -134,8 +136,10 @@ pub fn headers_ui(
 /// The forms in which the packet can be shown, and its conversation.
 pub fn forms_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
     let (ladder, table) = (bench.shows_ladder(), bench.shows_exchanges());
+    let compares = bench.comparing().is_on();
     for (form, name) in [(Headers::Tree, "Tree"), (Headers::Diagram, "Diagram")] {
-        if ui.selectable_label(!ladder && !table && state.headers == form, name).clicked() {
+        let shown = !ladder && !table && !compares && state.headers == form;
+        if ui.selectable_label(shown, name).clicked() {
             state.headers = form;
             commands.push(Command::Ladder(false));
         }
@@ -147,6 +151,11 @@ pub fn forms_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mu
     let hint = "what was sent, what answered it, and how long that took (Ctrl+Shift+J)";
     if ui.selectable_label(table, "Exchanges").on_hover_text(hint).clicked() {
         commands.push(Command::Exchanges(ExchangeCommand::Show(true)));
+    }
+    let hint = "beside the packet that was sent last, or the one in the builder: what the kernel and the path changed \
+                (Ctrl+D)";
+    if ui.selectable_label(compares, "Compare").on_hover_text(hint).clicked() {
+        commands.push(Command::Compare(CompareCommand::Show(true)));
     }
 }
 

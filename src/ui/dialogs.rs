@@ -20,6 +20,10 @@ pub enum Purpose {
     Save,
     /// A name to write the exchanges under.
     Export,
+    /// A script to open.
+    OpenScript,
+    /// A name to save a script under.
+    SaveScript,
 }
 
 /// How a dialog ended.
@@ -75,8 +79,9 @@ fn ask(purpose: Purpose, proposal: &str) -> Outcome {
     }
     let dialog = rfd::FileDialog::new();
     let dialog = match purpose {
+        Purpose::Open | Purpose::Save => dialog.add_filter("Capture files", &["pcapng", "pcap", "cap"]),
         Purpose::Export => dialog.add_filter("CSV", &["csv"]).add_filter("JSON lines", &["json", "jsonl"]),
-        _ => dialog.add_filter("Capture files", &["pcapng", "pcap", "cap"]),
+        Purpose::OpenScript | Purpose::SaveScript => dialog.add_filter("Scripts", &["bench"]),
     };
     let dialog = dialog.add_filter("All files", &["*"]);
     let begun = Instant::now();
@@ -84,6 +89,8 @@ fn ask(purpose: Purpose, proposal: &str) -> Outcome {
         Purpose::Open => dialog.set_title("Open a capture").pick_file(),
         Purpose::Save => dialog.set_title("Save the capture").set_file_name(proposal).save_file(),
         Purpose::Export => dialog.set_title("Export the exchanges").set_file_name(proposal).save_file(),
+        Purpose::OpenScript => dialog.set_title("Open a script").pick_file(),
+        Purpose::SaveScript => dialog.set_title("Save the script").set_file_name(proposal).save_file(),
     };
     match path {
         Some(path) => Outcome::Chosen(path),

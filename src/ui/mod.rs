@@ -9,6 +9,7 @@ mod capture_options;
 mod colours;
 mod columns;
 mod commands;
+mod compare;
 mod detail;
 mod diagram;
 mod dialogs;
@@ -32,6 +33,7 @@ mod reassembly;
 mod remote;
 mod row_menu;
 mod rows;
+mod script;
 mod sending;
 mod sheets;
 mod shown;
@@ -49,7 +51,7 @@ use eframe::egui::{CentralPanel, Context, Frame, Panel, Response, Ui};
 pub use stats::Stats;
 pub use window::run;
 
-use crate::app::{Command, ExchangeCommand, Question, Request, Workbench};
+use crate::app::{Command, ExchangeCommand, Question, Request, ScriptCommand, Workbench};
 use dialogs::{Dialog, Outcome, Purpose};
 use lit::Lit;
 
@@ -168,6 +170,7 @@ impl App {
         self.poll_dialog();
         let text_owns_undo =
             self.state.typing.as_ref().is_some_and(|t| t.touched) || self.state.payload.owns_undo();
+        let text_owns_undo = text_owns_undo || context.memory(|m| m.has_focus(script::editor_id()));
         overlays::shortcuts(context, &self.bench, text_owns_undo, &mut self.commands);
         if context.input(|i| i.viewport().close_requested()) && !self.closing {
             context.send_viewport_cmd(eframe::egui::ViewportCommand::CancelClose);
@@ -190,7 +193,10 @@ impl App {
             .default_size(half)
             .size_range(430.0..=1000.0)
             .frame(Frame::NONE)
-            .show(ui, |ui| builder::builder_ui(ui, bench, state, commands));
+            .show(ui, |ui| match bench.scripts().is_shown() {
+                true => script::script_ui(ui, bench, commands),
+                false => builder::builder_ui(ui, bench, state, commands),
+            });
         CentralPanel::default().frame(Frame::NONE).show(ui, |ui| capture_ui(ui, bench, state, commands));
         overlays::notices_ui(ui, bench, commands);
         overlays::question_ui(ui, bench, state, commands);
@@ -255,7 +261,17 @@ impl App {
             Request::AskExport(name) if self.dialog.is_none() => {
                 self.dialog = Some(Dialog::open(Purpose::Export, &name, context));
             }
-            Request::AskOpen | Request::AskSave(_) | Request::AskExport(_) => {}
+            Request::AskOpenScript if self.dialog.is_none() => {
+                self.dialog = Some(Dialog::open(Purpose::OpenScript, "", context));
+            }
+            Request::AskSaveScript(name) if self.dialog.is_none() => {
+                self.dialog = Some(Dialog::open(Purpose::SaveScript, &name, context));
+            }
+            Request::AskOpen
+            | Request::AskSave(_)
+            | Request::AskExport(_)
+            | Request::AskOpenScript
+            | Request::AskSaveScript(_) => {}
             Request::FocusFilter => context.memory_mut(|m| m.request_focus(filter::box_id())),
             Request::FocusFind => context.memory_mut(|m| m.request_focus(filter::find_id())),
             Request::Show(position) => self.state.scroll_to = Some(position),
@@ -282,6 +298,12 @@ impl App {
             (Outcome::Chosen(path), Purpose::Export) => {
                 self.commands.push(Command::Exchanges(ExchangeCommand::Export(path)));
             }
+            (Outcome::Chosen(path), Purpose::OpenScript) => {
+                self.commands.push(Command::Script(ScriptCommand::OpenPath(path)));
+            }
+            (Outcome::Chosen(path), Purpose::SaveScript) => {
+                self.commands.push(Command::Script(ScriptCommand::SavePath(path)));
+            }
             (Outcome::Cancelled, _) => self.bench.path_cancelled(),
             (Outcome::Missing, purpose) => {
                 self.state.path_opened = true;
@@ -289,6 +311,8 @@ impl App {
                     Purpose::Open => Question::OpenPath,
                     Purpose::Save => Question::SavePath,
                     Purpose::Export => Question::ExportPath,
+                    Purpose::OpenScript => Question::OpenScriptPath,
+                    Purpose::SaveScript => Question::SaveScriptPath,
                 });
             }
         }
@@ -319,9 +343,10 @@ fn capture_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &
         .default_size(half)
         .size_range(120.0..=900.0)
         .frame(Frame::new().fill(look.panel))
-        .show(ui, |ui| match (bench.shows_exchanges(), bench.shows_ladder()) {
-            (true, _) => exchanges::exchanges_ui(ui, bench, state, commands),
-            (_, true) => ladder::ladder_ui(ui, bench, state, commands),
+        .show(ui, |ui| match (bench.shows_exchanges(), bench.shows_ladder(), bench.comparing().is_on()) {
+            (true, ..) => exchanges::exchanges_ui(ui, bench, state, commands),
+            (_, true, _) => ladder::ladder_ui(ui, bench, state, commands),
+            (.., true) => compare::compare_ui(ui, bench, state, commands),
             _ => detail::detail_ui(ui, bench, state, commands),
         });
     CentralPanel::default().frame(Frame::new().fill(look.panel)).show(ui, |ui| {

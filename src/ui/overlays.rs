@@ -10,7 +10,7 @@ use eframe::egui::{
 use super::State;
 use super::commands::{Entry, entries};
 use super::theme::look;
-use crate::app::{Choice, Command, ExchangeCommand, Notice, Question, Severity, Workbench};
+use crate::app::{Choice, Command, ExchangeCommand, Notice, Question, ScriptCommand, Severity, Workbench};
 use crate::craft::presets;
 use crate::engine::Place;
 
@@ -103,6 +103,13 @@ pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: 
             Question::OpenPath => {
                 path_ui(ui, state, "Open a capture file", "Open", commands, Command::OpenPath)
             }
+            Question::OpenScriptPath => path_ui(ui, state, "Open a script", "Open", commands, |path| {
+                Command::Script(ScriptCommand::OpenPath(path))
+            }),
+            Question::SaveScriptPath => path_ui(ui, state, "Save the script as", "Save", commands, |path| {
+                Command::Script(ScriptCommand::SavePath(path))
+            }),
+            Question::LoseScript(then) => lose_script_ui(ui, then, commands),
             Question::Again { rows, held } => {
                 super::sending::again_ui(ui, bench, &mut state.again, (*rows, held.as_ref()), commands);
             }
@@ -131,6 +138,26 @@ fn unsaved_ui(ui: &mut Ui, packets: usize, commands: &mut Vec<Command>) {
         }
         if ui.button(RichText::new("Discard").color(look.bad)).clicked() {
             commands.push(Command::Answer(Choice::Discard));
+        }
+    });
+}
+
+fn lose_script_ui(ui: &mut Ui, then: &ScriptCommand, commands: &mut Vec<Command>) {
+    ui.label(RichText::new("The script was edited and is not saved").strong().size(15.0));
+    ui.add_space(4.0);
+    ui.label("It would be lost.");
+    ui.add_space(10.0);
+    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let look = look(ui);
+        if ui.button("Keep it").clicked() {
+            commands.push(Command::Answer(Choice::Cancel));
+        }
+        if ui.button("Save it as…").clicked() {
+            commands.push(Command::Answer(Choice::Cancel));
+            commands.push(Command::Script(ScriptCommand::AskSave));
+        }
+        if ui.button(RichText::new("Lose it").color(look.bad)).clicked() {
+            commands.push(Command::Script(ScriptCommand::Discard(Box::new(then.clone()))));
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use eframe::egui::{Response, Ui};
 
-use crate::app::{Command, Workbench};
+use crate::app::{Beside, Command, CompareCommand, Workbench};
 use crate::craft::reply;
 
 /// Opens the menu of the packet at this position, from 0. `more` stands below what is common to all places.
@@ -17,6 +17,12 @@ pub fn row_menu(
         reply_ui(ui, position, commands);
         if ui.button("Edit a copy").on_hover_text("Ctrl+E on the selected packet").clicked() {
             commands.push(Command::EditCopy(position));
+            ui.close();
+        }
+        if ui.button("Compare with the draft").on_hover_text("field by field (Ctrl+D)").clicked() {
+            commands.push(Command::Select(Some(position)));
+            commands.push(Command::Compare(CompareCommand::Show(true)));
+            commands.push(Command::Compare(CompareCommand::With(Beside::Draft)));
             ui.close();
         }
         if ui.button("Show the conversation").on_hover_text("as a ladder (Ctrl+J)").clicked() {

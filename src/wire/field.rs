@@ -120,6 +120,17 @@ pub enum RawSocket {
     FilledWhenZero,
 }
 
+/// What the machines on a packet's way do to a field of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnTheWay {
+    /// It arrives as it was sent.
+    Kept,
+    /// Each router takes one off.
+    CountedDown,
+    /// A network may mark the packet anew (RFC 2474, RFC 3168).
+    Marked,
+}
+
 /// A field is there only when an earlier field of its header has one of these values.
 #[derive(Clone, Copy, Debug)]
 pub struct When {
@@ -215,6 +226,8 @@ pub struct Field {
     pub letter: char,
     /// What a raw IP socket does to it.
     pub raw_socket: RawSocket,
+    /// What the machines on the way do to it.
+    pub on_the_way: OnTheWay,
     /// Its lowest byte stands first; it is of whole bytes. What is stored is the number as if its highest did.
     pub little: bool,
     /// Lower bits of the stored number that are none of the value (those of another field in the same bytes).
@@ -253,6 +266,7 @@ impl Field {
             when: None,
             letter: '\0',
             raw_socket: RawSocket::Kept,
+            on_the_way: OnTheWay::Kept,
             little: false,
             above: 0,
             beyond: 0,
@@ -354,6 +368,12 @@ impl Field {
     #[must_use]
     pub const fn raw_socket(mut self, what: RawSocket) -> Self {
         self.raw_socket = what;
+        self
+    }
+    /// Says what the machines on the way do to it.
+    #[must_use]
+    pub const fn on_the_way(mut self, what: OnTheWay) -> Self {
+        self.on_the_way = what;
         self
     }
     /// Says that its lowest byte stands first.

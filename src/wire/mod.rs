@@ -6,6 +6,9 @@
 pub mod answer;
 pub mod bits;
 pub mod checksum;
+pub mod compare;
+mod compare_fields;
+mod compare_text;
 pub mod digest;
 pub mod dissect;
 pub mod dump;

@@ -306,3 +306,26 @@ pub fn parse_letters(fields: &[Field], group: &Field, text: &str) -> Result<u128
         Ok(sum | 1u128 << (group.bits.end() - leaf.bits.end()))
     })
 }
+
+/// A time in nanoseconds as a person reads it.
+#[must_use]
+pub fn duration(ns: u64) -> String {
+    let amount = ns as f64;
+    match ns {
+        0..1_000_000 => format!("{:.1} µs", amount / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.3} ms", amount / 1e6),
+        _ => format!("{:.3} s", amount / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit_that_fits() {
+        assert_eq!(duration(84_120), "84.1 µs");
+        assert_eq!(duration(1_500_000), "1.500 ms");
+        assert_eq!(duration(2_000_000_000), "2.000 s");
+    }
+}

@@ -175,6 +175,12 @@ impl Machine {
         Step::Wait(now_ns)
     }
 
+    /// The line that is run, by its number from 1 on.
+    #[must_use]
+    pub fn line_number(&self) -> Option<usize> {
+        self.script.lines.get(self.at).map(|line| line.number)
+    }
+
     /// The packet of [`Step::Send`] is about to go out as these bytes. Gives its number.
     pub fn going(&mut self, link_type: u32, bytes: &[u8], now_ns: u64) -> u64 {
         self.numbers += 1;

@@ -34,6 +34,7 @@ mod read;
 mod runner;
 mod sweep;
 mod sweeping;
+pub mod text;
 mod waiting;
 
 use std::ops::Range;
@@ -49,6 +50,12 @@ pub use sweep::{Found, Row, SILENT, Table};
 
 use names::Slot;
 use sweep::Sweep;
+
+/// Scripts to begin with: a name, and the script. They run in the lab.
+pub const EXAMPLES: [(&str, &str); 2] = [
+    ("firewall.bench", include_str!("../../../assets/scripts/firewall.bench")),
+    ("http-get.bench", include_str!("../../../assets/scripts/http-get.bench")),
+];
 
 /// How long a packet is waited for where neither the line nor the script says it.
 pub const WAIT: Duration = Duration::from_secs(1);

@@ -64,9 +64,17 @@ pub enum Said<'a> {
     Told(&'a Told),
     /// What a person should know.
     Note(&'a str),
+    /// It waits at this line, from 1 on.
+    At(usize),
 }
 
 impl Runner {
+    /// Where it runs.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// Makes a script ready. `options` as they hold, whoever said them.
     #[must_use]
     pub fn new(place: Place, script: Script, options: Options) -> Self {
@@ -146,6 +154,7 @@ impl Runner {
                 transmitter: Transmitter::with_times(),
                 guards: HashMap::new(),
                 noted: Vec::new(),
+                at: None,
                 failure: None,
             };
             run.all(stop);
@@ -229,6 +238,8 @@ struct Run<'a> {
     guards: HashMap<u16, OwnedFd>,
     /// Notes that were told.
     noted: Vec<String>,
+    /// The line that was told last.
+    at: Option<usize>,
     failure: Option<Failure>,
 }
 
@@ -256,6 +267,7 @@ impl Run<'_> {
                 Step::Over => break,
                 Step::Send(text) => self.send(&text),
                 Step::Wait(until) => {
+                    self.tell_line();
                     let left = Duration::from_nanos(until.saturating_sub(now)).min(ATTENTION);
                     if !self.listen(left) {
                         return;
@@ -265,6 +277,15 @@ impl Run<'_> {
         }
         if self.runner.write.is_some() {
             std::thread::sleep(AFTERMATH);
+        }
+    }
+
+    /// Tells where it waits, where that is another line than before.
+    fn tell_line(&mut self) {
+        let line = self.machine.line_number().filter(|line| self.at != Some(*line));
+        if let Some(line) = line {
+            self.at = Some(line);
+            self.failure = (self.tell)(Said::At(line)).err();
         }
     }
 

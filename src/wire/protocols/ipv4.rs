@@ -2,7 +2,7 @@
 
 use super::ipv4_options::OPTIONS;
 use crate::wire::table::{
-    Compute, Coverage, Extent, Family, Field, FragmentRule, Header, Length, Next, RawSocket, Shown, Space,
+    Compute, Coverage, Extent, Family, Field, FragmentRule, Header, Length, Next, OnTheWay, RawSocket, Shown, Space,
     To, When,
 };
 use crate::wire::view::LayerView;
@@ -29,9 +29,11 @@ const DSCP: Field = Field::number("dsfield.dscp", "DSCP", 8, 6)
         (48, "CS6"),
         (56, "CS7"),
     ])
+    .on_the_way(OnTheWay::Marked)
     .reference("RFC 2474");
 const ECN: Field = Field::number("dsfield.ecn", "ECN", 14, 2)
     .names(&[(0, "Not-ECT"), (1, "ECT(1)"), (2, "ECT(0)"), (3, "CE")])
+    .on_the_way(OnTheWay::Marked)
     .reference("RFC 3168");
 const LEN: Field = Field::number("len", "Total Length", 16, 16)
     .computed(Compute::TotalLength)
@@ -42,7 +44,8 @@ const RB: Field = Field::flag("flags.rb", "Reserved Bit", 48).short("R").letter(
 const DF: Field = Field::flag("flags.df", "Don't Fragment", 49).short("DF").letter('D');
 const MF: Field = Field::flag("flags.mf", "More Fragments", 50).short("MF").letter('M');
 const FRAG_OFFSET: Field = Field::number("frag_offset", "Fragment Offset", 51, 13).alias(&[("frag", 8)]);
-const TTL: Field = Field::number("ttl", "Time to Live", 64, 8).default(64);
+const TTL: Field =
+    Field::number("ttl", "Time to Live", 64, 8).default(64).on_the_way(OnTheWay::CountedDown);
 const PROTO: Field = Field::number("proto", "Protocol", 72, 8)
     .names(&[
         (1, "ICMP"),

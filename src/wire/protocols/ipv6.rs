@@ -2,7 +2,7 @@
 //!
 //! Extension headers are layers of their own.
 
-use crate::wire::table::{Compute, Extent, Family, Field, Header, Length, Next, Space, To, When};
+use crate::wire::table::{Compute, Extent, Family, Field, Header, Length, Next, OnTheWay, Space, To, When};
 use crate::wire::view::LayerView;
 
 const VERSION: Field = Field::number("version", "Version", 0, 4).short("Ver").default(6);
@@ -21,9 +21,11 @@ const DSCP: Field = Field::number("tclass.dscp", "DSCP", 4, 6)
         (48, "CS6"),
         (56, "CS7"),
     ])
+    .on_the_way(OnTheWay::Marked)
     .reference("RFC 2474");
 const ECN: Field = Field::number("tclass.ecn", "ECN", 10, 2)
     .names(&[(0, "Not-ECT"), (1, "ECT(1)"), (2, "ECT(0)"), (3, "CE")])
+    .on_the_way(OnTheWay::Marked)
     .reference("RFC 3168");
 const FLOW: Field = Field::hex("flow", "Flow Label", 12, 20).reference("RFC 6437");
 const PLEN: Field = Field::number("plen", "Payload Length", 32, 16).computed(Compute::TotalLength);
@@ -51,7 +53,7 @@ const NXT: Field = Field::number("nxt", "Next Header", 48, 8)
     ])
     .default(59)
     .computed(Compute::NextHeader(Space::IpProtocol));
-const HLIM: Field = Field::number("hlim", "Hop Limit", 56, 8).default(64);
+const HLIM: Field = Field::number("hlim", "Hop Limit", 56, 8).default(64).on_the_way(OnTheWay::CountedDown);
 const SRC: Field = Field::ipv6("src", "Source Address", 64).computed(Compute::RouteSource);
 const DST: Field = Field::ipv6("dst", "Destination Address", 192);
 

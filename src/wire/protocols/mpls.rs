@@ -1,6 +1,6 @@
 //! MPLS label stack entries, RFC 3032; traffic class RFC 5462. Each entry is a layer.
 
-use crate::wire::table::{Compute, Family, Field, Header, Length, Next, Space, To, When};
+use crate::wire::table::{Compute, Family, Field, Header, Length, Next, OnTheWay, Space, To, When};
 use crate::wire::view::LayerView;
 
 const LABEL: Field = Field::number("label", "Label", 0, 20)
@@ -30,7 +30,7 @@ pub static HEADER: Header = Header {
         LABEL,
         Field::number("exp", "Traffic Class", 20, 3).short("TC").reference("RFC 5462"),
         BOTTOM,
-        Field::number("ttl", "Time to Live", 24, 8).short("TTL").default(64),
+        Field::number("ttl", "Time to Live", 24, 8).short("TTL").default(64).on_the_way(OnTheWay::CountedDown),
     ],
     length: Length::Fixed(4),
     found_by: &[

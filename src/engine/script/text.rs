@@ -1,13 +1,16 @@
-//! What `rawbench run` says of a script, for a person.
+//! What is said of a script that runs, for a person. Pure.
 
 use std::io::Write;
 
-use super::run::row_text;
-use super::send::duration;
-use crate::engine::script::{Outcome, Row, Table, Told, Unmet, What, Why};
+use super::{Outcome, Row, Table, Told, Unmet, What, Why};
+use crate::wire::summary;
+use crate::wire::value::duration;
 
 /// Writes what happened.
-pub(super) fn write(out: &mut impl Write, told: &Told) -> std::io::Result<()> {
+///
+/// # Errors
+/// Those of `out`.
+pub fn write(out: &mut impl Write, told: &Told) -> std::io::Result<()> {
     let rounds = told.rounds.iter().map(|r| format!("[{r}] ")).collect::<String>();
     let line = told.line;
     match &told.what {
@@ -34,13 +37,21 @@ pub(super) fn write(out: &mut impl Write, told: &Told) -> std::io::Result<()> {
     }
 }
 
+/// A packet in a row: its source, its protocol, what it says.
+#[must_use]
+pub fn row_text(link_type: u32, bytes: &[u8]) -> String {
+    let row = summary::row(link_type, bytes);
+    format!("{:<15} {:<5} {}", row.source, row.protocol, row.info).trim_end().to_owned()
+}
+
 fn after(ns: i64) -> String {
     let time = duration(ns.unsigned_abs());
     if ns < 0 { format!("{time} before what was last") } else { format!("after {time}") }
 }
 
 /// Why a line failed, in one line.
-pub(super) fn why(why: &Why) -> String {
+#[must_use]
+pub fn why(why: &Why) -> String {
     match why {
         Why::Missing(unmet) => format!("no such packet came within {:?}", unmet.within),
         Why::Unwanted(came, ns) => {
@@ -71,7 +82,7 @@ fn write_unmet(out: &mut impl Write, unmet: &Unmet) -> std::io::Result<()> {
     if let Some(near) = &unmet.nearest {
         let row = row_text(near.packet.link_type, &near.packet.bytes);
         writeln!(out, "           nearest, {}: {row}", after(near.after_ns))?;
-        let width = |text: fn(&crate::engine::script::Difference) -> &str| {
+        let width = |text: fn(&super::Difference) -> &str| {
             near.differences.iter().map(|d| text(d).chars().count()).max().unwrap_or(0)
         };
         let (fields, expected) = (width(|d| &d.field), width(|d| &d.expected));
@@ -181,7 +192,8 @@ fn write_square(out: &mut impl Write, [down, across]: [&String; 2], rows: &[Row]
 }
 
 /// How it went, in one line.
-pub(super) fn summary(done: &Outcome, pass: bool, tests: u64, failed_tests: u64) -> String {
+#[must_use]
+pub fn summary(done: &Outcome, pass: bool, tests: u64, failed_tests: u64) -> String {
     let verdicts = done.verdicts;
     let counted = |n: u64, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
     let mut text = if pass { "pass: ".to_owned() } else { "FAIL: ".to_owned() };
@@ -198,7 +210,8 @@ pub(super) fn summary(done: &Outcome, pass: bool, tests: u64, failed_tests: u64)
 }
 
 /// What else a person should know.
-pub(super) fn notes(done: &Outcome) -> Vec<String> {
+#[must_use]
+pub fn notes(done: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
     let verdicts = done.verdicts;
     if verdicts.kernel_resets > 0 {

@@ -5,7 +5,6 @@
 #[path = "common/capture.rs"]
 mod capture;
 #[path = "common/cli.rs"]
-#[allow(dead_code, reason = "shared by several tests")]
 mod cli;
 
 use std::net::UdpSocket;

@@ -118,7 +118,7 @@ impl Sink for LimitedSpool {
         if let Some(failure) = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(failure);
         }
-        self.both(Sink::tick, |spool| Sink::tick(spool))
+        self.both(Sink::tick, Sink::tick)
     }
     fn finish(&mut self, statistics: &[InterfaceStatistics]) -> Result<(), Failure> {
         self.both(|files| files.finish(statistics), |spool| Sink::finish(spool, statistics))

@@ -277,6 +277,7 @@ fn an_interface_that_goes_away_stands_in_the_list_and_so_does_its_return() {
     run("ip", "link set va up");
     run("ip", "neigh replace 10.9.0.2 lladdr 02:00:00:00:00:09 dev va");
     bench.wait("the return", gaps(2));
+    assert_eq!(bench.errors(), "", "what is over is no error any more");
     send(&mut bench);
     run("ip", "link del va");
     bench.wait("the gap", gaps(3));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
 use super::command::{Outgoing, Then};
+use super::gaps::GapKind;
 use super::workbench::{LOCALHOST, LocalSources, Request, Workbench};
 use crate::craft::{Draft, Surroundings, presets};
 use crate::engine::{
@@ -44,7 +45,13 @@ impl Workbench {
         for incident in self.capture.take_incidents() {
             match incident {
                 Incident::Lost(_) | Incident::LostHere(_) => {}
-                Incident::Back(text) => self.done(text),
+                Incident::Back(text) => {
+                    // What was waited for is there: the gaps in the list go on telling of it.
+                    let gaps = self.capture.gaps();
+                    let is_over = |text: &str| gaps.iter().any(|g| g.kind == GapKind::Away && g.text == text);
+                    self.notices.retain(|notice| !is_over(&notice.text));
+                    self.done(text);
+                }
                 Incident::Away(text) | Incident::Note(text) => self.notice(Failure::new(text)),
             }
         }

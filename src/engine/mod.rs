@@ -97,7 +97,7 @@ pub use sources::{Access, Failure, HostWay, Listen, Neighbourhood, Source, Via};
 pub use streaming::{Ledger, Progress, State, Streaming};
 pub use tap::{Settings, Tap};
 
-pub use crate::net::{Interface, Parcel, Place, Transmitted};
+pub use crate::net::{Interface, Parcel, Place, Transmitted, thread_time};
 pub use crate::pcap::CaptureFile;
 pub use transmitter::{Frame, Transmitter, frame_of};
 pub use trigger::{Predicate, Trigger, When};

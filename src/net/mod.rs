@@ -48,6 +48,7 @@ pub use lab::{
 pub use lab_run::{LabRun, run_in_lab};
 pub use outlet::{MOST_AT_ONCE, Outlet, Parcel, Refusal, Transmitted, no_way, transmitted, wake_exactly};
 pub use packet::{Instruction, Link, PacketSocket, Statistics};
+pub use process::thread_time;
 pub use raw::{RawIpSocket, SentAt};
 pub use ring::{NoRing, RETIRE, RING, Ring};
 pub use startup::{Startup, put_down_all, startup};

@@ -103,6 +103,21 @@ pub fn set_name(name: &CStr) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
 }
 
+/// The processor time that the calling thread has used (`CLOCK_THREAD_CPUTIME_ID`, clock_gettime(2)); nothing where the
+/// system does not say.
+#[must_use]
+#[expect(unsafe_code, reason = "clock_gettime(2)")]
+pub fn thread_time() -> std::time::Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is valid for the whole call and to a struct of the kind that is written.
+    let status = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    match (status, seconds, nanoseconds) {
+        (0, Ok(seconds), Ok(nanoseconds)) => std::time::Duration::new(seconds, nanoseconds),
+        _ => std::time::Duration::ZERO,
+    }
+}
+
 /// Has the kernel kill this process when its parent dies (`PR_SET_PDEATHSIG`).
 #[expect(unsafe_code, reason = "prctl(PR_SET_PDEATHSIG)")]
 pub fn die_with_parent() {

@@ -367,8 +367,8 @@ fn hidden_gaps_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     let gaps = bench.capture().gaps();
     let text = match gaps.len() {
         0 => return,
-        1 => "1 gap, not shown while sorted".to_owned(),
-        n => format!("{} gaps, not shown while sorted", super::bars::grouped(n as u64)),
+        1 => "1 gap not shown".to_owned(),
+        n => format!("{} gaps not shown", super::bars::grouped(n as u64)),
     };
     let look = look(ui);
     let is_loss = gaps.iter().any(|gap| gap.kind == crate::app::GapKind::Lost);
@@ -376,7 +376,7 @@ fn hidden_gaps_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
     let button = ui.add(Button::new(RichText::new(text).size(12.0).color(color)).frame(false).truncate());
     let first = gaps.first().map_or("", |gap| gap.text.as_str());
     if button
-        .on_hover_text(format!("{first}.\nBack to the order of the capture, where the gaps stand."))
+        .on_hover_text(format!("{first}.\nGaps have no place in a sorted list: a click goes back to the order of the capture, where they stand."))
         .clicked()
     {
         commands.push(Command::List(ListCommand::Unsort));

@@ -3,14 +3,22 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::app::Workbench;
+use crate::engine::thread_time;
+
+/// What a frame took: by the clock, and of the processor, which counts no time in which others had it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    clock: Duration,
+    processor: Duration,
+}
 
 /// What is measured while the window runs.
 #[derive(Debug)]
 pub struct Stats {
     start: Instant,
-    begun: Option<Instant>,
-    spent: Duration,
-    frames: Vec<Duration>,
+    begun: Option<(Instant, Duration)>,
+    spent: Spent,
+    frames: Vec<Spent>,
     first_frame: Option<Duration>,
     first_row: Option<Duration>,
     rows: usize,
@@ -24,7 +32,7 @@ impl Default for Stats {
         Self {
             start: Instant::now(),
             begun: None,
-            spent: Duration::ZERO,
+            spent: Spent::default(),
             frames: Vec::new(),
             first_frame: None,
             first_row: None,
@@ -45,18 +53,19 @@ impl Stats {
     }
 
     pub(super) fn begin(&mut self) {
-        self.spent = Duration::ZERO;
-        self.begun = Some(Instant::now());
+        self.spent = Spent::default();
+        self.resume();
     }
 
     pub(super) fn pause(&mut self) {
-        if let Some(begun) = self.begun.take() {
-            self.spent += begun.elapsed();
+        if let Some((begun, processor)) = self.begun.take() {
+            self.spent.clock += begun.elapsed();
+            self.spent.processor += thread_time().saturating_sub(processor);
         }
     }
 
     pub(super) fn resume(&mut self) {
-        self.begun = Some(Instant::now());
+        self.begun = Some((Instant::now(), thread_time()));
     }
 
     pub(super) fn end(&mut self, bench: &mut Workbench) {
@@ -87,18 +96,24 @@ impl Stats {
     /// One line of JSON: times in milliseconds.
     #[must_use]
     pub fn json(&self) -> String {
-        let mut frames = self.frames.clone();
-        frames.sort_unstable();
         let ms = |d: Duration| (d.as_secs_f64() * 1e6).round() / 1e3;
-        let quantile = |q: f64| {
-            let last = frames.len().saturating_sub(1);
-            frames.get((last as f64 * q).round() as usize).copied().map_or(0.0, ms)
+        let sorted = |of: fn(&Spent) -> Duration| {
+            let mut all: Vec<Duration> = self.frames.iter().map(of).collect();
+            all.sort_unstable();
+            move |q: f64| {
+                let last = all.len().saturating_sub(1);
+                all.get((last as f64 * q).round() as usize).copied().map_or(0.0, ms)
+            }
         };
+        let (clock, processor) = (sorted(|s| s.clock), sorted(|s| s.processor));
         serde_json::json!({
-            "frames": frames.len(),
-            "frame_p50_ms": quantile(0.5),
-            "frame_p99_ms": quantile(0.99),
-            "frame_max_ms": quantile(1.0),
+            "frames": self.frames.len(),
+            "frame_p50_ms": clock(0.5),
+            "frame_p99_ms": clock(0.99),
+            "frame_max_ms": clock(1.0),
+            "processor_p50_ms": processor(0.5),
+            "processor_p99_ms": processor(0.99),
+            "processor_max_ms": processor(1.0),
             "longest_lag_ms": ms(self.longest_lag),
             "live_frames": self.live_frames,
             "first_frame_ms": self.first_frame.map(ms),

@@ -460,6 +460,8 @@ pub fn cells_ui(
             _ => text,
         };
         if matches!(what, What::Info) && !mark.is_empty() && marked.is_none() {
+            // The bar of the list takes its place from the last column.
+            let cell = cell.with_max_x(cell.right().min(rect.right() - 4.0));
             marked = Some(marked_text(ui, cell, &found.row.info, mark, (text, dim)));
             continue;
         }

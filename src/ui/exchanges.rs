@@ -4,7 +4,7 @@ use eframe::egui::{
     Align, Align2, CentralPanel, Color32, CornerRadius, Frame, Id, Layout, Margin, Panel, Rangef, Rect,
     RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2,
 };
-use egui_plot::{Bar, BarChart, GridInput, GridMark, HoverPosition, Plot, PlotPoint, Points};
+use egui_plot::{AxisHints, Bar, BarChart, GridInput, GridMark, HoverPosition, Plot, PlotPoint, Points};
 
 use super::State;
 use super::bars::grouped;
@@ -226,6 +226,7 @@ fn marks(input: GridInput) -> Vec<GridMark> {
     if high - low > 1.1 {
         let powers = low.floor().max(0.0) as i32..=high.ceil() as i32;
         let all = powers.flat_map(|power| [1.0f64, 2.0, 5.0].map(|n| f64::from(power) + n.log10()));
+        let all = all.filter(|value| (low..=high).contains(value));
         return all.map(|value| GridMark { value, step_size: 0.3 }).collect();
     }
     let (from, to) = (10f64.powf(low), 10f64.powf(high));
@@ -341,7 +342,11 @@ fn bars_ui(ui: &mut Ui, table: &Table, size: eframe::egui::Vec2) {
         .include_x(log(high) + MARGIN)
         .include_y(0.0)
         .include_y(most as f64 * 1.15)
-        .x_axis_formatter(|mark: GridMark, _| unlog(mark.value))
+        .custom_x_axes(vec![
+            AxisHints::new_x()
+                .label_spacing(Rangef::new(44.0, 60.0))
+                .formatter(|mark: GridMark, _| unlog(mark.value)),
+        ])
         .x_grid_spacer(marks)
         .y_axis_formatter(|mark: GridMark, _| {
             if mark.value.fract() == 0.0 && mark.value >= 0.0 {

@@ -376,20 +376,22 @@ def latency(arguments):
         listener.send_signal(signal.SIGINT)
         listener.wait()
         answers = [json.loads(text) for text in said.splitlines() if '"answer"' in text]
-        ours = statistics.median(answer["rtt_ns"] for answer in answers)
-        rows = run(RAWBENCH, "read", file, "-e", "frame.time_epoch", "-e", "tcp.flags.syn", "-e", "tcp.srcport", "-e", "tcp.dstport")
-        sent, trips = {}, []
-        for row in rows.splitlines():
+        fields = [word for name in ("frame.time_epoch", "tcp.flags.syn", "tcp.srcport", "tcp.dstport") for word in ("-e", name)]
+        sent, trips = {}, {}
+        for row in run(RAWBENCH, "read", file, *fields).splitlines():
             when, syn, source, destination = row.split("\t")
             seconds, _, rest_of_it = when.partition(".")
             nanoseconds = int(seconds) * 10**9 + int(rest_of_it.ljust(9, "0"))
             if syn == "1" and destination == "81":
                 sent[source] = nanoseconds
             elif destination in sent:
-                trips.append(nanoseconds - sent.pop(destination))
-        wire = statistics.median(trips)
+                trips[destination] = nanoseconds - sent.pop(destination)
+        # An answer goes to the port that its SYN came from.
+        ports = [str(int.from_bytes(bytes.fromhex(answer["frame"])[22:24], "big")) for answer in answers]
+        apart = [answer["rtt_ns"] - trips[port] for answer, port in zip(answers, ports)]
+        ours, wire = statistics.median(answer["rtt_ns"] for answer in answers), statistics.median(trips.values())
         print(f"latency: median of {len(answers)}: rawbench {ours / 1000:.1f} us, the wire {wire / 1000:.1f} us, "
-              f"difference {(ours - wire) / 1000:+.1f} us")
+              f"difference {(ours - wire) / 1000:+.1f} us; of single packets {min(apart) / 1000:+.1f} to {max(apart) / 1000:+.1f}")
 
 
 PARTS = {"open": open_file, "filter": filter_file, "window": window, "flood": flood, "rows": rows,

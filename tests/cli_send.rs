@@ -194,3 +194,27 @@ say down $S --rate max --count 5 --json "$P"
     assert_eq!(down["error_kinds"]["ENETDOWN"], down["errors"], "{down}");
     assert!(run.text("down.err").contains("The interface is down"), "{}", run.text("down.err"));
 }
+
+#[test]
+fn an_offer_that_takes_its_second_is_waited_for() {
+    // A server of DHCP pings the address for a second before it offers it; whoever answers at once ends the waiting.
+    let script = r#"
+ETH='eth(dst=ff:ff:ff:ff:ff:ff)'
+(sleep 1.3; "$RAWBENCH" send -i vb --wait 0 "$ETH/ip(src=10.9.0.2, dst=255.255.255.255)/udp(srcport=67, dstport=68)/dhcp(op=2, xid=7, yiaddr=10.9.0.9, options=[message(Offer), end])" >/dev/null) &
+say discover $S --json "$ETH/ip(src=0.0.0.0, dst=255.255.255.255)/udp(srcport=68, dstport=67)/dhcp(xid=7, options=[message(Discover), end])"
+wait $!
+say silent $S --json "$ETH/ip(src=10.9.0.1, dst=255.255.255.255)/udp(dstport=9)"
+"#;
+    let Some(run) = Run::new("an_offer_that_takes_its_second_is_waited_for", script) else { return };
+    let text = run.text("discover.out");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (lines.len(), &lines[0]["event"], &lines[0]["from"]),
+        (2, &"answer".into(), &"10.9.0.2".into())
+    );
+    assert!(
+        lines[0]["rtt_ns"].as_u64().unwrap() > 500_000_000,
+        "after the usual wait of a second or near it: {text}"
+    );
+    assert_eq!(run.summary("silent")["answered"], 0);
+}

@@ -187,6 +187,51 @@ fn the_link_header_does_not_matter_and_padding_is_no_payload() {
 }
 
 #[test]
+fn answers_are_found_behind_labels_and_sessions() {
+    let ways = [
+        "eth()/mpls(label=16)",
+        "eth()/mpls(label=16)/mpls(label=17)/mpls(label=18)",
+        "eth()/vlan(id=5)/mpls(label=16)",
+        "eth()/pppoes(session_id=7)/ppp()",
+        "eth()/vlan(id=5)/pppoes(session_id=7)/ppp()",
+    ];
+    let v4 = ["ip(src=10.77.0.1, dst=10.77.0.2)", "ip(src=10.77.0.2, dst=10.77.0.1)"];
+    let v6 = ["ipv6(src=fd77::1, dst=fd77::2)", "ipv6(src=fd77::2, dst=fd77::1)"];
+    for (out_way, back_way) in ways.iter().zip(ways.iter().cycle().skip(2)) {
+        for [out, back] in [v4, v6] {
+            let syn = packet(&format!("{out_way}/{out}/tcp(srcport=40000, dstport=80, seq=1000, flags=S)"));
+            let reply = |ack: u32| {
+                let answer = format!("{back}/tcp(srcport=80, dstport=40000, seq=5, ack={ack}, flags=S.)");
+                // A way back need not be the way there.
+                ["eth()", out_way, back_way].map(|way| packet(&format!("{way}/{answer}")))
+            };
+            let probe = Probe::of(ETHERNET, &syn);
+            assert!(probe.is_sighting(ETHERNET, &syn));
+            for answer in reply(1001) {
+                assert_eq!(probe.judge(ETHERNET, &answer), Some(AnswerKind::SynAck), "{out_way} {back}");
+            }
+            for wrong in reply(1000) {
+                assert_eq!(probe.judge(ETHERNET, &wrong), None, "{out_way} {back}");
+            }
+            for cut in 0..syn.len() {
+                Probe::of(ETHERNET, &syn[..cut]).judge(ETHERNET, &syn[..cut]);
+            }
+        }
+    }
+    // RFC 1661, 6.5: the protocol of PPP may be one byte. Labels that carry something else than IP carry no answer.
+    let [whole, syn_ack] = [ours("seq=1000, flags=S"), theirs("seq=5, ack=1001, flags=S.")];
+    let session = |protocol: &[u8], ip: &[u8]| {
+        let length = ((protocol.len() + ip.len()) as u16).to_be_bytes();
+        [&[0; 12][..], &[0x88, 0x64, 0x11, 0, 0, 7], &length, protocol, ip].concat()
+    };
+    let probe = Probe::of(ETHERNET, &session(&[0, 0x21], &whole));
+    assert_eq!(probe.judge(ETHERNET, &session(&[0x21], &syn_ack)), Some(AnswerKind::SynAck));
+    assert_eq!(probe.judge(ETHERNET, &session(&[0xc0, 0x21], &syn_ack)), None, "LCP");
+    let label = [&[0; 12][..], &[0x88, 0x47, 0, 1, 1, 64, 0, 0, 0, 0], &syn_ack].concat();
+    assert_eq!(probe.judge(ETHERNET, &label), None, "a pseudowire's control word");
+}
+
+#[test]
 fn a_sighting_allows_for_what_the_kernel_writes_and_no_more() {
     let asked = packet("ip(src=0.0.0.0, dst=10.77.0.2)/tcp(srcport=40000, dstport=80, seq=9, flags=S)");
     let mut seen = asked.clone();

@@ -73,7 +73,7 @@ pub struct SendArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// How long to wait for answers after the last packet; ends early when all have answered; 0: only the summary
-    /// (default: 1 for a single packet and with --compare, else 0)
+    /// (default: 1 for a single packet and with --compare, 3 where it is DHCP, whose servers look first; else 0)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub wait: Option<Duration>,
     /// Record the exchange: pcap when the name ends in .pcap, else pcapng
@@ -187,7 +187,7 @@ impl SendArgs {
             (None, _) => Pace::Rate { pps: MOST_PER_SECOND, burst: self.burst },
         };
         let waits = packets == Some(1) || self.compare;
-        job.wait = self.wait.unwrap_or(Duration::from_secs(u64::from(waits)));
+        job.wait = self.wait.unwrap_or(if waits { patience(job) } else { Duration::ZERO });
         job.compare = self.compare;
         job.write = self.write.clone();
         Ok(Ok(planned))
@@ -302,6 +302,12 @@ impl SendArgs {
             job.entries()
         )))
     }
+}
+
+/// How long the answer to the packets of a job is waited for: as long as the most patient of their headers says.
+fn patience(job: &Job) -> Duration {
+    let layers = job.streams().iter().flat_map(|stream| stream.draft().layers());
+    Duration::from_secs(layers.map(|layer| u64::from(layer.header.patience)).max().unwrap_or(1))
 }
 
 fn varies_destination(stream: &Stream) -> bool {

@@ -25,6 +25,12 @@ const REDIRECTED_HEADER: u8 = 4;
 /// LINKTYPE_IPV6.
 const BARE: [u32; 5] = [101, 12, 14, 228, 229];
 const ETHERNET: u32 = 1;
+/// Ethernet types of what IP is found in (IEEE 802 numbers of IANA).
+const IPV4: [u8; 2] = [0x08, 0x00];
+const IPV6: [u8; 2] = [0x86, 0xdd];
+const MPLS_UNICAST: [u8; 2] = [0x88, 0x47];
+const MPLS_MULTICAST: [u8; 2] = [0x88, 0x48];
+const PPPOE_SESSION: [u8; 2] = [0x88, 0x64];
 /// Ethernet types of VLAN tags: 802.1Q, 802.1ad, and the old number of QinQ.
 const TAGS: [[u8; 2]; 3] = [[0x81, 0x00], [0x88, 0xa8], [0x91, 0x00]];
 
@@ -121,7 +127,7 @@ pub(super) struct Quote<'a> {
     pub transport: &'a [u8],
 }
 
-/// A packet of this link type from its IP header on.
+/// A packet of this link type from its IP header on: behind VLAN tags, MPLS labels (RFC 3032), a PPPoE session (RFC 2516).
 pub(super) fn network(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     if BARE.contains(&link_type) {
         return Some(frame);
@@ -133,7 +139,34 @@ pub(super) fn network(link_type: u32, frame: &[u8]) -> Option<&[u8]> {
     while TAGS.iter().any(|tag| rest.starts_with(tag)) {
         rest = rest.get(4..)?;
     }
-    rest.strip_prefix(&[0x08, 0x00]).or_else(|| rest.strip_prefix(&[0x86, 0xdd]))
+    match *rest.first_chunk()? {
+        IPV4 | IPV6 => rest.get(2..),
+        MPLS_UNICAST | MPLS_MULTICAST => behind_labels(rest.get(2..)?),
+        PPPOE_SESSION => behind_ppp(rest.get(2..)?),
+        _ => None,
+    }
+}
+
+/// What follows the label with the bottom-of-stack bit: IP, if its first four bits say so, which no table can tell.
+fn behind_labels(mut rest: &[u8]) -> Option<&[u8]> {
+    loop {
+        let label: &[u8; 4] = rest.first_chunk()?;
+        rest = rest.get(4..)?;
+        if label[2] & 1 != 0 {
+            return Some(rest);
+        }
+    }
+}
+
+/// The IP packet of PPP: behind the six bytes of PPPoE, and the protocol (RFC 1661), which may be one byte.
+fn behind_ppp(session: &[u8]) -> Option<&[u8]> {
+    let length = usize::from(word(session, 4)?);
+    let ppp = session.get(6..)?;
+    let ppp = ppp.get(..length).unwrap_or(ppp);
+    match ppp {
+        [0x00, 0x21 | 0x57, rest @ ..] | [0x21 | 0x57, rest @ ..] => Some(rest),
+        _ => None,
+    }
 }
 
 /// The ICMP type that replies to a query of this type: RFC 792, RFC 950, RFC 8335; RFC 4443, RFC 4861.

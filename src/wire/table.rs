@@ -223,6 +223,8 @@ pub struct Header {
     pub covers: Option<Covers>,
     /// What answers it, where that is known.
     pub answer: Option<Answer>,
+    /// Seconds within which whoever answers it is to have done so, besides the way.
+    pub patience: u8,
     /// What it is for.
     pub family: Family,
     /// Bits in a row of its diagram.
@@ -256,6 +258,7 @@ impl Header {
         separates: None,
         covers: None,
         answer: None,
+        patience: 1,
         family: Family::Shim,
         row_bits: 32,
         info: |_| String::new(),

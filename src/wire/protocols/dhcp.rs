@@ -79,6 +79,8 @@ pub static HEADER: Header = Header {
     family: Family::Control,
     info,
     warnings: &[item_problem, no_end],
+    // RFC 2131, 3.1: before a server offers an address it should look whether that is in use, as a rule for a second.
+    patience: 3,
     ..Header::PLAIN
 };
 

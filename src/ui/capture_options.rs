@@ -23,7 +23,7 @@ pub fn options_button_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Comm
     button.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Capture options"));
     let said =
         wrong.or(set).unwrap_or_else(|| "when a capture ends by itself, and the files that it writes".into());
-    if button.on_hover_text(format!("{said} (Ctrl+P)")).clicked() {
+    if button.on_hover_text(format!("{said} (Ctrl+Shift+O)")).clicked() {
         commands.push(Command::List(ListCommand::Sheet(Some(Sheet::Capture))));
     }
 }

@@ -53,7 +53,7 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
     let mut all = vec![
         entry("Send the packet", ctrl(Key::Enter), Command::Send),
         capture,
-        entry("Capture options", ctrl(Key::P), sheet(Sheet::Capture)),
+        entry("Capture options", ctrl_shift(Key::O), sheet(Sheet::Capture)),
         entry("Open a capture file", ctrl(Key::O), Command::Open),
         entry("Save the capture", ctrl(Key::S), Command::Save),
         entry("Undo", ctrl(Key::Z), Command::Undo),

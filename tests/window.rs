@@ -846,6 +846,28 @@ fn what_a_killed_window_left_is_offered() {
 }
 
 #[test]
+fn a_key_behind_an_answer_answers_no_other_question() {
+    let mut window = Window::open();
+    let directory = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let mut spool = rawbench::pcap::Spool::create(directory.path()).unwrap();
+        spool.add_interface(&rawbench::pcap::InterfaceInfo::new("a", rawbench::pcap::LinkType::RAW)).unwrap();
+        spool.append(&record(0, &syns(1)[0])).unwrap();
+        spool.flush().unwrap();
+    }
+    window.event(engine::Event::Left(rawbench::pcap::left_spools(directory.path())));
+    window.must_say("One more capture was left behind");
+    window.click("Discard them");
+    let left = || std::fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(left(), 1);
+    for key in [Key::Space, Key::Enter] {
+        window.key(Modifiers::NONE, key);
+    }
+    assert!(matches!(window.bench().question(), Some(Question::Left { more: 0, .. })));
+    assert_eq!(left(), 1, "what was not asked about yet is still there");
+}
+
+#[test]
 fn without_a_file_dialog_the_window_asks_for_the_path() {
     let mut window = Window::open();
     window.open_file(&syns(1));

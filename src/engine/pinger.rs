@@ -216,7 +216,8 @@ impl Pinger {
         std::thread::scope(|scope| {
             let all = StopAll(recorders.iter().map(Recorder::stopper).collect(), &ended);
             for (recorder, book) in recorders.into_iter().zip(&books) {
-                listen(scope, recorder, Ear::new(Arc::clone(book), sender.clone()))?;
+                let ear = Ear { book: Arc::clone(book), links: Vec::new(), sender: sender.clone() };
+                listen(scope, recorder, ear)?;
             }
             let asker = Asker {
                 lines: self.targets.iter().map(|t| Line { template: &t.template, book: t.tap }).collect(),
@@ -300,12 +301,6 @@ struct Ear {
     sender: Sender<Heard>,
 }
 
-impl Ear {
-    fn new(book: Arc<Mutex<Book>>, sender: Sender<Heard>) -> Self {
-        Self { book, links: Vec::new(), sender }
-    }
-}
-
 impl Sink for Ear {
     fn interface(&mut self, interface: &InterfaceInfo) -> Result<u32, Failure> {
         self.links.push(interface.link_type);
@@ -323,7 +318,6 @@ impl Sink for Ear {
         // Sent under the lock, so that there is no moment in which an answer is in neither place.
         let mut book = lock(&self.book);
         if let Some((number, seen)) = book.take(&record) {
-            // Fails only when nobody waits for it any more.
             let _ = self.sender.send(Heard::Of(number, seen));
         }
         Ok(())

@@ -87,7 +87,12 @@ fn notice_ui(ui: &mut Ui, bench: &Workbench, index: usize, notice: &Notice, comm
 pub fn question_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
     state.remote.open &= bench.question() == Some(&Question::Remote);
     let Some(question) = bench.question() else { return };
-    let modal = Modal::new(Id::unique("question")).show(ui.ctx(), |ui| {
+    let id = match question {
+        // The button that was pressed for one capture has not the keyboard when the next one is asked about.
+        Question::Left { path, .. } => Id::unique(("question", path)),
+        _ => Id::unique("question"),
+    };
+    let modal = Modal::new(id).show(ui.ctx(), |ui| {
         let wide = matches!(question, Question::Remote | Question::Again { .. });
         ui.set_width(if wide { 500.0 } else { 440.0 });
         match question {

@@ -442,7 +442,7 @@ fn all_of_it_is_in_the_palette() {
 #[test]
 fn capture_options_are_set_in_their_dialog_and_what_is_wrong_is_said() {
     let mut window = Window::open();
-    window.key(CTRL, Key::P);
+    window.key(CTRL_SHIFT, Key::O);
     window.must_say("No file is written while it captures");
     window.click("Stop after packets");
     window.fill("File to write", "/nothing/here/x.pcapng");

@@ -132,7 +132,7 @@ fn what_is_wrong_is_shown_with_a_caret_and_nothing_is_sent() {
     window.must_say("Line 2 is wrong: nothing was sent.");
     window.must_say("^^^^^^");
     assert!(window.has("Line 2: wrong"));
-    window.click("Copy the message");
+    window.click("Copy the text");
     assert!(window.copied.last().unwrap().contains("did you mean dstport?"));
     // It is taken away with the next edit.
     window.click("Script text");

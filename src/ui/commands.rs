@@ -236,3 +236,18 @@ fn digit(index: usize) -> Option<KeyboardShortcut> {
         [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5, Key::Num6, Key::Num7, Key::Num8, Key::Num9];
     KEYS.get(index).map(|key| KeyboardShortcut::new(Modifiers::ALT, *key))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_commands_have_one_shortcut() {
+        let bench = Workbench::new(None, std::env::temp_dir());
+        let all = entries(&bench);
+        for (index, one) in all.iter().enumerate().filter(|(_, one)| one.shortcut.is_some()) {
+            let same = all[..index].iter().find(|other| other.shortcut == one.shortcut);
+            assert!(same.is_none(), "{:?} and {:?}", one.name, same.map(|other| &other.name));
+        }
+    }
+}

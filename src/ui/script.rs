@@ -134,7 +134,7 @@ fn problem_ui(ui: &mut Ui, problem: &ScriptProblem, commands: &mut Vec<Command>)
     let look = look(ui);
     ui.horizontal(|ui| {
         ui.label(RichText::new("The script is wrong").strong().color(look.bad));
-        copy_ui(ui, &problem.text, "Copy the message", commands);
+        copy_ui(ui, &problem.text, "Copy the text", commands);
     });
     ScrollArea::both().id_salt("script-problem").auto_shrink(false).show(ui, |ui| {
         let text = RichText::new(&problem.text).monospace().size(12.0);
@@ -284,7 +284,7 @@ fn sign_of(state: LineState, waits: bool, look: &Look) -> (&'static str, Color32
     match state {
         LineState { failed: failed @ 1.., .. } => ("×", look.bad, format!("failed{}", times(failed))),
         _ if waits => ("…", look.accent, "waits".into()),
-        LineState { passed: passed @ 1.., .. } => ("✓", look.good, format!("passed{}", times(passed))),
+        LineState { passed: passed @ 1.., .. } => ("ok", look.good, format!("passed{}", times(passed))),
         LineState { sent: sent @ 1.., .. } => ("→", look.accent, format!("sent{}", times(sent))),
         _ => ("", look.dim, String::new()),
     }

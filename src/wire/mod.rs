@@ -32,3 +32,4 @@ pub mod summary;
 pub mod table;
 pub mod value;
 pub mod view;
+mod when;

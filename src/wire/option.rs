@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::bits::{self, BitRange};
-use super::field::{Field, When};
+use super::field::Field;
 use super::table::{AddressOf, Header};
+use super::when::When;
 
 /// How far a list of items goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

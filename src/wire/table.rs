@@ -5,11 +5,12 @@
 
 pub use super::answer::Answer;
 use super::bits;
-pub use super::field::{Compute, Coverage, Field, Kind, OnTheWay, RawSocket, Shown, Space, When};
+pub use super::field::{Compute, Coverage, Field, Kind, OnTheWay, RawSocket, Shown, Space};
 pub use super::option::{Elsewhere, Fills, Head, Item, ItemList};
 pub use super::part::{Part, Parts};
 use super::readers::Reader;
 use super::view::LayerView;
+pub use super::when::When;
 
 /// How long a header is.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,7 @@
 //! What the packets of a capture are to those that were sent: marks, their reasons, the table, the export.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail this way")]
+
 use std::path::Path;
 
 use rawbench::cli::sources::System;

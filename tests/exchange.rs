@@ -214,7 +214,8 @@ fn answers_are_found_behind_labels_and_sessions() {
                 assert_eq!(probe.judge(ETHERNET, &wrong), None, "{out_way} {back}");
             }
             for cut in 0..syn.len() {
-                Probe::of(ETHERNET, &syn[..cut]).judge(ETHERNET, &syn[..cut]);
+                let answer = Probe::of(ETHERNET, &syn[..cut]).judge(ETHERNET, &syn[..cut]);
+                assert_eq!(answer, None, "a piece of the probe itself, {cut} bytes");
             }
         }
     }

@@ -5,7 +5,8 @@
 
 pub use super::answer::Answer;
 use super::bits;
-pub use super::field::{Compute, Coverage, Field, Kind, OnTheWay, RawSocket, Shown, Space, When};
+pub use super::field::{Compute, Coverage, Field, Kind, Shown, Space, When};
+pub use super::handling::{OnTheWay, RawSocket};
 pub use super::option::{Elsewhere, Fills, Head, Item, ItemList};
 pub use super::part::{Part, Parts};
 use super::readers::Reader;

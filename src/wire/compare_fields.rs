@@ -100,11 +100,9 @@ pub(super) fn layer_rows(asked: At<'_>, seen: At<'_>, way: Way) -> Vec<Row> {
     }
     option_rows(&view, &other, seen.0, &mut rows);
     let (one, another) = (view.header_bytes(), other.header_bytes());
-    let (one, another) = (&one[..one.len().min(asked.0.end)], another);
-    let differs = rows.iter().any(|r| r.change != Change::Same);
-    if !differs && one != another {
+    if one != another && rows.iter().all(|row| row.change == Change::Same) {
         // Bytes that no field and no option of the table speaks of.
-        rows.push(bytes_row("Header bytes", one, another, None));
+        rows.push(bytes_row("Header bytes", one, another, seen.0.cut));
     }
     rows
 }

@@ -1,6 +1,7 @@
 //! Fields: what a table says of a run of bits. Part of the table language; see [`super::table`].
 
 use super::bits::{self, BitRange};
+use super::handling::{OnTheWay, RawSocket};
 use super::part::Parts;
 use super::when::When;
 
@@ -108,28 +109,6 @@ pub enum Compute {
     InterfaceAddress,
     /// The link-layer address of the next hop.
     NeighbourAddress,
-}
-
-/// What a raw IP socket does to a field of the header that we hand it (raw(7), IP_HDRINCL).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RawSocket {
-    /// It goes out as it is.
-    Kept,
-    /// The kernel always writes it.
-    Overwritten,
-    /// The kernel writes it when it is zero.
-    FilledWhenZero,
-}
-
-/// What the machines on a packet's way do to a field of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnTheWay {
-    /// It arrives as it was sent.
-    Kept,
-    /// Each router takes one off.
-    CountedDown,
-    /// A network may mark the packet anew (RFC 2474, RFC 3168).
-    Marked,
 }
 
 /// What stands for a value where Wireshark prints something else than the kind says.

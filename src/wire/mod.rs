@@ -14,6 +14,7 @@ pub mod dissect;
 pub mod dump;
 mod field;
 pub mod flow;
+mod handling;
 pub mod items;
 pub mod keyed;
 pub mod keys;

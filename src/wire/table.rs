@@ -5,7 +5,8 @@
 
 pub use super::answer::Answer;
 use super::bits;
-pub use super::field::{Compute, Coverage, Field, Kind, OnTheWay, RawSocket, Shown, Space};
+pub use super::field::{Compute, Coverage, Field, Kind, Shown, Space};
+pub use super::handling::{OnTheWay, RawSocket};
 pub use super::option::{Elsewhere, Fills, Head, Item, ItemList};
 pub use super::part::{Part, Parts};
 use super::readers::Reader;

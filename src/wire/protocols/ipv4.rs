@@ -2,8 +2,8 @@
 
 use super::ipv4_options::OPTIONS;
 use crate::wire::table::{
-    Compute, Coverage, Extent, Family, Field, FragmentRule, Header, Length, Next, OnTheWay, RawSocket, Shown, Space,
-    To, When,
+    Compute, Coverage, Extent, Family, Field, FragmentRule, Header, Length, Next, OnTheWay, RawSocket, Shown,
+    Space, To, When,
 };
 use crate::wire::view::LayerView;
 
@@ -44,8 +44,7 @@ const RB: Field = Field::flag("flags.rb", "Reserved Bit", 48).short("R").letter(
 const DF: Field = Field::flag("flags.df", "Don't Fragment", 49).short("DF").letter('D');
 const MF: Field = Field::flag("flags.mf", "More Fragments", 50).short("MF").letter('M');
 const FRAG_OFFSET: Field = Field::number("frag_offset", "Fragment Offset", 51, 13).alias(&[("frag", 8)]);
-const TTL: Field =
-    Field::number("ttl", "Time to Live", 64, 8).default(64).on_the_way(OnTheWay::CountedDown);
+const TTL: Field = Field::number("ttl", "Time to Live", 64, 8).default(64).on_the_way(OnTheWay::CountedDown);
 const PROTO: Field = Field::number("proto", "Protocol", 72, 8)
     .names(&[
         (1, "ICMP"),

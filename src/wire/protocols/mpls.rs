@@ -30,7 +30,10 @@ pub static HEADER: Header = Header {
         LABEL,
         Field::number("exp", "Traffic Class", 20, 3).short("TC").reference("RFC 5462"),
         BOTTOM,
-        Field::number("ttl", "Time to Live", 24, 8).short("TTL").default(64).on_the_way(OnTheWay::CountedDown),
+        Field::number("ttl", "Time to Live", 24, 8)
+            .short("TTL")
+            .default(64)
+            .on_the_way(OnTheWay::CountedDown),
     ],
     length: Length::Fixed(4),
     found_by: &[

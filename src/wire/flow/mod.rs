@@ -3,7 +3,7 @@
 //!
 //! The values are those that Wireshark 4.0 has under the same keys, with its default settings (Wireshark User's Guide, "TCP
 //! Analysis"; each rule tried against tshark): tests/differential_flows.rs compares all of them, packet by packet.
-//! [`seen`] reads from a packet what a [`FlowTable`] has to know of it, which takes packets in their order and tells of
+//! [`seen()`] reads from a packet what a [`FlowTable`] has to know of it, which takes packets in their order and tells of
 //! each what [`Told`] holds; [`store`] keeps that in few bytes.
 
 pub mod keys;

@@ -114,7 +114,7 @@ stop_polkit() {
 }
 
 close_window() {
-    [ -z "$window" ] || { kill "$window"; wait "$window"; rm -rf "/tmp/rawbench-$window"; } || true
+    [ -z "$window" ] || { kill "$window"; wait "$window"; rm -rf /var/tmp/rawbench-65534; } || true
     [ -z "$display" ] || kill "$display" || true
     window='' display=''
 }
@@ -132,12 +132,14 @@ check_pkexec() {
     Xvfb -displayfd 3 -screen 0 1280x800x24 -nolisten tcp -ac 3>"$work/display" 2>/dev/null &
     display=$!
     read -r number <"$work/display"
+    # Where captures stand of who has no home.
+    rm -rf /var/tmp/rawbench-65534
     (cd / && exec setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all env -i HOME=/nonexistent \
         DISPLAY=":$number" LIBGL_ALWAYS_SOFTWARE=1 /usr/bin/rawbench -i lo -k) >/dev/null 2>"$work/said" &
     window=$!
     # The capture stands in a file as soon as it runs.
-    for _ in $(seq 100); do ls /tmp/rawbench-"$window"/*.pcapng >/dev/null 2>&1 && break || sleep 0.1; done
-    ls /tmp/rawbench-"$window"/*.pcapng >/dev/null || { cat "$work/said"; fail "the window does not capture through pkexec"; }
+    for _ in $(seq 100); do ls /var/tmp/rawbench-65534/*.pcapng >/dev/null 2>&1 && break || sleep 0.1; done
+    ls /var/tmp/rawbench-65534/*.pcapng >/dev/null || { cat "$work/said"; fail "the window does not capture through pkexec"; }
     for line in 'CapInh:.0000000000000000' 'CapPrm:.0000000000000000' 'CapEff:.0000000000000000' \
         'CapAmb:.0000000000000000' 'NoNewPrivs:.1' 'Uid:.65534.65534.65534.65534' 'Groups:[[:space:]]*$'; do
         grep -qE "^$line" "/proc/$window/status" || fail "the window behind pkexec: no $line in $(cat "/proc/$window/status")"

@@ -4,9 +4,6 @@
 #[path = "common/samples.rs"]
 mod samples;
 
-use std::path::Path;
-
-use rawbench::pcap::CaptureFile;
 use rawbench::wire::compare::{Change, Comparison, Cut, Row, Side, Way, compare};
 use rawbench::wire::value::hex_pairs;
 
@@ -38,26 +35,9 @@ fn row<'a>(found: &'a Comparison, key: &str) -> &'a Row {
     { rows }.find(|r| r.key == key || r.label == key).unwrap_or_else(|| panic!("no row {key}"))
 }
 
-/// Link type and bytes of the corpus and of a packet of every table.
-fn packets() -> Vec<(u32, Vec<u8>)> {
-    let mut all: Vec<(u32, Vec<u8>)> =
-        samples::samples().into_iter().map(|sample| (sample.link_type, sample.bytes)).collect();
-    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/corpus")).unwrap()
-    {
-        let (capture, _) = CaptureFile::open(file.unwrap().path()).unwrap();
-        let mut reader = capture.reader();
-        for position in 0..capture.len() {
-            let record = reader.record(position).unwrap();
-            let link = capture.interfaces()[record.interface as usize].link_type.0;
-            all.push((link, record.data.to_vec()));
-        }
-    }
-    all
-}
-
 #[test]
 fn a_packet_is_itself_and_no_byte_changes_unseen() {
-    let all = packets();
+    let all = samples::samples_and_corpus();
     assert!(all.len() > 2000, "{}", all.len());
     let mut dice = fastrand::Rng::with_seed(7);
     let (mut changed, mut quotes) = (0, 0);
@@ -91,7 +71,7 @@ fn a_packet_is_itself_and_no_byte_changes_unseen() {
 
 #[test]
 fn any_two_packets_can_be_compared() {
-    let all = packets();
+    let all = samples::samples_and_corpus();
     let mut dice = fastrand::Rng::with_seed(8);
     for _ in 0..3000 {
         let ((a, one), (b, other)) = (&all[dice.usize(..all.len())], &all[dice.usize(..all.len())]);

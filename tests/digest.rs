@@ -4,10 +4,7 @@
 #[path = "common/samples.rs"]
 mod samples;
 
-use std::path::Path;
-
 use rawbench::filter::{Facts, Filter, Packet};
-use rawbench::pcap::CaptureFile;
 use rawbench::wire::bits;
 use rawbench::wire::digest::{Chain, Digest, Presence};
 use rawbench::wire::dissect::{Dissection, dissect};
@@ -15,18 +12,7 @@ use rawbench::wire::protocols;
 
 /// Link type and bytes: the corpus, a packet of every table, and these with one to three bytes changed or cut.
 fn packets() -> Vec<(u32, Vec<u8>)> {
-    let mut all: Vec<(u32, Vec<u8>)> =
-        samples::samples().into_iter().map(|sample| (sample.link_type, sample.bytes)).collect();
-    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/corpus")).unwrap()
-    {
-        let (capture, _) = CaptureFile::open(file.unwrap().path()).unwrap();
-        let mut reader = capture.reader();
-        for position in 0..capture.len() {
-            let record = reader.record(position).unwrap();
-            let link = capture.interfaces()[record.interface as usize].link_type.0;
-            all.push((link, record.data.to_vec()));
-        }
-    }
+    let mut all = samples::samples_and_corpus();
     let mut dice = fastrand::Rng::with_seed(5);
     for nth in 0..all.len() {
         let (link, mut bytes) = all[nth].clone();

@@ -5,13 +5,10 @@
 #[path = "common/samples.rs"]
 mod samples;
 
-use std::path::Path;
-
 use proptest::prelude::*;
 use rawbench::craft::print::Detail;
 use rawbench::craft::reply::{Known, Reply, reply};
 use rawbench::craft::{Draft, Surroundings};
-use rawbench::pcap::CaptureFile;
 use rawbench::wire::answer::Ends;
 use rawbench::wire::dissect::dissect;
 use samples::build;
@@ -235,22 +232,6 @@ fn errors_fragments_and_what_no_table_answers_are_refused_with_the_reason() {
 
 // ---- any packet
 
-/// Every packet of the corpus and one of every table.
-fn packets() -> Vec<(u32, Vec<u8>)> {
-    let mut all: Vec<_> = samples::samples().into_iter().map(|s| (s.link_type, s.bytes)).collect();
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/corpus");
-    for entry in std::fs::read_dir(corpus).unwrap() {
-        let Ok((file, _)) = CaptureFile::open(entry.unwrap().path()) else { continue };
-        let interfaces = file.interfaces();
-        for position in 0..file.len() {
-            let mut bytes = Vec::new();
-            let entry = file.read_packet(position, &mut bytes).unwrap();
-            all.push((interfaces[usize::from(entry.interface)].link_type.0, bytes));
-        }
-    }
-    all
-}
-
 /// What a packet's answer must be, whatever the packet.
 fn check(link_type: u32, bytes: &[u8]) -> bool {
     let Ok(found) = reply(link_type, bytes, Known::default()) else { return false };
@@ -272,7 +253,7 @@ fn check(link_type: u32, bytes: &[u8]) -> bool {
 
 #[test]
 fn every_packet_of_the_corpus_is_answered_or_refused() {
-    let all = packets();
+    let all = samples::samples_and_corpus();
     let answered = all.iter().filter(|(link_type, bytes)| check(*link_type, bytes)).count();
     assert!(answered * 3 > all.len(), "{answered} of {}", all.len());
 }
@@ -287,7 +268,7 @@ proptest! {
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
         use std::sync::LazyLock;
-        static ALL: LazyLock<Vec<(u32, Vec<u8>)>> = LazyLock::new(packets);
+        static ALL: LazyLock<Vec<(u32, Vec<u8>)>> = LazyLock::new(samples::samples_and_corpus);
         let (link_type, mut bytes) = ALL[which.index(ALL.len())].clone();
         if let Some(cut) = cut {
             bytes.truncate(cut.index(bytes.len() + 1));

@@ -2,10 +2,12 @@
 #![allow(dead_code, reason = "each test program uses a part of this")]
 
 use std::collections::{HashSet, VecDeque};
+use std::path::Path;
 
 use rawbench::craft::Draft;
 use rawbench::craft::build::Sources;
 use rawbench::craft::edit::new_option;
+use rawbench::pcap::CaptureFile;
 use rawbench::wire::protocols;
 use rawbench::wire::table::{Header, Kind, Space, To};
 
@@ -112,4 +114,22 @@ fn with_options(draft: &Draft) -> Vec<Draft> {
 /// [`drafts`] as bytes.
 pub fn samples() -> Vec<Sample> {
     drafts().into_iter().map(|(link_type, d)| Sample { link_type, bytes: d.bytes().to_vec() }).collect()
+}
+
+/// Link type and bytes of a packet of every table and of each packet of tests/oracle/corpus.
+#[allow(clippy::unwrap_used, reason = "a test may fail this way")]
+pub fn samples_and_corpus() -> Vec<(u32, Vec<u8>)> {
+    let mut all: Vec<(u32, Vec<u8>)> =
+        samples().into_iter().map(|sample| (sample.link_type, sample.bytes)).collect();
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/corpus");
+    for file in std::fs::read_dir(corpus).unwrap() {
+        let (capture, _) = CaptureFile::open(file.unwrap().path()).unwrap();
+        let mut reader = capture.reader();
+        for position in 0..capture.len() {
+            let record = reader.record(position).unwrap();
+            let link = capture.interfaces()[record.interface as usize].link_type.0;
+            all.push((link, record.data.to_vec()));
+        }
+    }
+    all
 }

@@ -1,8 +1,8 @@
 //! The rules by which an answer is an answer, on golden packets and near the edge of the sequence space.
 
 use proptest::prelude::*;
-use rawbench::cli::sources::System;
 use rawbench::craft::Draft;
+use rawbench::engine::System;
 use rawbench::engine::{AnswerKind, Exchange, Probe, Record, Seen};
 use rawbench::wire::value::hex_pairs;
 

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use rawbench::cli::sources::System;
 use rawbench::craft::Draft;
+use rawbench::engine::System;
 use rawbench::engine::{
     AnswerKind, CaptureFile, ExchangeFormat, Exchanges, LATE_NS, Look, Marks, Matcher, Passed, Role, Table,
     What, export_exchanges,
@@ -95,14 +95,14 @@ fn theirs(tcp: &str) -> String {
 fn a_handshake_by_hand_is_told_packet_by_packet() {
     let mut all = Taken::default();
     assert_eq!(all.take(&ours("seq=1000, flags=S"), OUT, true), "sent by this bench");
-    assert_eq!(all.take(&theirs("seq=7, ack=1001, flags=S."), BACK, false), "answer to 1 in 100 µs");
+    assert_eq!(all.take(&theirs("seq=7, ack=1001, flags=S."), BACK, false), "answer to 1 in 100.0 µs");
     assert_eq!(all.why(2), "acknowledges 1001 = sequence 1000 + SYN 1 (RFC 9293 3.10.7.3)");
     assert_eq!(all.roles(1)[0].partner(), Some(1));
     assert_eq!(all.why(1), all.why(2), "the question says why it is answered");
     assert_eq!(all.take(&theirs("seq=7, ack=1001, flags=S."), BACK, false), "again: answer to 1");
     assert_eq!(all.take(&ours("seq=1001, ack=8, flags=."), OUT, true), "sent by this bench");
     assert_eq!(all.take(&(ours("seq=1001, ack=8, flags=P.") + "/\"GET\""), OUT, true), "sent by this bench");
-    assert_eq!(all.take(&theirs("seq=8, ack=1004, flags=."), BACK, false), "answer to 5 in 100 µs");
+    assert_eq!(all.take(&theirs("seq=8, ack=1004, flags=."), BACK, false), "answer to 5 in 100.0 µs");
     assert_eq!(all.why(6), "acknowledges 1004 = sequence 1001 + 3 bytes (RFC 9293 3.10.7.4)");
     // What follows acknowledges no more: the connection goes on.
     assert_eq!(all.take(&(theirs("seq=8, ack=1004, flags=P.") + "/\"page\""), BACK, false), "");
@@ -134,8 +134,8 @@ fn the_kernels_reset_is_told_from_one_that_was_sent_here_and_in_files_by_its_num
     // Nobody knows who sent what is in a file, and which way it went.
     let mut file = Taken::default();
     assert_eq!(file.take(&ours("seq=1000, flags=S"), EITHER, false), "");
-    assert_eq!(file.take(&theirs("seq=7, ack=1001, flags=S."), EITHER, false), "answer to 1 in 100 µs");
-    assert_eq!(file.text(1), "answered by 2 in 100 µs");
+    assert_eq!(file.take(&theirs("seq=7, ack=1001, flags=S."), EITHER, false), "answer to 1 in 100.0 µs");
+    assert_eq!(file.text(1), "answered by 2 in 100.0 µs");
     assert_eq!(file.take(&ours("seq=1009, flags=R"), EITHER, false), "", "another number");
     assert_eq!(
         file.take(&ours("seq=1001, ack=8, flags=R."), EITHER, false),
@@ -152,12 +152,12 @@ fn on_loopback_each_packet_is_seen_once_and_both_ends_are_here() {
     };
     let mut all = Taken::default();
     assert_eq!(all.take(&lo(40000, 80, "seq=4294967295, flags=S"), EITHER, true), "sent by this bench");
-    assert_eq!(all.take(&lo(80, 40000, "seq=7, ack=0, flags=S."), EITHER, false), "answer to 1 in 100 µs");
+    assert_eq!(all.take(&lo(80, 40000, "seq=7, ack=0, flags=S."), EITHER, false), "answer to 1 in 100.0 µs");
     let why = "acknowledges 0 = sequence 4294967295 + SYN 1 modulo 2^32 (RFC 9293 3.10.7.3)";
     assert_eq!(all.why(2), why);
     assert_eq!(all.take(&lo(40000, 80, "seq=0, flags=R"), EITHER, false), "reset sent by the kernel");
     assert_eq!(all.take(&lo(40001, 81, "seq=5, flags=S"), EITHER, true), "sent by this bench");
-    assert_eq!(all.take(&lo(81, 40001, "seq=0, ack=6, flags=R."), EITHER, false), "answer to 4 in 100 µs");
+    assert_eq!(all.take(&lo(81, 40001, "seq=0, ack=6, flags=R."), EITHER, false), "answer to 4 in 100.0 µs");
     assert_eq!(all.why(5), "acknowledges 6 = sequence 5 + SYN 1 (RFC 9293 3.10.7.1)");
     // Two ends that this bench plays both: an answer, and a question of its own.
     let both = all.take(&lo(80, 40000, "seq=7, ack=0, flags=S."), EITHER, true);
@@ -175,14 +175,17 @@ fn icmp_errors_echo_and_datagrams_find_their_questions() {
     );
     let quote = hex_pairs(&all.packets[0][..28]);
     let error = format!("ip(src=10.9.9.9, dst=10.77.0.1)/icmp(type=3, code=3)/hex({quote})");
-    assert_eq!(all.take(&error, BACK, false), "answer to 1 in 100 µs");
+    assert_eq!(all.take(&error, BACK, false), "answer to 1 in 100.0 µs");
     assert_eq!(all.why(2), "quotes the packet: to 10.77.0.2, ports 40000 to 53 (RFC 792)");
     assert_eq!(all.marks.exchanges()[0].kind, Some(AnswerKind::IcmpUnreachable));
     let reply = format!("{back}/udp(srcport=53, dstport=40000)/\"a\"");
     assert_eq!(all.take(&reply, BACK, false), "again: answer to 1");
     all.take(&format!("{to}/icmp(type=8, id=9, seq=1)"), OUT, true);
     assert_eq!(all.take(&format!("{back}/icmp(type=0, id=9, seq=2)"), BACK, false), "");
-    assert_eq!(all.take(&format!("{back}/icmp(type=0, id=9, seq=1)"), BACK, false), "answer to 4 in 200 µs");
+    assert_eq!(
+        all.take(&format!("{back}/icmp(type=0, id=9, seq=1)"), BACK, false),
+        "answer to 4 in 200.0 µs"
+    );
     assert_eq!(all.why(6), "its identifier 9 and sequence number 1 are those of the request (RFC 792)");
     let table = all.table(Look::default());
     let names: Vec<&str> = table.lines.iter().map(|l| l.name.as_str()).collect();
@@ -200,8 +203,8 @@ fn an_answer_after_a_second_is_late_and_each_probe_has_its_own() {
     }
     all.now_ns += LATE_NS;
     let answer = theirs("seq=7, ack=1001, flags=S.");
-    assert_eq!(all.take(&answer, BACK, false), "late answer to 1, after 1.00 s");
-    assert_eq!(all.take(&answer, BACK, false), "late answer to 2, after 1.00 s");
+    assert_eq!(all.take(&answer, BACK, false), "late answer to 1, after 1.000 s");
+    assert_eq!(all.take(&answer, BACK, false), "late answer to 2, after 1.000 s");
     let line = &all.table(Look::default()).total;
     assert_eq!((line.sent, line.answered, line.unanswered, line.late), (3, 2, 1, 2));
 }
@@ -212,7 +215,7 @@ fn an_acknowledgment_is_for_all_before_it() {
     for (sequence, text) in [(1, "abc"), (4, "de"), (6, "f")] {
         all.take(&(ours(&format!("seq={sequence}, ack=9, flags=P.")) + &format!("/\"{text}\"")), OUT, true);
     }
-    assert_eq!(all.take(&theirs("seq=9, ack=7, flags=."), BACK, false), "answer to 3 in 100 µs");
+    assert_eq!(all.take(&theirs("seq=9, ack=7, flags=."), BACK, false), "answer to 3 in 100.0 µs");
     assert_eq!((all.roles(1)[0].partner(), all.roles(2)[0].partner()), (Some(3), Some(3)));
     assert!(all.why(1).contains("all before 7 is, and this one ends at 4"), "{}", all.why(1));
     let total = all.table(Look::default()).total;
@@ -222,7 +225,7 @@ fn an_acknowledgment_is_for_all_before_it() {
     let mut sweep = Taken::default();
     sweep.take(&ours("seq=5, flags=S"), OUT, true);
     sweep.take(&ours("seq=900, flags=S"), OUT, true);
-    assert_eq!(sweep.take(&theirs("seq=9, ack=901, flags=S."), BACK, false), "answer to 2 in 100 µs");
+    assert_eq!(sweep.take(&theirs("seq=9, ack=901, flags=S."), BACK, false), "answer to 2 in 100.0 µs");
     assert_eq!(sweep.table(Look::default()).total.unanswered, 1);
 }
 
@@ -235,7 +238,7 @@ fn what_others_do_is_marked_where_it_begins_and_kept_out_of_the_table() {
     all.take(&dns("10.0.0.1", "10.0.0.9", [5000, 53], "q"), EITHER, false);
     assert_eq!(
         all.take(&dns("10.0.0.9", "10.0.0.1", [53, 5000], "a"), EITHER, false),
-        "answer to 1 in 100 µs"
+        "answer to 1 in 100.0 µs"
     );
     assert_eq!(all.take(&dns("10.0.0.1", "10.0.0.9", [5000, 53], "q2"), EITHER, false), "", "it goes on");
     assert_eq!(all.take(&dns("10.0.0.9", "10.0.0.1", [53, 5000], "a2"), EITHER, false), "");

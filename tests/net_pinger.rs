@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use net::{ip, word};
-use rawbench::cli::sources::System;
 use rawbench::craft::Draft;
+use rawbench::engine::System;
 use rawbench::engine::{Access, Answer, AnswerKind, News, Ping, Pinged, Pinger};
 use rawbench::net::{Direction, Door, Place, Ring};
 

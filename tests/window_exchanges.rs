@@ -57,7 +57,7 @@ fn rows_say_what_answers_what_and_lead_there() {
     let row = window.row(7);
     window.click(&row);
     window.must_say("asks, and has no answer in this capture");
-    window.click("Packet 6: answer to 5 in 1.00 ms, go to packet 5");
+    window.click("Packet 6: answer to 5 in 1.000 ms, go to packet 5");
     assert_eq!(selected(&window), 5);
     window.must_say("acknowledges 2 = sequence 1 + SYN 1 (RFC 9293 3.10.7.1)");
     window.key(CTRL, Key::P);
@@ -77,7 +77,7 @@ fn the_table_counts_filters_the_times_and_is_exported() {
     window.must_say("Looking for what answers what");
     trace(&mut window);
     let median = window.bench().exchange_table().total.rtt_ns.unwrap()[1];
-    let median = rawbench::engine::span(median);
+    let median = rawbench::wire::value::duration(median);
     let all = format!("Exchanges to All destinations: 3 sent, 2 answered, median {median}");
     assert!(window.is_on(&all), "no destination is chosen: {:#?}", window.names());
     assert!(window.has("Round-trip times of 2 exchanges over time"));

@@ -4,11 +4,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 use super::args::CraftArgs;
 use super::output::{self, Failure, Outcome, WRONG_CALL};
-use super::sources::System;
 use super::{checksum_text, json};
 use crate::craft::Draft;
 use crate::craft::print::Detail;
 use crate::craft::stream::Stream;
+use crate::engine::System;
 use crate::wire::notation::NotationError;
 use crate::wire::{dump, value};
 

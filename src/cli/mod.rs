@@ -22,7 +22,6 @@ pub mod reassembled;
 pub mod run;
 pub mod send;
 pub mod send_args;
-pub mod sources;
 pub mod tcping;
 mod tcping_table;
 mod tcping_tally;

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::args::{PlaceArgs, seconds};
 use super::output::{self, FAILED, Failure, Out, Outcome, WRONG_CALL};
-use super::sources::System;
 use super::{json, live};
+use crate::engine::System;
 use crate::engine::script::{self, Runner, Said, Script, Table, Told, What, Why, text as run_text};
 use crate::engine::{self, Access, Place};
 use crate::wire::value;

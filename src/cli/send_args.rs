@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::args::{PlaceArgs, seconds};
 use super::output::{self, Failure, WRONG_CALL};
 use super::read::select;
-use super::sources::System;
 use crate::craft::fragment::Pieces;
 use crate::craft::stream::{Place, Stream};
+use crate::engine::System;
 use crate::engine::{self, Access, Checksums, Flows, Job, MOST_PER_SECOND, Pace, Replay, Unsendable, Via};
 use crate::pcap::{self, CaptureFile};
 

@@ -12,11 +12,11 @@ use serde::Serialize;
 use super::args::TcpingArgs;
 use super::output::{self, FAILED, Failure, Out, Outcome, WRONG_CALL};
 use super::send::{Line, More, duration};
-use super::sources::System;
 use super::tcping_table::{Row, Table};
 use super::tcping_tally::{Tally, summary};
 use super::{json, live};
 use crate::craft::Draft;
+use crate::engine::System;
 use crate::engine::{self, Access, Courses, News, Ping, Pinged, Pinger, Place};
 
 /// Packets a second to all hosts together, at most.

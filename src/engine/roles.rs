@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use super::marks::LATE_NS;
 use super::probe::AnswerKind;
+use crate::wire::value::duration;
 
 /// Exchanges that are kept. Of more only their number is known.
 const MOST: usize = 1 << 20;
@@ -119,9 +120,9 @@ impl Role {
         // Writing to a text does not fail.
         let _ = match (self.what, one.rtt_ns) {
             (Some(What::Answer), Some(rtt)) if one.is_late() => {
-                write!(text, "late answer to {question}, after {}", span(rtt))
+                write!(text, "late answer to {question}, after {}", duration(rtt))
             }
-            (Some(What::Answer), Some(rtt)) => write!(text, "answer to {question} in {}", span(rtt)),
+            (Some(What::Answer), Some(rtt)) => write!(text, "answer to {question} in {}", duration(rtt)),
             (Some(What::Answer), None) => write!(text, "answer to {question}"),
             (Some(What::Again), _) => write!(text, "again: answer to {question}"),
             (Some(What::Stray), _) => write!(text, "stray: answers nothing"),
@@ -129,33 +130,13 @@ impl Role {
             (Some(What::KernelReset), _) => write!(text, "reset by the kernel of the sender"),
             (None, _) if one.ours => write!(text, "sent by this bench"),
             (None, _) => match (one.answer(), one.rtt_ns) {
-                (Some(answer), Some(rtt)) => write!(text, "answered by {} in {}", answer + 1, span(rtt)),
+                (Some(answer), Some(rtt)) => write!(text, "answered by {} in {}", answer + 1, duration(rtt)),
                 (Some(answer), None) => write!(text, "answered by {}", answer + 1),
                 (None, _) => Ok(()),
             },
         };
         text
     }
-}
-
-/// A span of time with three digits and its unit.
-#[must_use]
-pub fn span(ns: u64) -> String {
-    let amount = ns as f64;
-    let (value, unit) = match ns {
-        0..1_000 => return format!("{ns} ns"),
-        1_000..1_000_000 => (amount / 1e3, "µs"),
-        1_000_000..1_000_000_000 => (amount / 1e6, "ms"),
-        _ => (amount / 1e9, "s"),
-    };
-    let digits = if value < 9.995 {
-        2
-    } else if value < 99.95 {
-        1
-    } else {
-        0
-    };
-    format!("{value:.digits$} {unit}")
 }
 
 impl Marks {
@@ -272,15 +253,6 @@ impl Marks {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_have_three_digits() {
-        let all = [(999, "999 ns"), (1_000, "1.00 µs"), (84_120, "84.1 µs"), (450_000, "450 µs")];
-        for (ns, text) in all.into_iter().chain([(1_500_000, "1.50 ms"), (9_996_000, "10.0 ms")]) {
-            assert_eq!(span(ns), text);
-        }
-        assert_eq!(span(2_300_000_000), "2.30 s");
-    }
 
     #[test]
     fn an_exchange_is_small() {

@@ -14,8 +14,9 @@ use super::detail::forms_ui;
 use super::marks::go_to;
 use super::theme::{self, GAP, look};
 use crate::app::{Command, ExchangeCommand, Workbench};
-use crate::engine::{Line, Table, span};
+use crate::engine::{Line, Table};
 use crate::filter::values::seconds_between;
+use crate::wire::value::duration;
 
 const ROW: f32 = 18.0;
 /// Titles of the columns behind the first, their widths, what they mean.
@@ -152,10 +153,10 @@ fn line_ui(ui: &mut Ui, line: &Line, chosen: bool, commands: &mut Vec<Command>) 
     let mut texts = vec![name.to_owned()];
     texts.extend([line.sent, line.answered, line.unanswered, line.again].map(grouped));
     match line.rtt_ns {
-        Some(times) => texts.extend(times.map(span)),
+        Some(times) => texts.extend(times.map(duration)),
         None => texts.extend(std::iter::repeat_n(String::new(), 4)),
     }
-    let times = line.rtt_ns.map(|t| format!(", median {}", span(t[1]))).unwrap_or_default();
+    let times = line.rtt_ns.map(|t| format!(", median {}", duration(t[1]))).unwrap_or_default();
     let spoken = format!("Exchanges to {name}: {} sent, {} answered{times}", line.sent, line.answered);
     response.widget_info(|| WidgetInfo::selected(Role::ListItem, true, chosen, &spoken));
     if chosen || response.hovered() {
@@ -213,8 +214,8 @@ fn log(ns: u64) -> f64 {
 
 /// A mark of an axis in words: 20 µs, not 20.0 µs.
 fn unlog(value: f64) -> String {
-    let text = span(10f64.powf(value).round().clamp(0.0, 1e18) as u64);
-    text.replace(".00 ", " ").replace(".0 ", " ")
+    let text = duration(10f64.powf(value).round().clamp(0.0, 1e18) as u64);
+    text.replace(".000 ", " ").replace(".0 ", " ")
 }
 
 /// Marks at round times: 1, 2 and 5 of each power of ten, or equal steps where there are few of these.
@@ -277,7 +278,7 @@ fn times_ui(
         HoverPosition::NearDataPoint { index, .. } => {
             let (answer, rtt, sent) = answers.get(*index)?;
             let since = seconds_between(first, *sent, 6);
-            Some(format!("packet {answer}: {}\nsent at {since} s", span(*rtt)))
+            Some(format!("packet {answer}: {}\nsent at {since} s", duration(*rtt)))
         }
         HoverPosition::Elsewhere { .. } => None,
     };
@@ -331,7 +332,8 @@ fn bars_ui(ui: &mut Ui, table: &Table, size: eframe::egui::Vec2) {
         .filter(|bar| bar.count > 0)
         .map(|bar| {
             let (from, to) = (log(bar.from_ns), log(bar.to_ns.max(bar.from_ns + 1)));
-            let text = format!("{} to {}: {}", span(bar.from_ns), span(bar.to_ns), grouped(bar.count));
+            let text =
+                format!("{} to {}: {}", duration(bar.from_ns), duration(bar.to_ns), grouped(bar.count));
             Bar::new((from + to) / 2.0, bar.count as f64).width((to - from) * 0.92).name(text)
         })
         .collect();

@@ -8,7 +8,8 @@ use super::State;
 use super::columns::cell_text;
 use super::theme::{look, mono, plain};
 use crate::app::{CaptureState, Command, Workbench};
-use crate::engine::{Role as Mark, What, span};
+use crate::engine::{Role as Mark, What};
+use crate::wire::value::duration;
 
 /// Size of a mark's text, and its distance from what stands before it.
 const SIZE: f32 = 11.5;
@@ -91,7 +92,7 @@ pub fn reasons_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &
             // A row of a question says little; here there is room.
             text = match (role.exchange.ours, role.exchange.answer(), role.exchange.asks) {
                 (true, Some(answer), _) => match role.exchange.rtt_ns {
-                    Some(rtt) => format!("{text}, answered by {} in {}", answer + 1, span(rtt)),
+                    Some(rtt) => format!("{text}, answered by {} in {}", answer + 1, duration(rtt)),
                     None => format!("{text}, answered by {}", answer + 1),
                 },
                 (true, None, true) => format!("{text}, no answer yet"),

@@ -12,7 +12,7 @@ use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rawbench::app::{Command, Hold, Severity, Workbench};
+use rawbench::app::{Below, Command, Hold, Severity, Workbench};
 use rawbench::engine::{Access, Engine, Way};
 use rawbench::net::Door;
 use rawbench::wire::dissect::dissect;
@@ -111,7 +111,7 @@ const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 fn a_page_is_fetched_by_packets_made_by_hand() {
     let Some(mut b) = Bench::new("a_page_is_fetched_by_packets_made_by_hand") else { return };
     b.bench.apply(Command::HoldPort(true));
-    b.bench.apply(Command::Ladder(true));
+    b.bench.apply(Command::Below(Below::Ladder));
     b.send("a SYN-ACK", |s| s.flags == "S.");
     assert_eq!(b.bench.hold(), Hold::Held(PORT));
 

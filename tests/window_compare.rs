@@ -8,7 +8,7 @@ mod common;
 
 use common::{CTRL, Window, craft, record};
 use eframe::egui::Key;
-use rawbench::app::{Command, Part};
+use rawbench::app::{Below, Command, Part};
 use rawbench::pcap::Spool;
 use rawbench::wire::value::hex_pairs;
 
@@ -52,7 +52,7 @@ fn the_packet_that_was_sent_is_offered_with_its_differences() {
     let offer =
         window.all("Compare").into_iter().map(|n| n.rect().center()).max_by(|a, b| a.y.total_cmp(&b.y));
     window.click_at(offer.unwrap());
-    assert!(window.bench().comparing().is_on());
+    assert!(window.bench().below() == Below::Compare);
     assert_eq!(window.value("Compare with"), "the packet sent last");
     window.must_say("Seen with 2 differences");
     for line in [
@@ -82,7 +82,7 @@ fn the_packet_that_was_sent_is_offered_with_its_differences() {
     // The tree again.
     window.leave();
     window.click("Tree");
-    assert!(!window.bench().comparing().is_on() && window.is_on("Tree"));
+    assert!(window.bench().below() != Below::Compare && window.is_on("Tree"));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn what_an_error_quotes_is_compared() {
     window.click("What it quotes");
     window.leave();
     window.key(CTRL, Key::D);
-    assert!(!window.bench().comparing().is_on());
+    assert!(window.bench().below() != Below::Compare);
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn any_packet_is_compared_with_the_draft() {
     // The ladder takes its place, and gives it back.
     window.leave();
     window.key(CTRL, Key::J);
-    assert!(!window.bench().comparing().is_on() && window.is_on("Ladder"));
+    assert!(window.bench().below() != Below::Compare && window.is_on("Ladder"));
     window.key(CTRL, Key::D);
-    assert!(!window.bench().shows_ladder() && window.is_on("Compare"));
+    assert!(window.bench().below() != Below::Ladder && window.is_on("Compare"));
     // Nothing selected: it is said what to do.
     window.harness.state_mut().bench.apply(Command::Select(None));
     window.settle();

@@ -16,6 +16,20 @@ use crate::filter::complete::Words;
 use crate::wire::table::Header;
 use crate::wire::view::Path;
 
+/// What is shown below the list of packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Below {
+    /// The selected packet.
+    #[default]
+    Packet,
+    /// Its conversation, as a ladder.
+    Ladder,
+    /// The table of exchanges.
+    Exchanges,
+    /// The selected packet beside the one that was asked for.
+    Compare,
+}
+
 /// One thing to do.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -108,8 +122,8 @@ pub enum Command {
     Reply(Option<usize>),
     /// Hold the draft's TCP port against the kernel's resets, or let it go.
     HoldPort(bool),
-    /// Show the conversation of the selected packet as a ladder, or no more.
-    Ladder(bool),
+    /// Show this below the list.
+    Below(Below),
     /// Do something with the exchanges.
     Exchanges(ExchangeCommand),
     /// The selected packet beside the one that was asked for.

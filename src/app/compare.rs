@@ -1,5 +1,6 @@
 //! The selected packet beside the one that was asked for: the packet sent last, or the one in the builder.
 
+use super::command::Below;
 use super::workbench::Workbench;
 use crate::engine::{Asked, Failure, Part, Sighted};
 use crate::wire::compare::{Comparison, Side};
@@ -7,8 +8,6 @@ use crate::wire::compare::{Comparison, Side};
 /// Something to do with the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompareCommand {
-    /// Show it in the place of the selected packet, or no more.
-    Show(bool),
     /// Compare with this.
     With(Beside),
     /// Compare that packet, or what it quotes.
@@ -29,7 +28,6 @@ pub enum Beside {
 /// The view that compares.
 #[derive(Debug, Default)]
 pub struct Comparing {
-    pub(super) on: bool,
     only: bool,
     /// The packet that was sent last.
     asked: Option<Asked>,
@@ -53,12 +51,6 @@ pub struct Compared {
 }
 
 impl Comparing {
-    /// It is shown.
-    #[must_use]
-    pub fn is_on(&self) -> bool {
-        self.on
-    }
-
     /// Only differences are shown.
     #[must_use]
     pub fn only_differences(&self) -> bool {
@@ -73,23 +65,24 @@ impl Workbench {
         &self.comparing
     }
 
+    /// What is shown below the list.
+    #[must_use]
+    pub fn below(&self) -> Below {
+        self.below
+    }
+
+    pub(super) fn show_below(&mut self, below: Below) {
+        if below == Below::Compare && self.capture.selected.is_none() {
+            self.notice(Failure::new("select a packet first: it is compared with what was asked for"));
+        } else {
+            self.below = below;
+        }
+    }
+
     pub(super) fn compare(&mut self, command: CompareCommand) {
-        let Some(at) = self.capture.selected.as_ref().map(|s| s.index) else {
-            match command {
-                CompareCommand::Show(false) => self.comparing.on = false,
-                _ => {
-                    self.notice(Failure::new("select a packet first: it is compared with what was asked for"))
-                }
-            }
-            return;
-        };
+        let Some(at) = self.capture.selected.as_ref().map(|s| s.index) else { return };
         let (beside, part) = self.comparing.chosen_for(at);
         match command {
-            CompareCommand::Show(on) => {
-                self.comparing.on = on;
-                self.ladder &= !on;
-                self.table &= !on;
-            }
             CompareCommand::With(beside) => self.comparing.chosen = Some((at, Some(beside), part)),
             CompareCommand::Part(part) => self.comparing.chosen = Some((at, beside, Some(part))),
             CompareCommand::OnlyDifferences(only) => self.comparing.only = only,

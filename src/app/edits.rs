@@ -1,11 +1,11 @@
 //! The commands that edit the draft.
 
 use super::command::Command;
-use super::workbench::{LocalSources, Request, Workbench};
+use super::workbench::{Request, Workbench};
 use crate::craft::export::Form;
 use crate::craft::stream::Stream;
 use crate::craft::{Draft, presets};
-use crate::engine::Failure;
+use crate::engine::{Failure, System};
 use crate::wire::value::Refused;
 use crate::wire::view::Path;
 
@@ -119,7 +119,7 @@ impl Workbench {
     }
 
     fn load_notation(&mut self, text: &str) {
-        match Stream::from_notation(text, &mut LocalSources) {
+        match Stream::from_notation(text, &mut System::default()) {
             Ok(stream) => self.replace(stream.into_draft()),
             Err(error) => self.notice(Failure::new(error.render(text))),
         }

@@ -8,10 +8,11 @@ use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
 use super::command::{Outgoing, Then};
 use super::gaps::GapKind;
-use super::workbench::{LOCALHOST, LocalSources, Request, Workbench};
+use super::workbench::{LOCALHOST, Request, Workbench};
 use crate::craft::{Draft, Surroundings, presets};
 use crate::engine::{
-    Engine, Event, Exchanges, Failure, HostWay, Incident, Listen, Neighbourhood, Order, Place, Source, Via,
+    Engine, Event, Exchanges, Failure, HostWay, Incident, Listen, Neighbourhood, Order, Place, Source,
+    System, Via,
 };
 
 /// The last packet that was sent.
@@ -147,7 +148,7 @@ impl Workbench {
     fn stay_at_home(&mut self) {
         let syn = presets::ALL[0].to(Some(LOCALHOST));
         let (can_undo, _) = self.builder.can();
-        if let (false, Ok(draft)) = (can_undo, Draft::from_notation(&syn, &mut LocalSources)) {
+        if let (false, Ok(draft)) = (can_undo, Draft::from_notation(&syn, &mut System::default())) {
             self.builder = Builder::new(draft);
         }
     }

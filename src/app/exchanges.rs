@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::capture::{CaptureState, Selected};
+use super::command::Below;
 use super::gaps::Line;
 use super::workbench::{Request, Workbench};
 use crate::engine::{Exchanges, Failure, Look, Order, Role, Table};
@@ -12,8 +13,6 @@ use crate::engine::{Exchanges, Failure, Look, Order, Role, Table};
 /// Something to do with the exchanges.
 #[derive(Clone, Debug)]
 pub enum ExchangeCommand {
-    /// Show their table, or no more.
-    Show(bool),
     /// Find them out, so that the rows are marked.
     Trace,
     /// Go to the packet that the selected one answers, or to its answer.
@@ -94,12 +93,6 @@ impl CaptureState {
 }
 
 impl Workbench {
-    /// The table of exchanges is wanted.
-    #[must_use]
-    pub fn shows_exchanges(&self) -> bool {
-        self.table
-    }
-
     /// The table.
     #[must_use]
     pub fn exchange_table(&self) -> Arc<Table> {
@@ -109,11 +102,6 @@ impl Workbench {
     pub(super) fn apply_exchanges(&mut self, command: ExchangeCommand) {
         let look = self.capture.exchanges.look();
         match command {
-            ExchangeCommand::Show(on) => {
-                self.table = on;
-                self.ladder &= !on;
-                self.comparing.on &= !on;
-            }
             ExchangeCommand::Trace => self.capture.traced = true,
             ExchangeCommand::Partner => self.go_to_partner(),
             ExchangeCommand::Group(group) => self.capture.exchanges.look_at(Look { group, ..look }),
@@ -156,7 +144,7 @@ impl Workbench {
     /// waits.
     pub fn exchanges_on(&mut self) -> Option<Duration> {
         let file = self.capture.file.clone()?;
-        self.capture.traced |= self.table || self.capture.exchanges.is_sent_to();
+        self.capture.traced |= self.below == Below::Exchanges || self.capture.exchanges.is_sent_to();
         if !self.capture.traced {
             return None;
         }

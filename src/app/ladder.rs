@@ -2,25 +2,13 @@
 
 use std::sync::Arc;
 
-use super::compare::CompareCommand;
+use super::command::Below;
 use super::workbench::Workbench;
 use crate::engine::{Ladder, Order, Step};
 use crate::wire::answer::Ends;
 use crate::wire::dissect::dissect;
 
 impl Workbench {
-    /// The ladder is wanted.
-    #[must_use]
-    pub fn shows_ladder(&self) -> bool {
-        self.ladder
-    }
-
-    /// Shows the ladder in the place of the selected packet, or no more.
-    pub(super) fn show_ladder(&mut self, on: bool) {
-        (self.ladder, self.table) = (on, false);
-        self.compare(CompareCommand::Show(false));
-    }
-
     /// The conversation, or why there is none to show.
     #[must_use]
     pub fn ladder(&self) -> Option<Result<&Ladder, &str>> {
@@ -35,7 +23,7 @@ impl Workbench {
 
     /// Has the ladder follow the selection and what comes in. `true`: there is more to do at once.
     pub(super) fn ladder_on(&mut self) -> bool {
-        if !self.ladder {
+        if self.below != Below::Ladder {
             self.capture.ladder = None;
             return false;
         }

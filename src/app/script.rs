@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::command::{Question, Then};
-use super::workbench::{LocalSources, Request, Workbench};
+use super::workbench::{Request, Workbench};
 use crate::engine::script::{self, EXAMPLES, Outcome, Runner, Told, What, text};
-use crate::engine::{Failure, Listen, Place, ScriptTold, Scripting};
+use crate::engine::{Failure, Listen, Place, ScriptTold, Scripting, System};
 
 /// Most bytes of a script that is opened in the window.
 const LONGEST: u64 = 1 << 20;
@@ -336,7 +336,7 @@ impl Workbench {
         }
         self.scripts.shown = true;
         self.scripts.problem = None;
-        let parsed = script::parse(&self.scripts.text, &[], &mut LocalSources);
+        let parsed = script::parse(&self.scripts.text, &[], &mut System::default());
         let parsed = match parsed {
             Ok(parsed) => parsed,
             Err(error) => {
@@ -396,7 +396,7 @@ impl Workbench {
     fn start_script(&mut self, runner: Runner) {
         self.scripts.run = Some(ScriptRun::default());
         let Some(engine) = &self.engine else { return };
-        match engine.run_script(runner, Box::new(LocalSources)) {
+        match engine.run_script(runner, Box::<System>::default()) {
             Ok(running) => self.scripts.running = Some(running),
             Err(failure) => {
                 self.scripts.run = None;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::builder::Builder;
 use super::capture::{CaptureState, Origin};
 use super::capture_options::CaptureOptions;
-use super::command::{Command, Outgoing, Question, Theme, Then};
+use super::command::{Below, Command, Outgoing, Question, Theme, Then};
 use super::compare::Comparing;
 use super::events::LastSend;
 use super::files::Traffic;
@@ -16,10 +16,9 @@ use super::guard::Guard;
 use super::history::History;
 use super::list::ListState;
 use super::script::{ScriptCommand, Scripts};
-pub(super) use super::sources::LocalSources;
 use super::stream::Streams;
 use crate::craft::{Draft, presets};
-use crate::engine::{Engine, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, Via};
+use crate::engine::{Engine, Failure, HostWay, Listen, Neighbourhood, Order, Place, Source, System, Via};
 use crate::filter::complete::Words;
 use crate::wire::value;
 use crate::wire::view::Path;
@@ -116,9 +115,7 @@ pub struct Workbench {
     pub(super) guard: Guard,
     /// What the draft answers, as long as it is that answer, for a person.
     pub(super) answering: Option<String>,
-    /// The ladder is wanted, or the table of exchanges.
-    pub(super) ladder: bool,
-    pub(super) table: bool,
+    pub(super) below: Below,
     pub(super) comparing: Comparing,
 }
 
@@ -128,7 +125,7 @@ impl Workbench {
     pub fn new(engine: Option<Engine>, directory: PathBuf) -> Self {
         // The lab's server: where a first packet is safe to go.
         let syn = presets::ALL[0].to(None);
-        let draft = Draft::from_notation(&syn, &mut LocalSources).unwrap_or_default();
+        let draft = Draft::from_notation(&syn, &mut System::default()).unwrap_or_default();
         let mut bench = Self {
             builder: Builder::new(draft),
             capture: CaptureState::new(None, Origin::Empty),
@@ -162,8 +159,7 @@ impl Workbench {
             asks: 0,
             guard: Guard::default(),
             answering: None,
-            ladder: false,
-            table: false,
+            below: Below::default(),
             comparing: Comparing::default(),
         };
         bench.order(Order::Sources);
@@ -326,7 +322,7 @@ impl Workbench {
             Command::Reply(index) => self.reply(index),
             Command::HoldPort(on) => self.guard.on = on,
             Command::Exchanges(command) => self.apply_exchanges(command),
-            Command::Ladder(on) => self.show_ladder(on),
+            Command::Below(below) => self.show_below(below),
             Command::Compare(command) => self.compare(command),
             Command::Script(command) => self.script(command),
             Command::Stream(command) => self.stream(command),

@@ -3,8 +3,8 @@
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::app::{
-    Command, CompareCommand, ExchangeCommand, Find, Hold, ListCommand, ScriptCommand, Sheet, StreamCommand,
-    Theme, Workbench,
+    Below, Command, ExchangeCommand, Find, Hold, ListCommand, ScriptCommand, Sheet, StreamCommand, Theme,
+    Workbench,
 };
 use crate::craft::export;
 use crate::craft::presets;
@@ -86,17 +86,8 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         ctrl_shift(Key::Enter),
         Command::Reply(None),
     ));
-    let (name, on) = match bench.shows_ladder() {
-        true => ("Show the packet, not its conversation", false),
-        false => ("Show the conversation as a ladder", true),
-    };
-    all.push(entry(name, ctrl(Key::J), Command::Ladder(on)));
+    all.extend(below_entries(bench));
     let exchange = |command| Command::Exchanges(command);
-    let (name, on) = match bench.shows_exchanges() {
-        true => ("Show the packet, not the exchanges", false),
-        false => ("Show the exchanges: what answered, and how long it took", true),
-    };
-    all.push(entry(name, ctrl_shift(Key::J), exchange(ExchangeCommand::Show(on))));
     let partner = "Go to the packet that the selected one answers, or to its answer";
     all.push(entry(partner, ctrl(Key::P), exchange(ExchangeCommand::Partner)));
     all.push(entry("Export the exchanges as CSV or JSON", None, exchange(ExchangeCommand::AskExport)));
@@ -104,13 +95,6 @@ pub fn entries(bench: &Workbench) -> Vec<Entry> {
         all.push(entry("Mark what answers what", None, exchange(ExchangeCommand::Trace)));
     }
     all.extend(script_entries(bench));
-    let compares = bench.comparing().is_on();
-    let name = if compares {
-        "Show the packet, not the comparison"
-    } else {
-        "Compare the packet with what was asked for"
-    };
-    all.push(entry(name, ctrl(Key::D), Command::Compare(CompareCommand::Show(!compares))));
     let (name, on) = match bench.hold() {
         Hold::Off => ("Hold this port against the kernel's resets", true),
         _ => ("Hold no port any more", false),
@@ -229,6 +213,34 @@ fn list_entries(bench: &Workbench) -> Vec<Entry> {
         all.push(entry(&format!("Sort by {title}"), None, ListCommand::Sort(index)));
     }
     all
+}
+
+/// What is shown below the list; the same again leads back to the packet.
+fn below_entries(bench: &Workbench) -> [Entry; 3] {
+    let ways = [
+        (
+            Below::Ladder,
+            ctrl(Key::J),
+            "Show the conversation as a ladder",
+            "Show the packet, not its conversation",
+        ),
+        (
+            Below::Exchanges,
+            ctrl_shift(Key::J),
+            "Show the exchanges: what answered, and how long it took",
+            "Show the packet, not the exchanges",
+        ),
+        (
+            Below::Compare,
+            ctrl(Key::D),
+            "Compare the packet with what was asked for",
+            "Show the packet, not the comparison",
+        ),
+    ];
+    ways.map(|(below, shortcut, there, back)| match bench.below() == below {
+        true => Entry { name: back.into(), shortcut, command: Command::Below(Below::Packet) },
+        false => Entry { name: there.into(), shortcut, command: Command::Below(below) },
+    })
 }
 
 fn digit(index: usize) -> Option<KeyboardShortcut> {

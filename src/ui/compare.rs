@@ -12,7 +12,7 @@ use super::builder::bar_frame;
 use super::detail::forms_ui;
 use super::row_menu::packet_buttons;
 use super::theme::{self, GAP, Look, look};
-use crate::app::{Beside, Command, CompareCommand, Compared, Part, Workbench};
+use crate::app::{Below, Beside, Command, CompareCommand, Compared, Part, Workbench};
 use crate::wire::compare::{Change, Comparison, Row, Section};
 
 /// Height of a line.
@@ -35,7 +35,7 @@ pub fn offer_ui(ui: &mut Ui, bench: &Workbench, commands: &mut Vec<Command>) {
             let show =
                 ui.small_button("Compare").on_hover_text("field by field, with what was asked for (Ctrl+D)");
             if show.clicked() {
-                commands.push(Command::Compare(CompareCommand::Show(true)));
+                commands.push(Command::Below(Below::Compare));
             }
         });
     });

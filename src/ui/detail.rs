@@ -18,7 +18,7 @@ use super::reassembly;
 use super::row_menu::packet_buttons;
 use super::shown::Shown;
 use super::theme::{GAP, look};
-use crate::app::{Command, CompareCommand, ExchangeCommand, Selected, Workbench};
+use crate::app::{Below, Command, Selected, Workbench};
 use crate::craft::Draft;
 use crate::craft::export;
 use crate::craft::print::Detail;
@@ -135,27 +135,31 @@ pub fn headers_ui(
 
 /// The forms in which the packet can be shown, and its conversation.
 pub fn forms_ui(ui: &mut Ui, bench: &Workbench, state: &mut State, commands: &mut Vec<Command>) {
-    let (ladder, table) = (bench.shows_ladder(), bench.shows_exchanges());
-    let compares = bench.comparing().is_on();
+    let below = bench.below();
     for (form, name) in [(Headers::Tree, "Tree"), (Headers::Diagram, "Diagram")] {
-        let shown = !ladder && !table && !compares && state.headers == form;
-        if ui.selectable_label(shown, name).clicked() {
+        if ui.selectable_label(below == Below::Packet && state.headers == form, name).clicked() {
             state.headers = form;
-            commands.push(Command::Ladder(false));
+            commands.push(Command::Below(Below::Packet));
         }
     }
-    let hint = "the whole conversation, an arrow for each packet (Ctrl+J)";
-    if ui.selectable_label(ladder, "Ladder").on_hover_text(hint).clicked() {
-        commands.push(Command::Ladder(true));
-    }
-    let hint = "what was sent, what answered it, and how long that took (Ctrl+Shift+J)";
-    if ui.selectable_label(table, "Exchanges").on_hover_text(hint).clicked() {
-        commands.push(Command::Exchanges(ExchangeCommand::Show(true)));
-    }
-    let hint = "beside the packet that was sent last, or the one in the builder: what the kernel and the path changed \
-                (Ctrl+D)";
-    if ui.selectable_label(compares, "Compare").on_hover_text(hint).clicked() {
-        commands.push(Command::Compare(CompareCommand::Show(true)));
+    let others = [
+        (Below::Ladder, "Ladder", "the whole conversation, an arrow for each packet (Ctrl+J)"),
+        (
+            Below::Exchanges,
+            "Exchanges",
+            "what was sent, what answered it, and how long that took (Ctrl+Shift+J)",
+        ),
+        (
+            Below::Compare,
+            "Compare",
+            "beside the packet that was sent last, or the one in the builder: what the kernel and the path changed \
+             (Ctrl+D)",
+        ),
+    ];
+    for (other, name, hint) in others {
+        if ui.selectable_label(below == other, name).on_hover_text(hint).clicked() {
+            commands.push(Command::Below(other));
+        }
     }
 }
 

@@ -51,7 +51,7 @@ use eframe::egui::{CentralPanel, Context, Frame, Panel, Response, Ui};
 pub use stats::Stats;
 pub use window::run;
 
-use crate::app::{Command, ExchangeCommand, Question, Request, ScriptCommand, Workbench};
+use crate::app::{Below, Command, ExchangeCommand, Question, Request, ScriptCommand, Workbench};
 use dialogs::{Dialog, Outcome, Purpose};
 use lit::Lit;
 
@@ -343,11 +343,11 @@ fn capture_ui(ui: &mut Ui, bench: &mut Workbench, state: &mut State, commands: &
         .default_size(half)
         .size_range(120.0..=900.0)
         .frame(Frame::new().fill(look.panel))
-        .show(ui, |ui| match (bench.shows_exchanges(), bench.shows_ladder(), bench.comparing().is_on()) {
-            (true, ..) => exchanges::exchanges_ui(ui, bench, state, commands),
-            (_, true, _) => ladder::ladder_ui(ui, bench, state, commands),
-            (.., true) => compare::compare_ui(ui, bench, state, commands),
-            _ => detail::detail_ui(ui, bench, state, commands),
+        .show(ui, |ui| match bench.below() {
+            Below::Exchanges => exchanges::exchanges_ui(ui, bench, state, commands),
+            Below::Ladder => ladder::ladder_ui(ui, bench, state, commands),
+            Below::Compare => compare::compare_ui(ui, bench, state, commands),
+            Below::Packet => detail::detail_ui(ui, bench, state, commands),
         });
     CentralPanel::default().frame(Frame::new().fill(look.panel)).show(ui, |ui| {
         list::list_ui(ui, bench, state, commands);

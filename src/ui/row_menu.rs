@@ -2,7 +2,7 @@
 
 use eframe::egui::{Response, Ui};
 
-use crate::app::{Beside, Command, CompareCommand, Workbench};
+use crate::app::{Below, Beside, Command, CompareCommand, Workbench};
 use crate::craft::reply;
 
 /// Opens the menu of the packet at this position, from 0. `more` stands below what is common to all places.
@@ -21,13 +21,13 @@ pub fn row_menu(
         }
         if ui.button("Compare with the draft").on_hover_text("field by field (Ctrl+D)").clicked() {
             commands.push(Command::Select(Some(position)));
-            commands.push(Command::Compare(CompareCommand::Show(true)));
+            commands.push(Command::Below(Below::Compare));
             commands.push(Command::Compare(CompareCommand::With(Beside::Draft)));
             ui.close();
         }
         if ui.button("Show the conversation").on_hover_text("as a ladder (Ctrl+J)").clicked() {
             commands.push(Command::Select(Some(position)));
-            commands.push(Command::Ladder(true));
+            commands.push(Command::Below(Below::Ladder));
             ui.close();
         }
         more(ui, commands);
